@@ -1,0 +1,28 @@
+// Package clock is the only source of the current time and of new ids.
+//
+//   - Times are UTC and cut to the millisecond, the precision in which they are stored and served.
+//   - Ids are UUIDv7 (RFC 9562 §5.7), so keys grow in the order of creation.
+package clock
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Clock tells the time and makes ids. Tests replace it to be repeatable.
+type Clock interface {
+	// Now is the current time, UTC, to the millisecond.
+	Now() time.Time
+	// NewID is a new UUIDv7 in its canonical text form.
+	NewID() string
+}
+
+// System is the machine's clock.
+type System struct{}
+
+// Now implements Clock.
+func (System) Now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// NewID implements Clock. It panics only when the operating system has no randomness.
+func (System) NewID() string { return uuid.Must(uuid.NewV7()).String() }
