@@ -43,6 +43,7 @@ var (
 	Required           = Code{"", "required", http.StatusBadRequest, "Required"}
 	NotSupported       = Code{"", "not-supported", http.StatusBadRequest, "Not supported"}
 	UnsupportedMedia   = Code{"", "not-supported", http.StatusUnsupportedMediaType, "Unsupported media type"}
+	MethodNotAllowed   = Code{"", "not-supported", http.StatusMethodNotAllowed, "Method not allowed"}
 	Exception          = Code{"", "exception", http.StatusInternalServerError, "Internal Server Error"}
 )
 
@@ -59,6 +60,8 @@ type Issue struct {
 type Outcome struct {
 	Code   Code
 	Issues []Issue
+	// Validation says that the issues are failed rules of fields (see Fields).
+	Validation bool
 }
 
 // New makes an outcome with one issue. With an empty format the code's own text is used.
@@ -123,5 +126,5 @@ func (f *Fields) Err() error {
 	if len(f.issues) == 0 {
 		return nil
 	}
-	return &Outcome{Code: Invalid, Issues: f.issues}
+	return &Outcome{Code: Invalid, Issues: f.issues, Validation: true}
 }
