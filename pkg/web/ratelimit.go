@@ -1,0 +1,89 @@
+package web
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// Limits are the requests that one address may make in a minute, by kind; -1 is no limit. They
+// are counted in each process: they hold off floods. Guessing of passwords is limited per account
+// elsewhere, in the database.
+type Limits struct{ Login, Auth, General int }
+
+// loginPaths are the routes on which passwords can be guessed (contract §0.5).
+var loginPaths = [...]string{"/auth/login", "/auth/newuser", "/auth/newproject"}
+
+// of says which limit a path counts against.
+func (l Limits) of(path string) (kind string, perMinute int) {
+	switch {
+	case slices.Contains(loginPaths[:], path):
+		return "login", l.Login
+	case path == "/auth/me":
+		return "general", l.General
+	case strings.HasPrefix(path, "/auth/"), strings.HasPrefix(path, "/oauth2/"):
+		return "auth", l.Auth
+	}
+	return "general", l.General
+}
+
+// middleware refuses with 429 what is over the limit and tells the rest in the RateLimit header.
+func (l Limits) middleware(now clock.Clock) echo.MiddlewareFunc {
+	counts := &counter{clock: now}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			kind, limit := l.of(c.Request().URL.Path)
+			if limit < 0 {
+				return next(c)
+			}
+			used, reset := counts.add(kind + " " + network(c.RealIP()))
+			header := c.Response().Header()
+			header.Set("RateLimit", fmt.Sprintf(`"requests";r=%d;t=%d`, max(0, limit-used), reset))
+			if used > limit {
+				header.Set(echo.HeaderRetryAfter, fmt.Sprint(reset))
+				return outcome.New(outcome.TooManyRequests, "")
+			}
+			return next(c)
+		}
+	}
+}
+
+// network is what one client can be expected to own: an IPv4 address or an IPv6 /64.
+func network(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil || parsed.Unmap().Is4() {
+		return address
+	}
+	prefix, _ := parsed.WithZone("").Prefix(64)
+	return prefix.String()
+}
+
+// counter counts per minute of the clock. A new minute begins with an empty map, so memory is
+// bounded by the addresses seen in one minute.
+type counter struct {
+	clock  clock.Clock
+	mu     sync.Mutex
+	minute time.Time
+	counts map[string]int
+}
+
+// add counts one for key and returns the count with the seconds until it starts again.
+func (c *counter) add(key string) (count, reset int) {
+	now := c.clock.Now()
+	minute := now.Truncate(time.Minute)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !minute.Equal(c.minute) || c.counts == nil {
+		c.minute, c.counts = minute, map[string]int{}
+	}
+	c.counts[key]++
+	return c.counts[key], int(minute.Add(time.Minute).Sub(now)/time.Second) + 1
+}
