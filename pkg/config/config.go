@@ -1,0 +1,81 @@
+// Package config reads the configuration: environment variables and the flags of the same name
+// (ADMIT_BASE_URL is --base-url), a flag winning over its variable. It decides what is well
+// formed, not what follows from it.
+//
+//   - A Config that Load returns is whole: every field is parsed, every default filled in.
+//   - Every fault is told, all of them at once, each with the variable's name, what was wrong and
+//     what is accepted.
+//   - A secret never stands in an error, a log or %v; only Reveal gives it.
+//   - An empty variable is an absent one, as compose files give it.
+package config
+
+import (
+	"log/slog"
+	"net/mail"
+	"net/netip"
+	"net/url"
+)
+
+// Config is what the server is told from outside.
+type Config struct {
+	Listen      string   // host:port
+	BaseURL     *url.URL // ends with a slash; the issuer and the only source of links
+	AppURL      *url.URL // ends with a slash; where mailed links lead
+	DatabaseURL Secret   // may hold a password
+
+	SMTPURL  Secret // empty: mails stay in the drawer
+	MailFrom *mail.Address
+
+	SuperAdmin       Login  // zero: the first start prints a set-up link
+	SuperAdminClient Client // zero: none
+
+	RegistrationOpen bool
+	AllowedOrigins   []string
+	TrustedProxies   []netip.Prefix
+
+	LoginRateLimit, AuthRateLimit, RateLimit int // per minute and address; -1: none
+
+	AppName           string
+	PasswordMinLength int
+	PasswordBlocklist bool
+	AllowPKCEPlain    bool
+	AllowPrivateURLs  bool
+
+	LogLevel  slog.Level
+	LogFormat string // "text", "json" or "" for whichever suits where the log goes
+
+	// Warnings are remarks for the operator that do not keep the server from starting.
+	Warnings []string
+}
+
+// Login is an e-mail address and its password.
+type Login struct {
+	Email    string
+	Password Secret
+}
+
+// Client is a ClientApplication's id and secret.
+type Client struct {
+	ID     string
+	Secret Secret
+}
+
+// Secret is text that no log, error or format verb shows.
+type Secret string
+
+const hidden = "[hidden]"
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String implements fmt.Stringer.
+func (Secret) String() string { return hidden }
+
+// GoString implements fmt.GoStringer.
+func (Secret) GoString() string { return hidden }
+
+// LogValue implements slog.LogValuer.
+func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }

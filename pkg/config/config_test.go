@@ -1,0 +1,121 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/pkg/config"
+)
+
+func TestDefaults(t *testing.T) {
+	c, err := config.Load(nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:8103", c.Listen)
+	require.Equal(t, "http://localhost:8103/", c.BaseURL.String())
+	require.Equal(t, c.BaseURL, c.AppURL)
+	require.Equal(t, "sqlite:admit-data/admit.db", c.DatabaseURL.Reveal())
+	require.Empty(t, c.SMTPURL)
+	require.Equal(t, "no-reply@localhost", c.MailFrom.Address)
+	require.False(t, c.RegistrationOpen)
+	require.Equal(t, []int{5, 160, 60000}, []int{c.LoginRateLimit, c.AuthRateLimit, c.RateLimit})
+	require.Equal(t, 8, c.PasswordMinLength)
+	require.True(t, c.PasswordBlocklist)
+	require.False(t, c.AllowPKCEPlain)
+	require.False(t, c.AllowPrivateURLs)
+	require.Equal(t, slog.LevelInfo, c.LogLevel)
+	require.Empty(t, c.Warnings)
+}
+
+func TestVariablesAndFlags(t *testing.T) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	config.Flags(flags)
+	require.NoError(t, flags.Parse([]string{"--listen=:9000", "--app-name", "Clinic"}))
+	c, err := config.Load([]string{
+		"ADMIT_LISTEN=127.0.0.1:1", "ADMIT_BASE_URL=https://id.example.org", "ADMIT_APP_NAME=Other", "ADMIT_SMTP_URL=", "ADMIT_RATE_LIMIT=-1",
+		"ADMIT_ALLOWED_ORIGINS=https://a.example, https://b.example:8443", "ADMIT_TRUSTED_PROXIES=10.0.0.0/8,192.0.2.1,::1",
+		"ADMIT_REGISTRATION=open", "ADMIT_PASSWORD_BLOCKLIST=off", "PATH=/bin",
+	}, flags)
+	require.NoError(t, err)
+	require.Equal(t, ":9000", c.Listen, "a flag wins")
+	require.Equal(t, "Clinic", c.AppName)
+	require.Equal(t, "https://id.example.org/", c.BaseURL.String(), "the base URL ends with a slash")
+	require.Equal(t, -1, c.RateLimit)
+	require.Equal(t, []string{"https://a.example", "https://b.example:8443"}, c.AllowedOrigins)
+	require.Len(t, c.TrustedProxies, 3)
+	require.Equal(t, "192.0.2.1/32", c.TrustedProxies[1].String())
+	require.True(t, c.RegistrationOpen)
+	require.False(t, c.PasswordBlocklist)
+}
+
+func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
+	for variable, want := range map[string]string{
+		"ADMIT_LISTEN=8103":                       `ADMIT_LISTEN (--listen) is "8103": no host:port; accepted: host:port or :port`,
+		"ADMIT_BASE_URL=localhost:8103":           `no http or https URL; accepted: an http or https URL`,
+		"ADMIT_BASE_URL=http://h/?a=b":            `has a query`,
+		"ADMIT_DATABASE_URL=mysql://root:pw@h/x":  `ADMIT_DATABASE_URL (--database-url): neither a sqlite nor a postgres URL; accepted: sqlite:path`,
+		"ADMIT_SMTP_URL=http://user:hunter2@h":    `ADMIT_SMTP_URL (--smtp-url): no smtp or smtps URL`,
+		"ADMIT_MAIL_FROM=nobody":                  `no mail address`,
+		"ADMIT_SUPERADMIN_EMAIL=A <a@b.c>":        `no plain e-mail address`,
+		"ADMIT_SUPERADMIN_EMAIL=a@b.example":      `one is set without the other; accepted: both or neither`,
+		"ADMIT_SUPERADMIN_CLIENT_ID=a/b":          `no FHIR id`,
+		"ADMIT_REGISTRATION=yes":                  `accepted: open or closed`,
+		"ADMIT_ALLOWED_ORIGINS=https://a.b/path":  `no origin`,
+		"ADMIT_TRUSTED_PROXIES=10.0.0.0/8,nginx":  `"nginx": no address or prefix`,
+		"ADMIT_LOGIN_RATE_LIMIT=0":                `accepted: a number of 1 or more, or -1 for no limit`,
+		"ADMIT_PASSWORD_MIN_LENGTH=4":             `accepted: a number from 8 to 72`,
+		"ADMIT_ALLOW_PKCE_PLAIN=1":                `accepted: true or false`,
+		"ADMIT_LOG_LEVEL=loud":                    `accepted: debug, info, warn or error`,
+		"ADMIT_LOG_FORMAT=xml":                    `accepted: text or json`,
+		"ADMIT_APP_NAME=a\nb":                     `not printable`,
+		"ADMIT_DATABASE=sqlite:x":                 `ADMIT_DATABASE_URL, perhaps`,
+		"ADMIT_BASEURL=http://h":                  `ADMIT_BASE_URL, perhaps`,
+		"ADMIT_SUPERADMIN_PASSWORD=" + long("x"):  `ADMIT_SUPERADMIN_PASSWORD (--superadmin-password): too long`,
+		"ADMIT_SUPERADMIN_CLIENT_SECRET=whatever": `one is set without the other`,
+	} {
+		_, err := config.Load([]string{variable}, nil)
+		require.ErrorContains(t, err, want, variable)
+		for _, secret := range []string{"pw@h", "hunter2", "whatever"} {
+			require.NotContains(t, err.Error(), secret)
+		}
+	}
+}
+
+func long(s string) string { return strings.Repeat(s, 73) }
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	_, err := config.Load([]string{"ADMIT_LISTEN=x", "ADMIT_RATE_LIMIT=x", "ADMIT_LOG_FORMT=x"}, nil)
+	for _, name := range []string{"ADMIT_LISTEN", "ADMIT_RATE_LIMIT", "ADMIT_LOG_FORMT"} {
+		require.ErrorContains(t, err, name)
+	}
+}
+
+func TestUnknownVariablesOfOthersAreNoFaults(t *testing.T) {
+	c, err := config.Load([]string{"ADMIT_PORT_8103_TCP_ADDR=10.0.0.1", "ADMIT_SERVICE_HOST=10.0.0.1", "ADMIT_TEST_POSTGRES_URL=x", "ADMIT_WEATHER=fine"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"ADMIT_WEATHER is not a setting and is ignored"}, c.Warnings)
+}
+
+func TestSecretsAreShownNowhere(t *testing.T) {
+	c, err := config.Load([]string{
+		"ADMIT_DATABASE_URL=postgres://u:hunter2@h/d", "ADMIT_SMTP_URL=smtp://u:hunter2@h:25",
+		"ADMIT_SUPERADMIN_EMAIL=a@b.example", "ADMIT_SUPERADMIN_PASSWORD=hunter2hunter2",
+		"ADMIT_SUPERADMIN_CLIENT_ID=x", "ADMIT_SUPERADMIN_CLIENT_SECRET=hunter2",
+	}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "hunter2hunter2", c.SuperAdmin.Password.Reveal())
+	require.Len(t, c.Warnings, 1, "a short secret is remarked upon")
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", c, "smtp", c.SMTPURL)
+	asJSON, err := json.Marshal(c)
+	require.NoError(t, err)
+	for _, shown := range []string{log.String(), string(asJSON), fmt.Sprintf("%v %+v %#v %s %q", *c, *c, *c, c.SMTPURL, c.SMTPURL)} {
+		require.NotContains(t, shown, "hunter2")
+	}
+}

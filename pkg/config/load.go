@@ -1,0 +1,166 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+const prefix = "ADMIT_"
+
+// Flags declares one flag per setting.
+func Flags(flags *pflag.FlagSet) {
+	for _, s := range settings() {
+		usage := s.meaning
+		if s.fallback == "" && s.absent != "" {
+			usage += " (default " + s.absent + ")"
+		}
+		flags.String(s.flag(), s.fallback, usage)
+	}
+}
+
+// Load reads the settings from environ ("NAME=value" each) and from flags declared by Flags,
+// which may be nil. The error joins every fault.
+func Load(environ []string, flags *pflag.FlagSet) (*Config, error) {
+	values, err := gather(environ, flags)
+	if err != nil {
+		return nil, err
+	}
+	config := &Config{}
+	var faults []error
+	for _, s := range settings() {
+		value := strings.TrimSpace(values.String(s.flag()))
+		if value == "" {
+			value = s.fallback
+		}
+		if value == "" {
+			continue
+		}
+		if err := s.parse(config, value); err != nil {
+			faults = append(faults, s.fault(value, err))
+		}
+	}
+	faults = append(faults, unknown(environ, config)...)
+	if len(faults) == 0 {
+		faults = append(faults, config.complete()...)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return config, nil
+}
+
+// gather lays the flags that were given over the environment.
+func gather(environ []string, flags *pflag.FlagSet) (*koanf.Koanf, error) {
+	values := koanf.New("/") // no setting has a slash in its name
+	fromEnv := env.Provider("/", env.Opt{
+		Prefix:      prefix,
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, value string) (string, any) {
+			if value == "" {
+				return "", nil
+			}
+			return flagOf(name), value
+		},
+	})
+	if err := values.Load(fromEnv, nil); err != nil {
+		return nil, fmt.Errorf("read the environment: %w", err)
+	}
+	if flags == nil {
+		return values, nil
+	}
+	if err := values.Load(posflag.Provider(flags, "/", values), nil); err != nil {
+		return nil, fmt.Errorf("read the flags: %w", err)
+	}
+	return values, nil
+}
+
+// fault names the setting both ways, what was wrong with it and what is accepted.
+func (s setting) fault(value string, err error) error {
+	if s.secret {
+		return fmt.Errorf("%s (--%s): %w; accepted: %s", s.name, s.flag(), err, s.accepted)
+	}
+	return fmt.Errorf("%s (--%s) is %q: %w; accepted: %s", s.name, s.flag(), value, err, s.accepted)
+}
+
+// complete checks what several settings say together and fills in what follows from others.
+func (c *Config) complete() []error {
+	var faults []error
+	if (c.SuperAdmin.Email == "") != (c.SuperAdmin.Password == "") {
+		faults = append(faults, errors.New("ADMIT_SUPERADMIN_EMAIL, ADMIT_SUPERADMIN_PASSWORD: one is set without the other; accepted: both or neither"))
+	}
+	if (c.SuperAdminClient.ID == "") != (c.SuperAdminClient.Secret == "") {
+		faults = append(faults, errors.New("ADMIT_SUPERADMIN_CLIENT_ID, ADMIT_SUPERADMIN_CLIENT_SECRET: one is set without the other; accepted: both or neither"))
+	}
+	if n := len(c.SuperAdmin.Password); n > 0 && n < c.PasswordMinLength {
+		faults = append(faults, fmt.Errorf("ADMIT_SUPERADMIN_PASSWORD has %d bytes; accepted: at least ADMIT_PASSWORD_MIN_LENGTH, %d", n, c.PasswordMinLength))
+	}
+	if n := len(c.SuperAdminClient.Secret); n > 0 && n < 32 {
+		c.Warnings = append(c.Warnings, "ADMIT_SUPERADMIN_CLIENT_SECRET is short: whoever guesses it owns the server; use 32 random characters or more")
+	}
+	if c.AppURL == nil {
+		c.AppURL = c.BaseURL
+	}
+	return faults
+}
+
+// unknown finds variables that no setting reads. One that looks like a slip of the pen is a
+// fault, since the setting that was meant would silently keep its default; others, such as those
+// that Kubernetes makes for a service named admit, are only remarked upon.
+func unknown(environ []string, config *Config) []error {
+	var faults []error
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, prefix) || value == "" || strings.HasPrefix(name, prefix+"TEST_") || known(name) {
+			continue
+		}
+		if near, distance := nearest(name); distance <= 4 {
+			faults = append(faults, fmt.Errorf("%s is not a setting; accepted: %s, perhaps", name, near))
+		} else if !strings.HasPrefix(name, prefix+"PORT") && !strings.HasPrefix(name, prefix+"SERVICE_") {
+			config.Warnings = append(config.Warnings, name+" is not a setting and is ignored")
+		}
+	}
+	return faults
+}
+
+func known(name string) bool {
+	_, distance := nearest(name)
+	return distance == 0
+}
+
+// nearest is the setting that name is fewest edits away from.
+func nearest(name string) (closest string, distance int) {
+	distance = len(name) + 1
+	for _, s := range settings() {
+		if d := edits(name, s.name); d < distance {
+			closest, distance = s.name, d
+		}
+	}
+	return closest, distance
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substituted := diagonal
+			if a[i] != b[j] {
+				substituted++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substituted, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,258 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// setting is one row of the table of settings.
+type setting struct {
+	name     string // ADMIT_…
+	fallback string // the value of an absent one
+	absent   string // what its absence means, when there is no fallback
+	meaning  string
+	accepted string
+	secret   bool // the value stands in no message
+	parse    func(c *Config, value string) error
+}
+
+func (s setting) flag() string { return flagOf(s.name) }
+
+func flagOf(name string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", "-")
+}
+
+// The forms that several settings share.
+const (
+	aBoolean = "true or false"
+	aLimit   = "a number of 1 or more, or -1 for no limit"
+	anOrigin = "* or origins such as https://app.example.com, separated by commas"
+)
+
+// settings is the table. It is a function because nothing in this package is a variable.
+func settings() []setting {
+	return []setting{
+		{name: "ADMIT_LISTEN", fallback: "127.0.0.1:8103", meaning: "address to listen on", accepted: "host:port or :port",
+			parse: func(c *Config, v string) error { return set(&c.Listen, v, address) }},
+		{name: "ADMIT_BASE_URL", fallback: "http://localhost:8103/", meaning: "the server's own address, from which all links are made", accepted: "an http or https URL without query",
+			parse: func(c *Config, v string) error { return set(&c.BaseURL, v, webAddress) }},
+		{name: "ADMIT_APP_URL", absent: "the base URL's own pages", meaning: "where mailed links lead", accepted: "an http or https URL without query",
+			parse: func(c *Config, v string) error { return set(&c.AppURL, v, webAddress) }},
+		{name: "ADMIT_DATABASE_URL", fallback: "sqlite:admit-data/admit.db", meaning: "the database", accepted: "sqlite:path, sqlite::memory: or postgres://user:password@host:port/name", secret: true,
+			parse: func(c *Config, v string) error { return set(&c.DatabaseURL, v, database) }},
+		{name: "ADMIT_SMTP_URL", absent: "mails stay in the mail drawer", meaning: "the server that takes mails", accepted: "smtp://user:password@host:port or smtps://…", secret: true,
+			parse: func(c *Config, v string) error { return set(&c.SMTPURL, v, smtp) }},
+		{name: "ADMIT_MAIL_FROM", fallback: "Admit <no-reply@localhost>", meaning: "sender of mails", accepted: "an address such as Admit <no-reply@example.com>",
+			parse: func(c *Config, v string) error { return set(&c.MailFrom, v, mailbox) }},
+		{name: "ADMIT_SUPERADMIN_EMAIL", absent: "the first start prints a set-up link", meaning: "first super admin; first start only", accepted: "an e-mail address",
+			parse: func(c *Config, v string) error { return set(&c.SuperAdmin.Email, v, email) }},
+		{name: "ADMIT_SUPERADMIN_PASSWORD", meaning: "password of the first super admin; first start only", accepted: "at most 72 bytes", secret: true,
+			parse: func(c *Config, v string) error { return set(&c.SuperAdmin.Password, v, password) }},
+		{name: "ADMIT_SUPERADMIN_CLIENT_ID", absent: "none", meaning: "first super-admin client; first start only", accepted: "a FHIR id: 1 to 64 letters, digits, - or .",
+			parse: func(c *Config, v string) error { return set(&c.SuperAdminClient.ID, v, fhirID) }},
+		{name: "ADMIT_SUPERADMIN_CLIENT_SECRET", meaning: "secret of the first super-admin client; first start only", accepted: "any text", secret: true,
+			parse: func(c *Config, v string) error { c.SuperAdminClient.Secret = Secret(v); return nil }},
+		{name: "ADMIT_REGISTRATION", fallback: "closed", meaning: "whether strangers may register users and projects", accepted: "open or closed",
+			parse: func(c *Config, v string) error { return set(&c.RegistrationOpen, v, oneOf("closed", "open")) }},
+		{name: "ADMIT_ALLOWED_ORIGINS", absent: "none", meaning: "origins whose pages may call the server", accepted: anOrigin,
+			parse: func(c *Config, v string) error { return set(&c.AllowedOrigins, v, each(origin)) }},
+		{name: "ADMIT_TRUSTED_PROXIES", absent: "none", meaning: "proxies whose X-Forwarded-For is believed", accepted: "addresses or CIDR prefixes, separated by commas",
+			parse: func(c *Config, v string) error { return set(&c.TrustedProxies, v, each(network)) }},
+		{name: "ADMIT_LOGIN_RATE_LIMIT", fallback: "5", meaning: "sign-ins per minute and address", accepted: aLimit,
+			parse: func(c *Config, v string) error { return set(&c.LoginRateLimit, v, limit) }},
+		{name: "ADMIT_AUTH_RATE_LIMIT", fallback: "160", meaning: "requests to /auth and /oauth2 per minute and address", accepted: aLimit,
+			parse: func(c *Config, v string) error { return set(&c.AuthRateLimit, v, limit) }},
+		{name: "ADMIT_RATE_LIMIT", fallback: "60000", meaning: "other requests per minute and address", accepted: aLimit,
+			parse: func(c *Config, v string) error { return set(&c.RateLimit, v, limit) }},
+		{name: "ADMIT_APP_NAME", fallback: "Admit", meaning: "name in mails and pages", accepted: "1 to 64 printable characters",
+			parse: func(c *Config, v string) error { return set(&c.AppName, v, printable) }},
+		{name: "ADMIT_PASSWORD_MIN_LENGTH", fallback: "8", meaning: "shortest password", accepted: "a number from 8 to 72",
+			parse: func(c *Config, v string) error { return set(&c.PasswordMinLength, v, between(8, 72)) }},
+		{name: "ADMIT_PASSWORD_BLOCKLIST", fallback: "on", meaning: "refuse passwords known to be common", accepted: "on or off",
+			parse: func(c *Config, v string) error { return set(&c.PasswordBlocklist, v, oneOf("off", "on")) }},
+		{name: "ADMIT_ALLOW_PKCE_PLAIN", fallback: "false", meaning: "accept code challenges of method plain, for old clients", accepted: aBoolean,
+			parse: func(c *Config, v string) error { return set(&c.AllowPKCEPlain, v, oneOf("false", "true")) }},
+		{name: "ADMIT_ALLOW_PRIVATE_URLS", fallback: "false", meaning: "let JWKS, identity-provider and webhook addresses be private, for tests", accepted: aBoolean,
+			parse: func(c *Config, v string) error { return set(&c.AllowPrivateURLs, v, oneOf("false", "true")) }},
+		{name: "ADMIT_LOG_LEVEL", fallback: "info", meaning: "least level that is logged", accepted: "debug, info, warn or error",
+			parse: func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
+		{name: "ADMIT_LOG_FORMAT", absent: "text on a terminal, else json", meaning: "form of the log", accepted: "text or json",
+			parse: func(c *Config, v string) error {
+				_, err := oneOf("text", "json")(v)
+				c.LogFormat = v
+				return err
+			}},
+	}
+}
+
+func set[T any](field *T, value string, parse func(string) (T, error)) error {
+	parsed, err := parse(value)
+	if err == nil {
+		*field = parsed
+	}
+	return err
+}
+
+func each[T any](parse func(string) (T, error)) func(string) ([]T, error) {
+	return func(list string) ([]T, error) {
+		var all []T
+		for item := range strings.SplitSeq(list, ",") {
+			if item = strings.TrimSpace(item); item == "" {
+				continue
+			}
+			parsed, err := parse(item)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", item, err)
+			}
+			all = append(all, parsed)
+		}
+		return all, nil
+	}
+}
+
+// oneOf reads a switch with two positions.
+func oneOf(off, on string) func(string) (bool, error) {
+	return func(value string) (bool, error) {
+		if value != off && value != on {
+			return false, errors.New("neither of the two")
+		}
+		return value == on, nil
+	}
+}
+
+func address(value string) (string, error) {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return "", errors.New("no host:port")
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return "", errors.New("no port number")
+	}
+	return value, nil
+}
+
+func webAddress(value string) (*url.URL, error) {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil:
+		return nil, errors.New("no URL")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, errors.New("no http or https URL")
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return nil, errors.New("has a query, fragment or user")
+	}
+	if !strings.HasSuffix(u.Path, "/") {
+		u.Path += "/"
+	}
+	return u, nil
+}
+
+// database and smtp keep their URL to themselves: url.Parse would repeat it in its error.
+
+func database(value string) (Secret, error) {
+	if path, ok := strings.CutPrefix(value, "sqlite:"); ok {
+		if path == "" {
+			return "", errors.New("no path")
+		}
+		return Secret(value), nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && u.RawQuery == "" {
+		return "", errors.New("neither a sqlite nor a postgres URL")
+	}
+	return Secret(value), nil
+}
+
+func smtp(value string) (Secret, error) {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" {
+		return "", errors.New("no smtp or smtps URL")
+	}
+	return Secret(value), nil
+}
+
+func mailbox(value string) (*mail.Address, error) {
+	parsed, err := mail.ParseAddress(value)
+	if err != nil {
+		return nil, errors.New("no mail address")
+	}
+	return parsed, nil
+}
+
+func email(value string) (string, error) {
+	parsed, err := mail.ParseAddress(value)
+	if err != nil || parsed.Name != "" || parsed.Address != value {
+		return "", errors.New("no plain e-mail address")
+	}
+	return value, nil
+}
+
+func password(value string) (Secret, error) {
+	if len(value) > 72 {
+		return "", errors.New("too long")
+	}
+	return Secret(value), nil
+}
+
+func fhirID(value string) (string, error) {
+	if !regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`).MatchString(value) {
+		return "", errors.New("no FHIR id")
+	}
+	return value, nil
+}
+
+func origin(value string) (string, error) {
+	if value == "*" {
+		return value, nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme == "" || u.Host == "" || value != u.Scheme+"://"+u.Host {
+		return "", errors.New("no origin (scheme://host:port, without a path)")
+	}
+	return value, nil
+}
+
+func network(value string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(value); err == nil {
+		return prefix.Masked(), nil
+	}
+	address, err := netip.ParseAddr(value)
+	if err != nil {
+		return netip.Prefix{}, errors.New("no address or prefix")
+	}
+	return netip.PrefixFrom(address, address.BitLen()), nil
+}
+
+func limit(value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 && n != -1 {
+		return 0, errors.New("no limit")
+	}
+	return n, nil
+}
+
+func between(low, high int) func(string) (int, error) {
+	return func(value string) (int, error) {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < low || n > high {
+			return 0, errors.New("out of range")
+		}
+		return n, nil
+	}
+}
+
+func printable(value string) (string, error) {
+	control := slices.ContainsFunc([]rune(value), func(r rune) bool { return !strconv.IsPrint(r) })
+	if control || len([]rune(value)) > 64 {
+		return "", errors.New("too long or not printable")
+	}
+	return value, nil
+}
