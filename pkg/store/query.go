@@ -80,6 +80,9 @@ type (
 		Param string
 		Match StringMatch
 		Value string
+		// Folded, for an Exact match, is Value folded: the index holds folded strings only.
+		// Without it every row of Param is looked at.
+		Folded string
 	}
 	// Date holds when the interval of a row of Param compares so with [Low, High].
 	Date struct {

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// dialect is what the two databases do differently.
+type dialect interface {
+	// text is a statement written with $1, $2 … as this database wants it.
+	text(query string) string
+	// placeholder is the n-th parameter.
+	placeholder(n int) string
+	// in is "column is one of the list that is the n-th parameter"; list makes that parameter.
+	in(column string, n int) string
+	list(values []string) any
+	// contains is "column has the n-th parameter in it", without wildcards.
+	contains(column string, n int) string
+	// statementContext is the context for a statement of a transaction.
+	statementContext(ctx context.Context) context.Context
+
+	// create inserts a resource with its index rows; false when its id is taken.
+	create(ctx context.Context, q querier, w Write) (bool, error)
+	// replace moves the version that w replaces to the history and puts w and its index rows in
+	// its place; false, with nothing changed, when that version is not current, is not earlier,
+	// or, if unkeyed is asked for, when the resource holds keys.
+	replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error)
+	// lockVersion reads the current version of a resource and keeps it from changing.
+	lockVersion(ctx context.Context, q querier, ref Ref) (version string, lastUpdated int64, err error)
+	// claim takes keys, in their order, or tells who holds them.
+	claim(ctx context.Context, q querier, keys []Key, owner Ref, pinned bool) ([]claimed, error)
+}
+
+// postgres and lite are the two dialects. Statements are written once, for PostgreSQL.
+type (
+	postgres struct{ tables []indexTable }
+	lite     struct{ tables []indexTable }
+)
+
+func (postgres) text(query string) string { return query }
+func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
+func (postgres) in(column string, n int) string {
+	return column + " = ANY($" + strconv.Itoa(n) + "::" + arrayType(column) + ")"
+}
+func (postgres) list(values []string) any { return values }
+func (postgres) contains(column string, n int) string {
+	return "strpos(" + column + ", $" + strconv.Itoa(n) + ") > 0"
+}
+func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
+
+func arrayType(column string) string {
+	if strings.HasSuffix(column, "project_id") {
+		return "uuid[]"
+	}
+	return "text[]"
+}
+
+// plain takes the casts out that SQLite does not know; its columns are text where PostgreSQL's
+// are uuid.
+var plain = strings.NewReplacer("$", "?", "::uuid", "", "::text", "")
+
+func (lite) text(query string) string { return plain.Replace(query) }
+func (lite) placeholder(n int) string { return "?" + strconv.Itoa(n) }
+func (lite) in(column string, n int) string {
+	return column + " IN (SELECT value FROM json_each(?" + strconv.Itoa(n) + "))"
+}
+func (lite) contains(column string, n int) string {
+	return "instr(" + column + ", ?" + strconv.Itoa(n) + ") > 0"
+}
+
+// statementContext is never cancelled: SQLite answers an interrupted statement by rolling the
+// whole transaction back, and with it the writes of others in the same group.
+func (lite) statementContext(ctx context.Context) context.Context {
+	return context.WithoutCancel(ctx)
+}

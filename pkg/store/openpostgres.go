@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	gormpostgres "gorm.io/driver/postgres"
+	"gorm.io/gorm"
+)
+
+// defaultConns is how many connections a process keeps unless pool_max_conns says otherwise.
+const defaultConns = 16
+
+// openPostgres opens one pool that resources, gorm and River share.
+func openPostgres(ctx context.Context, o Options) (*Store, error) {
+	config, err := pgx.ParseConfig(o.URL) // its error masks the password
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	conns, err := poolSize(config)
+	if err != nil {
+		return nil, err
+	}
+	config.RuntimeParams["application_name"] = "admit"
+	db := sql.OpenDB(o.Wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(untypedText))))
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	orm, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: db}), ormConfig())
+	if err == nil {
+		err = db.PingContext(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), db.Close())
+	}
+	s := &Store{writes: db, reads: db, onStop: []func() error{db.Close}}
+	s.reader = reader{base: &base{dialect: postgres{tables: indexTables()}, clock: o.Clock, log: o.Log, orm: orm}, q: db, pool: db}
+	return s, nil
+}
+
+// poolSize takes pool_max_conns, pgx's own name, out of what is sent to the server.
+func poolSize(config *pgx.ConnConfig) (int, error) {
+	given, ok := config.RuntimeParams["pool_max_conns"]
+	if !ok {
+		return defaultConns, nil
+	}
+	delete(config.RuntimeParams, "pool_max_conns")
+	n, err := strconv.Atoi(given)
+	if err != nil || n < 2 {
+		return 0, fmt.Errorf("database URL: pool_max_conns is %q, want a number of at least 2", given)
+	}
+	return n, nil
+}
+
+// untypedText lets the server infer the type of a text parameter. Without prepared statements
+// (default_query_exec_mode=exec, for PgBouncer) pgx would declare it text, which does not
+// compare with uuid.
+func untypedText(_ context.Context, conn *pgx.Conn) error {
+	if conn.Config().DefaultQueryExecMode == pgx.QueryExecModeExec {
+		conn.TypeMap().RegisterDefaultPgType("", "unknown")
+	}
+	return nil
+}

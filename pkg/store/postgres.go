@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// headArgs are the parameters with which every write statement begins.
+func headArgs(w Write) []any {
+	return []any{
+		w.Project, w.Type, w.ID, w.Version, w.LastUpdated.UnixMilli(), w.Deleted,
+		string(w.Content), string(w.Meta),
+	}
+}
+
+// create writes the resource and its index rows in one statement; its text depends only on
+// which index tables get rows.
+func (d postgres) create(ctx context.Context, q querier, w Write) (bool, error) {
+	var s strings.Builder
+	s.WriteString(`WITH w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
+VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1)`)
+	args := headArgs(w)
+	for _, t := range d.tables {
+		arrays := t.arrays(w.Index)
+		if arrays == nil {
+			continue
+		}
+		fmt.Fprintf(&s, ",\n%s AS (INSERT INTO %s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s)",
+			t.name+"_new", t.name, strings.Join(t.columns, ", "), unnest(t, len(args)))
+		args = append(args, arrays...)
+	}
+	s.WriteString("\nSELECT count(*) FROM w")
+	var written int
+	err := first(ctx, q, s.String(), args, &written)
+	return written == 1, err
+}
+
+// replace does the whole update in one statement. Index rows that stay the same are left alone,
+// so an update that changes one name writes two index rows. Everything hangs on w, the
+// compare-and-set: when another was faster it is empty and nothing happens.
+func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
+	var s strings.Builder
+	s.WriteString(`WITH old AS (SELECT version, last_updated, deleted, content, meta FROM resource
+WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $9 AND last_updated < $5`)
+	if unkeyed {
+		s.WriteString(` AND NOT EXISTS (SELECT 1 FROM unique_key WHERE project_id = $1::uuid AND type = $2 AND id = $3)`)
+	}
+	s.WriteString(` FOR UPDATE),
+w AS (UPDATE resource SET version = $4, last_updated = $5, deleted = $6, content = $7, meta = $8 FROM old
+WHERE resource.project_id = $1::uuid AND resource.type = $2 AND resource.id = $3 RETURNING 1),
+history AS (INSERT INTO resource_history (project_id, type, id, version, last_updated, deleted, content, meta)
+SELECT $1::uuid, $2::text, $3::text, old.* FROM old)`)
+	args := append(headArgs(w), w.Replaces)
+	for _, t := range d.tables {
+		arrays := t.arrays(w.Index)
+		if arrays == nil {
+			fmt.Fprintf(&s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s)", t.name, ofResource)
+			continue
+		}
+		rows, same := unnest(t, len(args)), t.same()
+		fmt.Fprintf(&s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s AND NOT EXISTS (SELECT 1 FROM %s WHERE %s))",
+			t.name, ofResource, rows, same)
+		fmt.Fprintf(&s, ",\n%s_new AS (INSERT INTO %[1]s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s "+
+			"WHERE NOT EXISTS (SELECT 1 FROM %[1]s i WHERE %[4]s AND %[5]s))",
+			t.name, strings.Join(t.columns, ", "), rows, ofResource, same)
+		args = append(args, arrays...)
+	}
+	s.WriteString("\nSELECT count(*) FROM w")
+	var written int
+	err := first(ctx, q, s.String(), args, &written)
+	return written == 1, err
+}
+
+const ofResource = "i.project_id = $1::uuid AND i.type = $2 AND i.id = $3"
+
+// unnest is the new rows of a table as n, from the array parameters after the first given ones.
+func unnest(t indexTable, given int) string {
+	arrays := make([]string, len(t.columns))
+	for i, kind := range t.types {
+		arrays[i] = fmt.Sprintf("$%d::%s[]", given+1+i, kind)
+	}
+	return "unnest(" + strings.Join(arrays, ", ") + ") AS n(" + strings.Join(t.columns, ", ") + ")"
+}
+
+// same compares a row i of the table with a new row n.
+func (t indexTable) same() string {
+	equal := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		equal[i] = "i." + c + " = n." + c
+	}
+	return strings.Join(equal, " AND ")
+}
+
+func (postgres) lockVersion(ctx context.Context, q querier, ref Ref) (version string, lastUpdated int64, err error) {
+	const query = `SELECT version, last_updated FROM resource WHERE project_id = $1::uuid AND type = $2 AND id = $3 FOR UPDATE`
+	err = first(ctx, q, query, []any{ref.Project, ref.Type, ref.ID}, &version, &lastUpdated)
+	return version, lastUpdated, err
+}
+
+// claim relies on DO UPDATE, which waits for and locks the row of a key that another has. xmax
+// is zero only on a row that this statement inserted.
+func (postgres) claim(ctx context.Context, q querier, keys []Key, owner Ref, pinned bool) ([]claimed, error) {
+	const statement = `INSERT INTO unique_key AS u (scope, kind, value, project_id, type, id, pinned)
+SELECT k.scope, k.kind, k.value, $4::uuid, $5::text, $6::text, $7::boolean
+FROM unnest($1::text[], $2::text[], $3::text[]) AS k(scope, kind, value)
+ON CONFLICT (scope, kind, value) DO UPDATE SET pinned = u.pinned AND (EXCLUDED.pinned
+ OR u.project_id <> EXCLUDED.project_id OR u.type <> EXCLUDED.type OR u.id <> EXCLUDED.id)
+RETURNING scope, kind, value, project_id, type, id, xmax = 0`
+	var scopes, kinds, values []string
+	for _, k := range keys {
+		scopes, kinds, values = append(scopes, k.Scope), append(kinds, k.Kind), append(values, k.Value)
+	}
+	rows, err := q.QueryContext(ctx, statement, scopes, kinds, values, owner.Project, owner.Type, owner.ID, pinned)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var claims []claimed
+	for rows.Next() {
+		var c claimed
+		if err := rows.Scan(&c.key.Scope, &c.key.Kind, &c.key.Value, &c.holder.Project, &c.holder.Type, &c.holder.ID, &c.fresh); err != nil {
+			return nil, err
+		}
+		claims = append(claims, c)
+	}
+	return claims, rows.Err()
+}

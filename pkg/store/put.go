@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Put writes all of w or nothing. One write of a resource without keys is one round trip.
+// It fails with ErrVersion, ErrExists, ErrTime or a *KeyConflict.
+func (s *Store) Put(ctx context.Context, w ...Write) error {
+	if s.writer == nil && len(w) == 1 && len(w[0].Keys) == 0 {
+		return s.putOne(ctx, w[0])
+	}
+	return s.InTx(ctx, func(tx *Tx) error { return tx.Put(ctx, w...) })
+}
+
+// putOne tries the one statement, which is its own transaction, before the long way.
+func (s *Store) putOne(ctx context.Context, w Write) error {
+	row, err := prepareWrite(w)
+	if err != nil {
+		return err
+	}
+	written := false
+	err = s.retry(ctx, func() (again bool, err error) {
+		written, err = tryUnkeyed(ctx, s.reader, row)
+		return serialization(err), err
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("put %s/%s: %w", w.Type, w.ID, err)
+	case written:
+		return nil
+	case w.Replaces == "":
+		return ErrExists
+	}
+	return s.InTx(ctx, func(tx *Tx) error { return tx.Put(ctx, w) })
+}
+
+// Put writes w within the transaction. A write that fails has changed nothing, so after
+// ErrVersion, ErrExists or a *KeyConflict the transaction may go on without it.
+func (tx *Tx) Put(ctx context.Context, w ...Write) error {
+	for _, one := range w {
+		if err := tx.put(ctx, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) put(ctx context.Context, w Write) error {
+	row, err := prepareWrite(w)
+	if err != nil {
+		return err
+	}
+	if len(row.Keys) == 0 {
+		written, err := tryUnkeyed(ctx, tx.reader, row)
+		if err != nil {
+			return fmt.Errorf("put %s/%s: %w", w.Type, w.ID, err)
+		}
+		if written {
+			return nil
+		}
+	}
+	if err := tx.putKeyed(ctx, row); err != nil {
+		return err
+	}
+	return nil
+}
+
+// tryUnkeyed writes a resource that neither has nor gets keys.
+func tryUnkeyed(ctx context.Context, r reader, w Write) (bool, error) {
+	if w.Replaces == "" {
+		return r.dialect.create(ctx, r.q, w)
+	}
+	return r.dialect.replace(ctx, r.q, w, true)
+}
+
+// putKeyed finds the exact failure first, then takes the keys, then writes, then lets go of the
+// keys that are not named any more.
+func (tx *Tx) putKeyed(ctx context.Context, w Write) error {
+	if err := tx.checkVersion(ctx, w); err != nil {
+		return err
+	}
+	fresh, err := tx.takeKeys(ctx, w)
+	if err != nil {
+		return err
+	}
+	var written bool
+	if w.Replaces == "" {
+		written, err = tx.dialect.create(ctx, tx.q, w)
+	} else {
+		written, err = tx.dialect.replace(ctx, tx.q, w, false)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("put %s/%s: %w", w.Type, w.ID, err)
+	case !written: // only a create can lose here: an update holds the row
+		return errors.Join(ErrExists, tx.releaseAll(ctx, fresh))
+	case w.Replaces == "":
+		return nil
+	}
+	return tx.releaseUnnamed(ctx, w)
+}
+
+// checkVersion holds the row of an update, so that nothing below can fail for its version.
+func (tx *Tx) checkVersion(ctx context.Context, w Write) error {
+	if w.Replaces == "" {
+		return nil
+	}
+	version, at, err := tx.dialect.lockVersion(ctx, tx.q, w.Ref)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrVersion
+	case err != nil:
+		return fmt.Errorf("lock %s/%s: %w", w.Type, w.ID, err)
+	case version != w.Replaces:
+		return ErrVersion
+	case at >= w.LastUpdated.UnixMilli():
+		return ErrTime
+	}
+	return nil
+}
+
+// prepareWrite refuses what one of the databases could not hold and brings index rows into the
+// form in which they are kept: without NUL, bounded, each once.
+func prepareWrite(w Write) (Write, error) {
+	if !validProject(w.Project) {
+		return w, fmt.Errorf("store: %q is no project id", w.Project)
+	}
+	if w.Type == "" || w.ID == "" || w.Version == "" || clean(w.Type+w.ID+w.Version) != w.Type+w.ID+w.Version {
+		return w, fmt.Errorf("store: a write needs type, id and version")
+	}
+	for _, text := range [][]byte{w.Content, w.Meta} {
+		if !utf8.Valid(text) || slices.Contains(text, 0) {
+			return w, fmt.Errorf("store: %s/%s is not JSON text", w.Type, w.ID)
+		}
+	}
+	if w.Deleted {
+		w.Index, w.Keys = Index{}, nil
+	}
+	w.Index = w.Index.kept()
+	keys := make([]Key, len(w.Keys))
+	for i, k := range w.Keys {
+		keys[i] = k.kept()
+	}
+	slices.SortFunc(keys, compareKeys) // one order everywhere, so that two writers cannot deadlock
+	w.Keys = slices.Compact(keys)
+	return w, nil
+}
+
+func compareKeys(a, b Key) int {
+	if c := strings.Compare(a.Scope, b.Scope); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Kind, b.Kind); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Value, b.Value)
+}

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Row is one match. SortValues is its place in each key of the order, opaque to all but the
+// store.
+type Row struct {
+	Resource
+	SortValues []string
+}
+
+// Position is what Query.After takes to go on after this row.
+func (r Row) Position() []string {
+	return append(slices.Clone(r.SortValues), r.ID, r.Type, r.Project)
+}
+
+// Search reads one page of current, not deleted resources, in one statement.
+func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
+	q, where := q.prepared()
+	if q.nothing(where) || q.Limit <= 0 {
+		return nil, nil
+	}
+	b := &builder{dialect: r.dialect, projects: q.Projects}
+	text, err := b.search(q, where)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.q.QueryContext(ctx, text, b.args...)
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
+	}
+	defer rows.Close()
+	var found []Row
+	for rows.Next() {
+		row := Row{SortValues: make([]string, len(q.Sort))}
+		version := versionScan{resource: &row.Resource}
+		into := append([]any{&row.Project, &row.Type, &row.ID}, version.into()...)
+		values := make([]sortValue, len(q.Sort))
+		for i := range values {
+			into = append(into, &values[i])
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
+		}
+		version.finish()
+		for i, v := range values {
+			row.SortValues[i] = v.text
+		}
+		found = append(found, row)
+	}
+	return found, rows.Err()
+}
+
+// Count is how many resources match, whatever the page.
+func (r reader) Count(ctx context.Context, q Query) (int, error) {
+	q, where := q.prepared()
+	if q.nothing(where) {
+		return 0, nil
+	}
+	b := &builder{dialect: r.dialect, projects: q.Projects}
+	s := q.scope()
+	text := "SELECT count(*) FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.condition(where, s)
+	var n int
+	if err := first(ctx, r.q, text, b.args, &n); err != nil {
+		return 0, fmt.Errorf("count %s: %w", strings.Join(q.Types, ","), err)
+	}
+	return n, nil
+}
+
+// prepared drops projects that cannot exist and what is given twice.
+func (q Query) prepared() (Query, Predicate) {
+	var projects []string
+	for _, p := range q.Projects {
+		if validProject(p) && !slices.Contains(projects, p) {
+			projects = append(projects, p)
+		}
+	}
+	q.Projects = projects
+	return q, simplify(q.Where)
+}
+
+// nothing says that no row can match.
+func (q Query) nothing(where Predicate) bool {
+	never, ok := where.(Or)
+	return len(q.Projects) == 0 || len(q.Types) == 0 || (ok && len(never) == 0)
+}
+
+func (q Query) scope() scope { return scope{alias: "r", projects: q.Projects, types: q.Types} }
+
+// search renders the statement. When the order needs index tables, ids are sorted first and
+// contents fetched for the page alone.
+func (b *builder) search(q Query, where Predicate) (string, error) {
+	s := q.scope()
+	keys, onIndex, err := b.sortKeys(q, s)
+	if err != nil {
+		return "", err
+	}
+	from := " FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.condition(where, s)
+	after, err := keys.after(b, q.After)
+	if err != nil {
+		return "", err
+	}
+	page := " LIMIT " + b.arg(q.Limit)
+	if q.Offset > 0 {
+		page += " OFFSET " + b.arg(q.Offset)
+	}
+	if !onIndex {
+		return "SELECT r.project_id, r.type, r.id, " + versionColumns + keys.selected() + from + after + keys.order() + page, nil
+	}
+	return "SELECT r.project_id, r.type, r.id, " + versionColumns + keys.selected() +
+		" FROM (SELECT * FROM (SELECT r.project_id, r.type, r.id, r.last_updated" + keys.computed() + from + ") k WHERE 1 = 1" +
+		after + keys.order() + page + ") k JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id" + keys.order(), nil
+}

@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+)
+
+// create inserts the resource, then its index rows.
+func (d lite) create(ctx context.Context, q querier, w Write) (bool, error) {
+	const statement = `INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING`
+	written, err := affected(ctx, q, statement, headArgs(w)...)
+	if err != nil || written == 0 {
+		return false, err
+	}
+	for _, t := range d.tables {
+		if err := t.insert(ctx, q, w.Ref, t.rows(w.Index)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// replace copies the old version to the history, which is the compare-and-set: nothing else
+// happens when that copies no row. No other writer can come between.
+func (d lite) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
+	statement := `INSERT INTO resource_history (project_id, type, id, version, last_updated, deleted, content, meta)
+SELECT project_id, type, id, version, last_updated, deleted, content, meta FROM resource
+WHERE project_id = ?1 AND type = ?2 AND id = ?3 AND version = ?4 AND last_updated < ?5`
+	if unkeyed {
+		statement += ` AND NOT EXISTS (SELECT 1 FROM unique_key WHERE project_id = ?1 AND type = ?2 AND id = ?3)`
+	}
+	moved, err := affected(ctx, q, statement, w.Project, w.Type, w.ID, w.Replaces, w.LastUpdated.UnixMilli())
+	if err != nil || moved == 0 {
+		return false, err
+	}
+	const update = `UPDATE resource SET version = ?4, last_updated = ?5, deleted = ?6, content = ?7, meta = ?8
+WHERE project_id = ?1 AND type = ?2 AND id = ?3`
+	if _, err := q.ExecContext(ctx, update, headArgs(w)...); err != nil {
+		return false, err
+	}
+	for _, t := range d.tables {
+		if err := t.adjust(ctx, q, w.Ref, t.rows(w.Index)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// adjust makes the rows of a resource in this table those of want, touching only what differs.
+func (t indexTable) adjust(ctx context.Context, q querier, ref Ref, want [][]any) error {
+	wanted := make(map[string]int, len(want))
+	for i, row := range want {
+		wanted[rowKey(row)] = i
+	}
+	have, err := t.read(ctx, q, ref)
+	if err != nil {
+		return err
+	}
+	for _, row := range have {
+		if _, ok := wanted[rowKey(row)]; ok {
+			delete(wanted, rowKey(row))
+		} else if err := t.delete(ctx, q, ref, row); err != nil {
+			return err
+		}
+	}
+	missing := make([][]any, 0, len(wanted))
+	for i, row := range want {
+		if at, ok := wanted[rowKey(row)]; ok && at == i {
+			missing = append(missing, row)
+		}
+	}
+	return t.insert(ctx, q, ref, missing)
+}
+
+func (t indexTable) read(ctx context.Context, q querier, ref Ref) ([][]any, error) {
+	query := "SELECT " + strings.Join(t.columns, ", ") + " FROM " + t.name + " WHERE project_id = ?1 AND type = ?2 AND id = ?3"
+	rows, err := q.QueryContext(ctx, query, ref.Project, ref.Type, ref.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all [][]any
+	for rows.Next() {
+		row := make([]any, len(t.columns))
+		into := make([]any, len(row))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		all = append(all, row)
+	}
+	return all, errors.Join(rows.Err(), rows.Close())
+}
+
+func (t indexTable) delete(ctx context.Context, q querier, ref Ref, row []any) error {
+	statement := "DELETE FROM " + t.name + " WHERE project_id = ? AND type = ? AND id = ?"
+	for _, c := range t.columns {
+		statement += " AND " + c + " = ?"
+	}
+	_, err := q.ExecContext(ctx, statement, append([]any{ref.Project, ref.Type, ref.ID}, row...)...)
+	return err
+}
+
+// insert writes rows in statements of 16, 4 and 1 rows, so that three compiled statements serve
+// any number.
+func (t indexTable) insert(ctx context.Context, q querier, ref Ref, rows [][]any) error {
+	for len(rows) > 0 {
+		n := 1
+		for _, size := range []int{16, 4} {
+			if len(rows) >= size {
+				n = size
+				break
+			}
+		}
+		args := make([]any, 0, n*(3+len(t.columns)))
+		for _, row := range rows[:n] {
+			args = append(append(args, ref.Project, ref.Type, ref.ID), row...)
+		}
+		if _, err := q.ExecContext(ctx, t.insertion(n), args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (t indexTable) insertion(n int) string {
+	row := "(?, ?, ?" + strings.Repeat(", ?", len(t.columns)) + ")"
+	return "INSERT INTO " + t.name + " (project_id, type, id, " + strings.Join(t.columns, ", ") + ") VALUES " +
+		row + strings.Repeat(", "+row, n-1)
+}
+
+// rowKey is a row as a map key; no value holds a NUL.
+func rowKey(row []any) string {
+	var s strings.Builder
+	for _, v := range row {
+		switch v := v.(type) {
+		case string:
+			s.WriteString(v)
+		case int64:
+			for shift := 0; shift < 64; shift += 8 {
+				s.WriteByte(byte(v >> shift))
+			}
+		}
+		s.WriteByte(0)
+	}
+	return s.String()
+}
+
+func (lite) lockVersion(ctx context.Context, q querier, ref Ref) (version string, lastUpdated int64, err error) {
+	const query = `SELECT version, last_updated FROM resource WHERE project_id = ?1 AND type = ?2 AND id = ?3`
+	err = first(ctx, q, query, []any{ref.Project, ref.Type, ref.ID}, &version, &lastUpdated)
+	return version, lastUpdated, err
+}
+
+// claim needs no lock: there is one writer.
+func (d lite) claim(ctx context.Context, q querier, keys []Key, owner Ref, pinned bool) ([]claimed, error) {
+	claims := make([]claimed, len(keys))
+	for i, k := range keys {
+		c, err := d.claimOne(ctx, q, k, owner, pinned)
+		if err != nil {
+			return nil, err
+		}
+		claims[i] = c
+	}
+	return claims, nil
+}
+
+func (lite) claimOne(ctx context.Context, q querier, k Key, owner Ref, pinned bool) (claimed, error) {
+	c := claimed{key: k}
+	var wasPinned bool
+	const query = `SELECT project_id, type, id, pinned FROM unique_key WHERE scope = ?1 AND kind = ?2 AND value = ?3`
+	err := first(ctx, q, query, []any{k.Scope, k.Kind, k.Value}, &c.holder.Project, &c.holder.Type, &c.holder.ID, &wasPinned)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		c.holder, c.fresh = owner, true
+		const insert = `INSERT INTO unique_key (scope, kind, value, project_id, type, id, pinned) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
+		_, err = q.ExecContext(ctx, insert, k.Scope, k.Kind, k.Value, owner.Project, owner.Type, owner.ID, pinned)
+	case err == nil && c.holder == owner && wasPinned && !pinned:
+		const unpin = `UPDATE unique_key SET pinned = 0 WHERE scope = ?1 AND kind = ?2 AND value = ?3`
+		_, err = q.ExecContext(ctx, unpin, k.Scope, k.Kind, k.Value)
+	}
+	return c, err
+}
