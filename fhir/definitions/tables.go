@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -193,4 +194,15 @@ func Codes(valueSet string) (codes map[string]bool, ok bool) {
 		return nil, false
 	}
 	return *set, true
+}
+
+// Structures are all structures, sorted by name. Decoding them all takes time; it is for tests
+// and for listings.
+func Structures() []*Structure {
+	var out []*Structure
+	for name := range structureLines() {
+		out = append(out, StructureOf(name))
+	}
+	slices.SortFunc(out, func(a, b *Structure) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }

@@ -1,24 +1,134 @@
+// Package index makes the search index rows of a resource: for every search parameter of its
+// type the tokens, references, strings, dates, numbers and uris that its expression finds, in
+// the form in which the store compares them. It does no I/O and it judges nothing: a value that
+// is not what the parameter wants makes no row.
+//
+//   - One parsed document is walked; each expression is compiled once per process.
+//   - Rows are distinct, and depend on nothing but the document.
+//   - Nothing is rounded: decimals keep all their digits, dates cover all the time they mean.
+//   - _id and _lastUpdated are columns of the resource, not rows.
+//
+// Besides a parameter p there are rows for its modifiers: "p:text" (strings) and "p:of-type"
+// (tokens) of a token, "p:identifier" (tokens) of a reference. CompartmentParam has the
+// compartments that the resource is in. Composite parameters have no rows yet; theirs will be
+// rows of their own tables, next to those of their components.
 package index
 
 import (
+	"slices"
+	"sync"
+
+	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/fhirpath"
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// CompartmentParam names the reference rows that say which compartments a resource is in.
-const CompartmentParam = "_compartment"
+// The names of the rows of modifiers, after the parameter's code.
+const (
+	TextSuffix       = ":text"
+	OfTypeSuffix     = ":of-type"
+	IdentifierSuffix = ":identifier"
+)
 
-// Extract makes the rows of a resource as it is stored (with its id: see document.Stamp).
-func Extract(doc *document.Node, resourceType string) store.Index { return store.Index{} }
+// Extract makes the rows of a resource as it is stored, with its id (see document.Stamp).
+func Extract(doc *document.Node, resourceType string) store.Index {
+	var b builder
+	root := fhirpath.Root(doc, resourceType)
+	env := &fhirpath.Env{Resource: root, Root: root}
+	for _, p := range paramsOf(resourceType) {
+		values, err := p.expression.Evaluate(env, root)
+		if err != nil {
+			continue // a shape that the expression does not foresee has nothing to be found by
+		}
+		for _, v := range values {
+			p.add(&b, p.Code, v)
+		}
+	}
+	b.compartments(doc, resourceType)
+	return b.index()
+}
 
-// Compartments are the compartments that the resource is in, from its compartment definitions.
-func Compartments(doc *document.Node, resourceType string) []store.ReferenceRow { return nil }
+// param is a search parameter ready to be evaluated.
+type param struct {
+	*definitions.SearchParam
+	expression *fhirpath.Expression
+	add        func(b *builder, param string, v fhirpath.Value)
+}
 
-// Fold makes a string comparable: lower case, no accents, single spaces.
-func Fold(s string) string { return s }
+// compiled remembers the compiled parameters of each type that has been written.
+var compiled sync.Map // resource type → []param
 
-// Date is the closed interval in microseconds that a date, dateTime, instant or partial date covers.
-func Date(s string) (low, high int64, ok bool) { return 0, 0, false }
+func paramsOf(resourceType string) []param {
+	if ps, ok := compiled.Load(resourceType); ok {
+		return ps.([]param)
+	}
+	var out []param
+	for _, p := range definitions.SearchParams(resourceType) {
+		add := adders[p.Type]
+		if p.Expression == "" || add == nil || p.Code == "_id" || p.Code == "_lastUpdated" {
+			continue
+		}
+		expression, err := fhirpath.Compile(p.Expression)
+		if err != nil {
+			// TestEveryExpressionCompiles holds that this never happens to the embedded tables.
+			panic("index: " + err.Error())
+		}
+		out = append(out, param{p, expression, add})
+	}
+	if len(out) > 0 { // an unknown type is the client's; it is not kept
+		compiled.Store(resourceType, out)
+	}
+	return out
+}
 
-// Decimal is a decimal as text that sorts as the number does, and its implicit range.
-func Decimal(s string) (value, low, high string, ok bool) { return "", "", "", false }
+// adders turn a value into rows. Composite and special parameters have none.
+var adders = map[definitions.ParamType]func(b *builder, param string, v fhirpath.Value){
+	definitions.Token:     (*builder).token,
+	definitions.Reference: (*builder).reference,
+	definitions.String:    (*builder).string,
+	definitions.Date:      (*builder).date,
+	definitions.Number:    (*builder).quantity,
+	definitions.Quantity:  (*builder).quantity,
+	definitions.URI:       (*builder).uri,
+}
+
+// builder collects rows.
+type builder struct{ rows store.Index }
+
+// index is the rows without repetitions.
+func (b *builder) index() store.Index {
+	b.rows.Token = distinct(b.rows.Token)
+	b.rows.Reference = distinct(b.rows.Reference)
+	b.rows.String = distinct(b.rows.String)
+	b.rows.Date = distinct(b.rows.Date)
+	b.rows.Quantity = distinct(b.rows.Quantity)
+	b.rows.URI = distinct(b.rows.URI)
+	return b.rows
+}
+
+// distinct drops repetitions. Few rows are compared in pairs, without a map.
+func distinct[T comparable](rows []T) []T {
+	if len(rows) > 32 {
+		return distinctOfMany(rows)
+	}
+	out := rows[:0]
+	for _, row := range rows {
+		if !slices.Contains(out, row) {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+func distinctOfMany[T comparable](rows []T) []T {
+	seen := make(map[T]struct{}, len(rows))
+	out := rows[:0]
+	for _, row := range rows {
+		if _, ok := seen[row]; !ok {
+			seen[row] = struct{}{}
+			out = append(out, row)
+		}
+	}
+	return out
+}

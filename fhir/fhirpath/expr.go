@@ -1,0 +1,153 @@
+package fhirpath
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/admitdev/admit/fhir/definitions"
+)
+
+// literal is a constant.
+type literal struct{ value Value }
+
+func (l literal) eval(*scope, Collection) (Collection, error) { return Collection{l.value}, nil }
+
+// empty is {}.
+type empty struct{}
+
+func (empty) eval(*scope, Collection) (Collection, error) { return nil, nil }
+
+// this is $this.
+type this struct{}
+
+func (this) eval(s *scope, _ Collection) (Collection, error) { return Collection{s.this}, nil }
+
+// variable is %resource and its like.
+type variable func(*scope) Value
+
+func (v variable) eval(s *scope, _ Collection) (Collection, error) { return Collection{v(s)}, nil }
+
+func variableOf(name string) (expr, error) {
+	switch name {
+	case "$this":
+		return this{}, nil
+	case "%resource":
+		return variable(func(s *scope) Value { return s.env.Resource }), nil
+	case "%rootResource":
+		return variable(func(s *scope) Value { return s.env.Root }), nil
+	case "%context":
+		return variable(func(s *scope) Value { return s.context }), nil
+	case "%ucum":
+		return literal{computedString("http://unitsofmeasure.org")}, nil
+	}
+	return nil, fmt.Errorf("%w: %s", ErrUnsupported, name)
+}
+
+// path is a chain of element names. The first, when nothing precedes it, may be the name of the
+// focus's type.
+type path struct {
+	in    expr
+	names []string
+}
+
+func (p *path) eval(s *scope, focus Collection) (Collection, error) {
+	names := p.names
+	if p.in != nil {
+		var err error
+		if focus, err = p.in.eval(s, focus); err != nil {
+			return nil, err
+		}
+	}
+	var out Collection
+	for _, v := range focus {
+		rest := names
+		if p.in == nil && isTypeName(names[0]) {
+			if !v.Is(names[0]) {
+				continue
+			}
+			rest = names[1:]
+		}
+		out = walk(out, v, rest)
+	}
+	return out, nil
+}
+
+func walk(out Collection, v Value, names []string) Collection {
+	switch len(names) {
+	case 0:
+		return append(out, v)
+	case 1:
+		return v.Children(out, names[0])
+	}
+	var room [4]Value
+	for _, child := range v.Children(room[:0], names[0]) {
+		out = walk(out, child, names[1:])
+	}
+	return out
+}
+
+func isTypeName(name string) bool { return 'A' <= name[0] && name[0] <= 'Z' }
+
+// index is [n].
+type index struct {
+	in expr
+	n  int
+}
+
+func indexOf(in expr, n string) (expr, error) {
+	i, err := strconv.Atoi(n)
+	return &index{in, i}, err
+}
+
+func (x *index) eval(s *scope, focus Collection) (Collection, error) {
+	in, err := evalIn(x.in, s, focus)
+	if err != nil || x.n >= len(in) {
+		return nil, err
+	}
+	return in[x.n : x.n+1], nil
+}
+
+// evalIn evaluates what a function or operator is applied to; nil is the focus.
+func evalIn(in expr, s *scope, focus Collection) (Collection, error) {
+	if in == nil {
+		return focus, nil
+	}
+	return in.eval(s, focus)
+}
+
+// typeTest is is, as and ofType.
+type typeTest struct {
+	in   expr
+	op   string
+	name string
+}
+
+func (t *typeTest) eval(s *scope, focus Collection) (Collection, error) {
+	in, err := evalIn(t.in, s, focus)
+	if err != nil || len(in) == 0 {
+		return nil, err
+	}
+	if t.op == "is" {
+		if len(in) > 1 {
+			return nil, fmt.Errorf("is: %w", ErrNotOne)
+		}
+		return boolean(t.holds(in[0])), nil
+	}
+	var out Collection // as of several values filters, as ofType does: search parameters rely on it
+	for _, v := range in {
+		if t.holds(v) {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+func (t *typeTest) holds(v Value) bool {
+	if v.Is(t.name) {
+		return true
+	}
+	// FHIR's primitives are FHIRPath's own in the invariants: answer is Boolean.
+	kind, ok := systemKinds[t.name]
+	vKind, _, prim := v.Primitive()
+	return ok && prim && v.Type != nil && v.Type.Kind == definitions.Primitive && kind == vKind
+}

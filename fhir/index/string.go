@@ -1,0 +1,138 @@
+package index
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/fhirpath"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// MaxFolded is the greatest length in bytes of a folded string; what is longer is cut.
+const MaxFolded = 1024
+
+// string makes the rows of R4 search.html#string.
+func (b *builder) string(param string, v fhirpath.Value) {
+	switch v.TypeName() {
+	case "HumanName":
+		b.parts(param, v.Node, "text", "family", "given", "prefix", "suffix")
+		b.addString(param, fullName(v.Node))
+	case "Address":
+		b.parts(param, v.Node, "text", "line", "city", "district", "state", "postalCode", "country")
+	case "CodeableConcept":
+		b.parts(param, v.Node, "text")
+		for _, coding := range v.Node.Get("coding").Values() {
+			b.parts(param, coding, "display")
+		}
+	case "Extension":
+		for _, value := range v.Children(nil, "value") {
+			b.string(param, value)
+		}
+	default:
+		if kind, s, ok := v.Primitive(); ok && kind == document.String {
+			b.addString(param, s)
+		}
+	}
+}
+
+func (b *builder) parts(param string, n *document.Node, names ...string) {
+	for _, name := range names {
+		for _, part := range n.Get(name).Values() {
+			if part.Kind == document.String {
+				b.addString(param, part.String())
+			}
+		}
+	}
+}
+
+// fullName is the name as it is spoken, so that "Homer Sim" finds Homer Simpson.
+func fullName(n *document.Node) string {
+	var words []string
+	for _, name := range []string{"given", "family"} {
+		for _, part := range n.Get(name).Values() {
+			words = append(words, part.String())
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (b *builder) addString(param, s string) {
+	if folded := truncate(Fold(s)); folded != "" {
+		b.rows.String = append(b.rows.String, store.StringRow{Param: param, Folded: folded, Exact: s})
+	}
+}
+
+// truncate cuts at a rune's boundary.
+func truncate(s string) string {
+	if len(s) <= MaxFolded {
+		return s
+	}
+	end := MaxFolded
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
+
+// Fold makes a string comparable (R4 search.html#string): lower case, without accents, runs of
+// white space as one space, none around.
+func Fold(s string) string {
+	if isFolded(s) {
+		return s
+	}
+	out := make([]rune, 0, len(s))
+	space := false
+	for _, r := range norm.NFKD.String(s) {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+		case unicode.IsSpace(r):
+			space = true
+		default:
+			if space && len(out) > 0 {
+				out = append(out, ' ')
+			}
+			space = false
+			out = append(out, foldRune(r)...)
+		}
+	}
+	return string(out)
+}
+
+// isFolded recognises what needs no work: lower-case ASCII with single spaces.
+func isFolded(s string) bool {
+	before := byte(' ')
+	for _, c := range []byte(s) {
+		if c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' || c < ' ' || c == ' ' && before == ' ' {
+			return false
+		}
+		before = c
+	}
+	return s == "" || before != ' '
+}
+
+// foldRune folds letters that decomposition leaves alone.
+func foldRune(r rune) []rune {
+	switch r {
+	case 'ß', 'ẞ':
+		return []rune("ss")
+	case 'æ', 'Æ':
+		return []rune("ae")
+	case 'œ', 'Œ':
+		return []rune("oe")
+	case 'ø', 'Ø':
+		return []rune("o")
+	case 'ł', 'Ł':
+		return []rune("l")
+	case 'đ', 'Đ', 'ð', 'Ð':
+		return []rune("d")
+	case 'þ', 'Þ':
+		return []rune("th")
+	case 'ς':
+		return []rune("σ")
+	}
+	return []rune{unicode.ToLower(r)}
+}

@@ -1,0 +1,62 @@
+package index
+
+import (
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/fhirpath"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// token makes the rows of R4 search.html#token.
+func (b *builder) token(param string, v fhirpath.Value) {
+	switch v.TypeName() {
+	case "Coding":
+		b.coding(param, v.Node)
+	case "CodeableConcept":
+		for _, coding := range v.Node.Get("coding").Values() {
+			b.coding(param, coding)
+		}
+		b.text(param, v.Node.Text("text"))
+	case "Identifier":
+		b.identifier(param, v.Node)
+	case "ContactPoint":
+		b.addToken(param, "", v.Node.Text("value"))
+	case "Extension":
+		for _, value := range v.Children(nil, "value") {
+			b.token(param, value)
+		}
+	default:
+		if _, code, ok := v.Primitive(); ok {
+			b.addToken(param, "", code)
+		}
+	}
+}
+
+func (b *builder) coding(param string, n *document.Node) {
+	b.addToken(param, n.Text("system"), n.Text("code"))
+	b.text(param, n.Text("display"))
+}
+
+// identifier makes the rows of the value itself, of its type's text and, for :of-type, of each
+// of its type's codings with the value.
+func (b *builder) identifier(param string, n *document.Node) {
+	value := n.Text("value")
+	b.addToken(param, n.Text("system"), value)
+	b.text(param, n.Find("type", "text").String())
+	for _, coding := range n.Find("type", "coding").Values() {
+		if code := coding.Text("code"); code != "" && value != "" {
+			b.addToken(param+OfTypeSuffix, coding.Text("system"), code+"|"+value)
+		}
+	}
+}
+
+func (b *builder) addToken(param, system, code string) {
+	if system != "" || code != "" {
+		b.rows.Token = append(b.rows.Token, store.TokenRow{Param: param, System: system, Code: code})
+	}
+}
+
+func (b *builder) text(param, text string) {
+	if text != "" {
+		b.addString(param+TextSuffix, text)
+	}
+}
