@@ -1,0 +1,238 @@
+package caller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Claims are what verified credentials say: a token's login, or the client of a Basic header, which
+// has no login and names its membership.
+type Claims struct {
+	LoginID    string
+	Project    string
+	Membership string
+	ClientID   string
+	Scope      string
+}
+
+// Logins knows the sessions; pkg/oauth's store implements it.
+type Logins interface {
+	// LiveLogin completes the claims of a login that is not revoked and has a membership.
+	// Any other is store.ErrNotFound.
+	LiveLogin(ctx context.Context, id string) (Claims, error)
+}
+
+// Records reads identity resources with Admit's own rights; *repo.Repo implements it.
+type Records interface {
+	// Record is the current version; a deleted or unknown one is store.ErrNotFound.
+	Record(ctx context.Context, reason string, ref store.Ref) (store.Resource, error)
+}
+
+// Options are what a Resolver stands on.
+type Options struct {
+	Logins  Logins
+	Records Records
+	Changes Changes
+	Clock   clock.Clock
+	Log     *slog.Logger
+}
+
+// Resolver turns Claims into Callers.
+type Resolver struct {
+	logins  Logins
+	records Records
+	changes Changes
+	clock   clock.Clock
+	log     *slog.Logger
+	cache   *cache
+}
+
+// NewResolver makes a Resolver. It caches only while Run is running.
+func NewResolver(o Options) *Resolver {
+	r := &Resolver{o.Logins, o.Records, o.Changes, o.Clock, o.Log, newCache()}
+	r.changes.OnChange(func(change store.Change) { r.cache.drop(mark{change.Kind, change.Ref}) })
+	return r
+}
+
+// key is what a Caller is cached under.
+func (c Claims) key() string {
+	if c.LoginID != "" {
+		return "login " + c.LoginID
+	}
+	return "membership " + c.Membership
+}
+
+// Resolve makes the Caller, from the cache when it may be trusted.
+//
+// Errors: outcome Unauthorized when the login or membership is gone, revoked or inactive;
+// outcome Invalid when its policies cannot be read.
+func (r *Resolver) Resolve(ctx context.Context, claims Claims) (Caller, error) {
+	key := claims.key()
+	who, ok, since := r.cache.get(key, r.clock.Now())
+	if ok {
+		return who, nil
+	}
+	who, from, err := r.load(ctx, claims)
+	if err != nil {
+		return Caller{}, err
+	}
+	r.cache.put(key, who, from, since)
+	return who, nil
+}
+
+// loading collects what a Caller is made from.
+type loading struct {
+	*Resolver
+	from []mark
+}
+
+func (r *Resolver) load(ctx context.Context, claims Claims) (Caller, []mark, error) {
+	l := &loading{Resolver: r}
+	if claims.LoginID != "" {
+		l.from = append(l.from, mark{store.ChangeLogin, claims.LoginID})
+		live, err := r.logins.LiveLogin(ctx, claims.LoginID)
+		if err != nil {
+			return Caller{}, nil, unauthorized(err)
+		}
+		live.LoginID = claims.LoginID
+		claims = live
+	}
+	who, err := l.caller(ctx, claims)
+	return who, l.from, err
+}
+
+func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {
+	var membership medplum.ProjectMembership
+	ref := store.Ref{Project: claims.Project, Type: medplum.TypeProjectMembership, ID: claims.Membership}
+	if err := l.record(ctx, ref, &membership); err != nil {
+		return Caller{}, unauthorized(err)
+	}
+	if !membership.IsActive() {
+		return Caller{}, outcome.New(outcome.Unauthorized, "")
+	}
+	var project medplum.Project
+	ref = store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: claims.Project}
+	if err := l.record(ctx, ref, &project); err != nil {
+		return Caller{}, unauthorized(err)
+	}
+	who := describe(membership, project)
+	who.LoginID, who.ClientID, who.Scope = claims.LoginID, claims.ClientID, claims.Scope
+	if err := l.links(ctx, project, &who); err != nil {
+		return Caller{}, err
+	}
+	var err error
+	who.Policy, err = l.policy(ctx, who, membership)
+	return who, err
+}
+
+func describe(membership medplum.ProjectMembership, project medplum.Project) Caller {
+	return Caller{
+		Project:         project.ID,
+		ProjectName:     project.Name,
+		Membership:      medplum.RefTo(medplum.TypeProjectMembership, membership.ID, ""),
+		User:            membership.User,
+		Profile:         membership.Profile,
+		Admin:           membership.Admin,
+		SuperAdmin:      project.SuperAdmin,
+		CheckReferences: project.CheckReferencesOnWrite,
+	}
+}
+
+// links finds the linked projects and what they export. A link to a project that is gone leads
+// nowhere.
+func (l *loading) links(ctx context.Context, project medplum.Project, who *Caller) error {
+	for _, link := range project.Link {
+		resourceType, id := link.Project.Split()
+		if resourceType != medplum.TypeProject || id == project.ID {
+			continue
+		}
+		var linked medplum.Project
+		ref := store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: id}
+		switch err := l.record(ctx, ref, &linked); {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return err
+		default:
+			who.Linked = append(who.Linked, Link{id, linked.ExportedResourceType})
+		}
+	}
+	return nil
+}
+
+// policy compiles the membership's policies. One that cannot be read stops everything: the
+// membership would otherwise have other rights than its administrator wrote down.
+func (l *loading) policy(ctx context.Context, who Caller, membership medplum.ProjectMembership) (*policy.Policy, error) {
+	access := membership.Access
+	if membership.AccessPolicy != nil {
+		access = append([]medplum.Access{{Policy: *membership.AccessPolicy}}, access...)
+	}
+	sources := make([]policy.Source, 0, len(access))
+	for _, a := range access {
+		source := policy.Source{Parameters: a.Parameter}
+		resourceType, id := a.Policy.Split()
+		if resourceType != medplum.TypeAccessPolicy {
+			return nil, unreadable(fmt.Errorf("%q is no AccessPolicy", a.Policy.Reference))
+		}
+		ref := store.Ref{Project: who.Project, Type: medplum.TypeAccessPolicy, ID: id}
+		switch err := l.record(ctx, ref, &source.Policy); {
+		case errors.Is(err, store.ErrNotFound):
+			return nil, unreadable(fmt.Errorf("%s does not exist", a.Policy.Reference))
+		case err != nil:
+			return nil, err
+		}
+		sources = append(sources, source)
+	}
+	compiled, err := policy.Compile(sources, who.subject())
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return compiled, nil
+}
+
+// record reads and remembers that the Caller depends on it, even when it is not there.
+func (l *loading) record(ctx context.Context, ref store.Ref, v any) error {
+	l.from = append(l.from, mark{ref.Type, ref.ID})
+	found, err := l.records.Record(ctx, "find out who calls", ref)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(found.Content, v); err != nil {
+		return fmt.Errorf("%s/%s: %w", ref.Type, ref.ID, err)
+	}
+	return nil
+}
+
+// unauthorized is for what must exist behind valid credentials and does not.
+func unauthorized(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return outcome.New(outcome.Unauthorized, "")
+	}
+	return err
+}
+
+func unreadable(cause error) error {
+	return outcome.New(outcome.Invalid, "Authentication error").Because(
+		"Cannot authenticate: Invalid access policy configuration. "+
+			"Please contact your administrator to update your project membership. (%v)", cause)
+}
+
+// subject is the Caller as policies see it.
+func (c Caller) subject() policy.Subject {
+	linked := make([]string, len(c.Linked))
+	for i, link := range c.Linked {
+		linked[i] = link.Project
+	}
+	return policy.Subject{
+		Project: c.Project, Linked: linked, Profile: c.Profile,
+		Admin: c.Admin, SuperAdmin: c.SuperAdmin, Scope: c.Scope,
+	}
+}

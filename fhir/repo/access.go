@@ -1,0 +1,190 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// narrow is the predicate that the policy puts on an interaction with a type; nil when it puts
+// none. A type that no rule grants is Forbidden.
+func (a *access) narrow(interaction policy.Interaction, resourceType string) (store.Predicate, error) {
+	if err := KnownType(resourceType); err != nil {
+		return nil, err
+	}
+	if a.system != "" {
+		return nil, nil
+	}
+	if a.who.Policy == nil {
+		return nil, outcome.New(outcome.Forbidden, "")
+	}
+	visible, allowed := a.who.Policy.Narrow(interaction, resourceType)
+	if !allowed {
+		return nil, outcome.New(outcome.Forbidden, "")
+	}
+	if resourceType == medplum.TypeProject && !a.who.SuperAdmin {
+		// All Projects share one partition, so isolation is this predicate's, whatever the policy says.
+		own := store.IDIn(a.who.Readable(resourceType))
+		if visible == nil {
+			return own, nil
+		}
+		return store.And{own, visible}, nil
+	}
+	return visible, nil
+}
+
+// everywhere says whether the caller acts across projects.
+func (a *access) everywhere() bool { return a.system == "" && a.who.SuperAdmin }
+
+// partitions are where the caller's resources of a type may be, its own first. For those who act
+// across projects see get and query.
+func (a *access) partitions(resourceType string) []string {
+	switch {
+	case resourceType == medplum.TypeProject:
+		return []string{store.SystemProject}
+	case a.system != "":
+		return []string{a.who.Project}
+	case resourceType == medplum.TypeUser || resourceType == medplum.TypeProjectMembership:
+		return []string{a.who.Project} // people are not shared by a link
+	}
+	return a.who.Readable(resourceType)
+}
+
+// home is the partition in which the caller makes and changes resources of a type.
+func (a *access) home(resourceType string) string {
+	if resourceType == medplum.TypeProject {
+		return store.SystemProject
+	}
+	return a.who.Project
+}
+
+// found is a resource with the knowledge of whether the predicate let it through.
+type found struct {
+	store.Resource
+	live *store.Resource // of a deleted one, its last version that was not
+}
+
+// get finds a resource that satisfies visible, deleted or not.
+//
+// Errors: store.ErrNotFound.
+func (a *access) get(ctx context.Context, resourceType, id string, partitions []string, visible store.Predicate) (found, error) {
+	if !ValidID(id) {
+		return found{}, store.ErrNotFound
+	}
+	if a.everywhere() && resourceType != medplum.TypeProject {
+		ref, err := a.rows.Locate(ctx, resourceType, id)
+		if err != nil {
+			return found{}, err
+		}
+		return a.getIn(ctx, ref, visible)
+	}
+	for _, project := range partitions {
+		got, err := a.getIn(ctx, store.Ref{Project: project, Type: resourceType, ID: id}, visible)
+		if !errors.Is(err, store.ErrNotFound) {
+			return got, err
+		}
+	}
+	return found{}, store.ErrNotFound
+}
+
+// getIn is one statement for a resource that is there and one more for a deleted one, whose index
+// rows are gone: what it last was decides who may know of it.
+func (a *access) getIn(ctx context.Context, ref store.Ref, visible store.Predicate) (found, error) {
+	got, err := a.rows.Get(ctx, ref, visible)
+	if visible == nil || (err == nil && !got.Deleted) {
+		return found{Resource: got}, err
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return found{}, err
+	}
+	got, err = a.rows.Get(ctx, ref, nil)
+	if err != nil {
+		return found{}, err
+	}
+	if !got.Deleted {
+		return found{}, store.ErrNotFound
+	}
+	live, err := a.lastLive(ctx, ref)
+	if err != nil {
+		return found{}, err
+	}
+	if err := a.mustMatch(visible, live); err != nil {
+		return found{}, err
+	}
+	return found{Resource: got, live: &live}, nil
+}
+
+// lastLive is the newest version that is not a deletion.
+func (a *access) lastLive(ctx context.Context, ref store.Ref) (store.Resource, error) {
+	for offset := 0; ; {
+		versions, err := a.rows.History(ctx, ref, 10, offset)
+		if err != nil {
+			return store.Resource{}, err
+		}
+		for _, v := range versions {
+			if !v.Deleted {
+				return v, nil
+			}
+		}
+		if len(versions) == 0 {
+			return store.Resource{}, store.ErrNotFound
+		}
+		offset += len(versions)
+	}
+}
+
+// mustMatch evaluates a predicate over a stored version in memory.
+//
+// Errors: store.ErrNotFound when it does not hold.
+func (a *access) mustMatch(visible store.Predicate, res store.Resource) error {
+	if visible == nil {
+		return nil
+	}
+	_, ix, err := indexed(res)
+	if err != nil {
+		return err
+	}
+	if !search.Match(visible, res.Ref, res.LastUpdated, ix) {
+		return store.ErrNotFound
+	}
+	return nil
+}
+
+// hasFields says whether rules about single fields may apply to the type.
+func (a *access) hasFields(resourceType string) bool {
+	return a.system == "" && a.who.Policy != nil && a.who.Policy.HasFields(resourceType)
+}
+
+// parsed parses a stored version.
+func parsed(res store.Resource) (*document.Node, error) {
+	doc, err := document.Parse(res.Content)
+	if err != nil { // not %w: it is our damage, not the client's mistake
+		return nil, fmt.Errorf("%s/%s version %s is damaged: %v", res.Type, res.ID, res.Version, err)
+	}
+	return doc, nil
+}
+
+// indexed parses a stored version and gives its index rows.
+func indexed(res store.Resource) (*document.Node, store.Index, error) {
+	doc, err := parsed(res)
+	if err != nil {
+		return nil, store.Index{}, err
+	}
+	accounts := references(doc.Find("meta", "accounts"))
+	return doc, rowsOf(doc, res.Type, compartmentRows(doc, res.Ref, accounts)), nil
+}
+
+// absent is the answer for what is not there or not to be seen.
+func absent(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return outcome.New(outcome.NotFound, "")
+	}
+	return err
+}

@@ -1,0 +1,109 @@
+package repo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Create stores a new resource. The body's id is used when a system session or a super admin
+// gives one, else a new one is made.
+//
+// Errors: outcome Forbidden, Invalid/Structure/… of validation, Conflict for a taken unique value.
+func (a *access) Create(ctx context.Context, resourceType string, body []byte) (made store.Resource, err error) {
+	if _, err = a.writable(policy.Create, resourceType); err != nil {
+		return store.Resource{}, err
+	}
+	in, err := receive(resourceType, body)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	c := change{interaction: policy.Create, in: in, version: a.newID(), at: a.now()}
+	c.ref = store.Ref{Project: a.home(resourceType), Type: resourceType}
+	if c.ref.ID, err = a.newOrGiven(ctx, resourceType, in.doc.Text("id")); err != nil {
+		return store.Resource{}, err
+	}
+	if !needsTx(resourceType) {
+		made, err = a.create(ctx, &c)
+	} else {
+		err = a.inTx(ctx, func(a *access) (err error) {
+			made, err = a.create(ctx, &c)
+			return err
+		})
+	}
+	if err != nil {
+		return store.Resource{}, refused(err)
+	}
+	return a.show(ctx, policy.Create, made)
+}
+
+// newOrGiven is the id of a new resource. A Project's is a UUID, because it names a partition; one
+// that a super admin gives is nowhere else in use, because super admins find things by id alone.
+func (a *access) newOrGiven(ctx context.Context, resourceType, given string) (string, error) {
+	if given == "" || (a.system == "" && !a.who.SuperAdmin) {
+		return a.newID(), nil
+	}
+	if !ValidID(given) || (resourceType == medplum.TypeProject && !store.ValidProject(given)) {
+		return "", outcome.New(outcome.Invalid, "Incorrect resource ID")
+	}
+	if a.system != "" {
+		return given, nil
+	}
+	switch _, err := a.rows.Locate(ctx, resourceType, given); {
+	case errors.Is(err, store.ErrNotFound):
+		return given, nil
+	case err != nil:
+		return "", err
+	}
+	return "", refused(store.ErrExists)
+}
+
+func (a *access) create(ctx context.Context, c *change) (store.Resource, error) {
+	d, err := a.compose(ctx, c)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	return a.put(ctx, c, d)
+}
+
+// put writes the draft with its keys and what else changes with it.
+func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, error) {
+	replaces := ""
+	if c.old != nil {
+		replaces = c.old.Version
+	}
+	w := d.write(c.version, replaces)
+	if err := a.rows.Put(ctx, w); err != nil {
+		return store.Resource{}, err
+	}
+	return w.Resource, a.after(ctx, c.ref, c.in.secret)
+}
+
+// after does what a write of the type entails: a client's secret goes to the credentials, and
+// those who cache rights hear of the change.
+func (a *access) after(ctx context.Context, ref store.Ref, secret string) error {
+	switch ref.Type {
+	case medplum.TypeClientApplication:
+		return a.keepSecret(ctx, ref, secret)
+	case medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject:
+		return a.tx.Announce(ctx, ref.Type, ref.ID)
+	}
+	return nil
+}
+
+// keepSecret takes a secret that is not the stored one already: a client that was read by an
+// administrator comes back with it.
+func (a *access) keepSecret(ctx context.Context, ref store.Ref, secret string) error {
+	if secret == "" || ref.Type != medplum.TypeClientApplication {
+		return nil
+	}
+	current, _, err := a.repo.Secrets.ClientSecrets(ctx, a.tx, ref.Project, ref.ID)
+	if err != nil || current == secret {
+		return err
+	}
+	return a.repo.Secrets.SetClientSecret(ctx, a.tx, ref.Project, ref.ID, secret)
+}

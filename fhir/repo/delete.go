@@ -1,0 +1,47 @@
+package repo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Delete deletes a resource; deleting a deleted one does nothing.
+//
+// Errors: outcome Forbidden, NotFound, Conflict while a membership stands on the resource.
+func (a *access) Delete(ctx context.Context, resourceType, id string) error {
+	visible, err := a.writable(policy.Delete, resourceType)
+	if err != nil {
+		return err
+	}
+	attempt := func() error {
+		return a.inTx(ctx, func(a *access) error { return a.remove(ctx, resourceType, id, visible) })
+	}
+	if err = attempt(); errors.Is(err, store.ErrVersion) && a.tx == nil {
+		err = attempt()
+	}
+	return refused(err)
+}
+
+func (a *access) remove(ctx context.Context, resourceType, id string, visible store.Predicate) error {
+	got, err := a.writeTarget(ctx, resourceType, id, visible)
+	if err != nil || got.Deleted {
+		return err
+	}
+	if err := a.mayGo(ctx, got.Ref); err != nil {
+		return err
+	}
+	w := store.Write{Replaces: got.Version}
+	w.Resource = store.Resource{Ref: got.Ref, Version: a.newID(), LastUpdated: store.Later(a.now(), got.LastUpdated), Deleted: true}
+	w.Meta = a.fragment(got.Ref, nil, nil)
+	if err := a.rows.Put(ctx, w); err != nil {
+		return err
+	}
+	if resourceType == medplum.TypeClientApplication {
+		return a.repo.Secrets.DeleteClientSecrets(ctx, a.tx, got.Project, id)
+	}
+	return a.after(ctx, got.Ref, "")
+}

@@ -1,0 +1,122 @@
+package repo
+
+import (
+	"time"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/index"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// draft is a version on its way into the store.
+type draft struct {
+	ref   store.Ref
+	doc   *document.Node // as it is stored
+	at    time.Time
+	index store.Index
+	meta  []byte
+}
+
+// stamp gives a client's document its identity and indexes it.
+func (a *access) stamp(doc *document.Node, ref store.Ref, version string, at time.Time) draft {
+	d := draft{ref: ref, at: at}
+	d.doc = document.Stamp(doc, document.Identity{Type: ref.Type, ID: ref.ID, Version: version, LastUpdated: at})
+	accounts := references(d.doc.Find("meta", "accounts"))
+	compartments := compartmentRows(d.doc, ref, accounts)
+	d.index = rowsOf(d.doc, ref.Type, compartments)
+	d.meta = a.fragment(ref, accounts, compartments)
+	return d
+}
+
+// rowsOf are the index rows of a stored document.
+func rowsOf(doc *document.Node, resourceType string, compartments []store.ReferenceRow) store.Index {
+	rows := index.Extract(doc, resourceType)
+	rows.Reference = append(rows.Reference, compartments...)
+	return rows
+}
+
+// compartmentRows are the compartments of a resource: its project, its accounts and those of the
+// compartment definitions.
+func compartmentRows(doc *document.Node, ref store.Ref, accounts []medplum.Reference) []store.ReferenceRow {
+	seen := map[store.ReferenceRow]bool{}
+	var rows []store.ReferenceRow
+	add := func(row store.ReferenceRow) {
+		row.Param = index.CompartmentParam
+		if row.TargetID != "" && !seen[row] {
+			seen[row] = true
+			rows = append(rows, row)
+		}
+	}
+	if ref.Project != store.SystemProject {
+		add(store.ReferenceRow{TargetType: medplum.TypeProject, TargetID: ref.Project})
+	}
+	for _, account := range accounts {
+		resourceType, id := account.Split()
+		add(store.ReferenceRow{TargetType: resourceType, TargetID: id})
+	}
+	for _, row := range index.Compartments(doc, ref.Type) {
+		add(row)
+	}
+	return rows
+}
+
+// references reads an array of References.
+func references(n *document.Node) []medplum.Reference {
+	var refs []medplum.Reference
+	for _, item := range n.Values() {
+		refs = append(refs, medplum.Reference{Reference: item.Text("reference"), Display: item.Text("display")})
+	}
+	return refs
+}
+
+// fragment is the members of meta that only extended answers show.
+func (a *access) fragment(ref store.Ref, accounts []medplum.Reference, compartments []store.ReferenceRow) []byte {
+	shown := extendedMeta{Author: a.author()}
+	if ref.Project != store.SystemProject {
+		shown.Project = ref.Project
+	}
+	if len(accounts) > 0 {
+		shown.Account = &accounts[0]
+	}
+	for _, row := range compartments {
+		shown.Compartment = append(shown.Compartment, medplum.RefTo(row.TargetType, row.TargetID, ""))
+	}
+	return shown.members()
+}
+
+// extendedMeta is the order and spelling of those members.
+type extendedMeta struct {
+	Project     string              `json:"project,omitempty"`
+	Author      medplum.Reference   `json:"author"`
+	Account     *medplum.Reference  `json:"account,omitempty"`
+	Compartment []medplum.Reference `json:"compartment,omitempty"`
+}
+
+func (m extendedMeta) members() []byte {
+	raw, err := marshal(m)
+	if err != nil {
+		return nil // strings always marshal
+	}
+	return raw[1 : len(raw)-1]
+}
+
+// author is who the version is by: the caller's profile, or the system.
+func (a *access) author() medplum.Reference {
+	if a.system != "" {
+		return medplum.Reference{Reference: "system"}
+	}
+	return a.who.Profile
+}
+
+// write is the draft as the store takes it.
+func (d draft) write(version, replaces string) store.Write {
+	return store.Write{
+		Resource: store.Resource{
+			Ref: d.ref, Version: version, LastUpdated: d.at, Content: d.doc.Raw, Meta: d.meta,
+		},
+		Replaces: replaces,
+		Index:    d.index,
+		Keys:     d.keys(),
+	}
+}

@@ -1,0 +1,243 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// byType applies what holds for a type of identity resources whoever writes it. It may be applied
+// twice to the same document.
+func (a *access) byType(ctx context.Context, c *change, doc *document.Node) (*document.Node, error) {
+	switch c.ref.Type {
+	case medplum.TypeProjectMembership:
+		return a.membership(ctx, c, doc)
+	case medplum.TypeUser:
+		return a.user(c, doc)
+	case medplum.TypeAccessPolicy:
+		return doc, checkPolicy(doc)
+	}
+	return doc, nil
+}
+
+// checkPolicy refuses a policy that could not be compiled: its holders could do nothing at all.
+func checkPolicy(doc *document.Node) error {
+	var p medplum.AccessPolicy
+	if err := json.Unmarshal(doc.Raw, &p); err != nil {
+		return outcome.New(outcome.Structure, "Invalid AccessPolicy")
+	}
+	return policy.Check(p)
+}
+
+// user places a User: its project is its partition. Only a system session or a super admin makes
+// server-scoped ones, and no update moves a User.
+func (a *access) user(c *change, doc *document.Node) (*document.Node, error) {
+	if c.old == nil && (a.system != "" || a.who.SuperAdmin) {
+		c.ref.Project = store.SystemProject
+		if resourceType, id := reference(doc, "project").Split(); resourceType == medplum.TypeProject {
+			c.ref.Project = id
+		}
+		return doc, nil
+	}
+	project, _ := reference(doc, "project").Split()
+	if c.ref.Project == store.SystemProject {
+		if project == "" {
+			return doc, nil
+		}
+		return reparse(replace(doc, "project", nil))
+	}
+	return a.setProject(c, doc)
+}
+
+// setProject makes the element project say what the partition says.
+func (a *access) setProject(c *change, doc *document.Node) (*document.Node, error) {
+	if _, id := reference(doc, "project").Split(); id == c.ref.Project {
+		return doc, nil
+	}
+	return setReference(doc, "project", medplum.RefTo(medplum.TypeProject, c.ref.Project, a.who.ProjectName))
+}
+
+// membership holds a ProjectMembership to its project and user, gives a new one without policies
+// the project's default, and refuses what it must not point at.
+func (a *access) membership(ctx context.Context, c *change, doc *document.Node) (*document.Node, error) {
+	doc, err := a.bindMembership(c, doc)
+	if err != nil {
+		return nil, err
+	}
+	if c.old == nil && doc.Get("accessPolicy") == nil && doc.Get("access") == nil {
+		if doc, err = a.defaultPolicy(ctx, c.ref.Project, doc); err != nil {
+			return nil, err
+		}
+	}
+	var m medplum.ProjectMembership
+	if err := json.Unmarshal(doc.Raw, &m); err != nil {
+		return nil, outcome.New(outcome.Structure, "Invalid ProjectMembership")
+	}
+	if err := a.policiesExist(ctx, c.ref.Project, m); err != nil {
+		return nil, err
+	}
+	if c.old != nil && reference(c.oldDoc, "profile").Reference == m.Profile.Reference {
+		return doc, nil
+	}
+	return doc, a.peopleExist(ctx, c.ref.Project, m)
+}
+
+// bindMembership keeps the elements that never change.
+func (a *access) bindMembership(c *change, doc *document.Node) (*document.Node, error) {
+	if c.old == nil {
+		if _, id := reference(doc, "project").Split(); id != c.ref.Project {
+			return nil, outcome.New(outcome.Forbidden, "")
+		}
+		return doc, nil
+	}
+	return putBackAll(doc, c.oldDoc, []string{"project", "user"})
+}
+
+// defaultPolicy names the project's policy for the profile's type, if it has one. A membership
+// that ends up without any may do nothing.
+func (a *access) defaultPolicy(ctx context.Context, project string, doc *document.Node) (*document.Node, error) {
+	got, err := a.rows.Get(ctx, store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: project}, nil)
+	if errors.Is(err, store.ErrNotFound) || got.Deleted {
+		return nil, outcome.New(outcome.Invalid, "Project %s does not exist", project).At("ProjectMembership.project")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var p medplum.Project
+	if err := json.Unmarshal(got.Content, &p); err != nil {
+		return nil, fmt.Errorf("project %s: %w", project, err)
+	}
+	profileType, _ := reference(doc, "profile").Split()
+	chosen := DefaultPolicy(p, profileType, doc.Get("admin").True())
+	if chosen == nil {
+		return doc, nil
+	}
+	return setReference(doc, "accessPolicy", *chosen)
+}
+
+// DefaultPolicy is the policy that a project gives to a new membership that names none.
+func DefaultPolicy(p medplum.Project, profileType string, admin bool) *medplum.Reference {
+	byType := map[string]*medplum.Reference{}
+	if p.DefaultPatientAccessPolicy != nil {
+		byType["Patient"] = p.DefaultPatientAccessPolicy
+	}
+	for i := range p.DefaultAccessPolicies {
+		byType[p.DefaultAccessPolicies[i].ProfileType] = &p.DefaultAccessPolicies[i].AccessPolicy
+	}
+	if admin && byType["Admin"] != nil {
+		return byType["Admin"]
+	}
+	return byType[profileType]
+}
+
+// policiesExist refuses a policy that does not exist in the project: its membership could not be
+// used at all.
+func (a *access) policiesExist(ctx context.Context, project string, m medplum.ProjectMembership) error {
+	refs := make([]medplum.Reference, 0, len(m.Access)+1)
+	if m.AccessPolicy != nil {
+		refs = append(refs, *m.AccessPolicy)
+	}
+	for _, access := range m.Access {
+		refs = append(refs, access.Policy)
+	}
+	for _, ref := range refs {
+		ok, err := a.exists(ctx, project, ref, medplum.TypeAccessPolicy)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return a.noPolicy(ctx, ref)
+		}
+	}
+	return nil
+}
+
+// noPolicy words the refusal (contract §7).
+func (a *access) noPolicy(ctx context.Context, ref medplum.Reference) error {
+	text := "Access policy %s does not exist"
+	if resourceType, id := ref.Split(); resourceType == medplum.TypeAccessPolicy && ValidID(id) {
+		switch _, err := a.rows.Locate(ctx, resourceType, id); {
+		case err == nil:
+			text = "Access policy %s does not belong to this project"
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	return outcome.New(outcome.Invalid, text, ref.Reference).At("ProjectMembership.accessPolicy")
+}
+
+// peopleExist refuses a membership of nobody: its profile must be in the project, its user there or
+// on the server.
+func (a *access) peopleExist(ctx context.Context, project string, m medplum.ProjectMembership) error {
+	ok, err := a.exists(ctx, project, m.Profile, "Patient", "Practitioner", "RelatedPerson",
+		medplum.TypeClientApplication, medplum.TypeBot)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return outcome.New(outcome.Invalid, "Profile %s does not exist in this project", m.Profile.Reference).At("ProjectMembership.profile")
+	}
+	for _, partition := range []string{project, store.SystemProject} {
+		ok, err := a.exists(ctx, partition, m.User, medplum.TypeUser, medplum.TypeClientApplication, medplum.TypeBot)
+		if err != nil || ok {
+			return err
+		}
+	}
+	return outcome.New(outcome.Invalid, "User %s does not exist", m.User.Reference).At("ProjectMembership.user")
+}
+
+// exists says whether ref is a live resource of one of the types in a partition.
+func (a *access) exists(ctx context.Context, project string, ref medplum.Reference, types ...string) (bool, error) {
+	resourceType, id := ref.Split()
+	for _, t := range types {
+		if t != resourceType || !ValidID(id) {
+			continue
+		}
+		got, err := a.rows.Get(ctx, store.Ref{Project: project, Type: t, ID: id}, nil)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil && !got.Deleted, err
+	}
+	return false, nil
+}
+
+// mayGo refuses to delete what a membership stands on: its holder could sign in as nobody.
+func (a *access) mayGo(ctx context.Context, ref store.Ref) error {
+	var held bool
+	var err error
+	switch ref.Type {
+	case medplum.TypeUser:
+		held, err = a.hasMembership(ctx, ref)
+	case "Patient", "Practitioner", "RelatedPerson", medplum.TypeClientApplication, medplum.TypeBot:
+		held, err = a.isProfile(ctx, ref)
+	}
+	if err != nil || !held {
+		return err
+	}
+	return outcome.New(outcome.Conflict,
+		"%s/%s is used by a ProjectMembership; delete that first (DELETE /admin/projects/:projectId/members/:membershipId)", ref.Type, ref.ID)
+}
+
+func (a *access) hasMembership(ctx context.Context, ref store.Ref) (bool, error) {
+	owners, err := a.rows.Owners(ctx, store.SystemProject, KeyUserMembership, ref.Type+"/"+ref.ID+"/", 1)
+	return len(owners) > 0, err
+}
+
+func (a *access) isProfile(ctx context.Context, ref store.Ref) (bool, error) {
+	n, err := a.rows.Count(ctx, store.Query{
+		Projects: []string{ref.Project},
+		Types:    []string{medplum.TypeProjectMembership},
+		Where: store.Reference{Param: "profile", Values: []store.ReferenceValue{
+			{Type: ref.Type, ID: ref.ID},
+		}},
+	})
+	return n > 0, err
+}

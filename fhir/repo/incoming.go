@@ -1,0 +1,153 @@
+package repo
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/validate"
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// credentialFields are the elements of identity resources that hold secrets. They are taken out of
+// whatever comes in, before anything else looks at it.
+func credentialFields(resourceType string) []path {
+	switch resourceType {
+	case medplum.TypeUser:
+		return []path{{"passwordHash"}, {"mfaSecret"}}
+	case medplum.TypeClientApplication:
+		return []path{{"secret"}, {"retiringSecret"}}
+	case medplum.TypeUserSecurityRequest:
+		return []path{{"secret"}}
+	}
+	return nil
+}
+
+// relational says that the type is kept in tables of its own and cannot be written as a resource.
+func relational(resourceType string) bool {
+	return resourceType == medplum.TypeLogin || resourceType == medplum.TypeJSONWebKey
+}
+
+// idForm is a FHIR id (R4 datatypes.html#id).
+var idForm = regexp.MustCompile(`^[A-Za-z0-9\-.]{1,64}$`)
+
+// ValidID says whether a resource could have this id.
+func ValidID(id string) bool { return idForm.MatchString(id) }
+
+// KnownType refuses a type that this server does not have.
+func KnownType(resourceType string) error {
+	if definitions.IsResource(resourceType) {
+		return nil
+	}
+	return outcome.New(outcome.Structure, "Unknown resource type")
+}
+
+// incoming is a resource as a client gave it, parsed, without secrets, and valid.
+type incoming struct {
+	doc *document.Node
+	// secret is what ClientApplication.secret was, empty when absent.
+	secret string
+}
+
+// receive parses and validates a body.
+func receive(resourceType string, body []byte) (incoming, error) {
+	doc, err := document.Parse(body)
+	if err != nil {
+		return incoming{}, err
+	}
+	if found := doc.Text("resourceType"); found != resourceType {
+		if found == "" {
+			found = "<EMPTY>"
+		}
+		return incoming{}, outcome.New(outcome.Invalid, "Incorrect resource type: expected %s, but found %s", resourceType, found)
+	}
+	return receiveParsed(resourceType, doc)
+}
+
+// receiveParsed takes the secrets out and validates the rest.
+func receiveParsed(resourceType string, doc *document.Node) (in incoming, err error) {
+	in.doc = doc
+	if resourceType == medplum.TypeClientApplication {
+		in.secret = doc.Text("secret")
+	}
+	if in.doc, err = drop(doc, credentialFields(resourceType)); err != nil {
+		return incoming{}, err
+	}
+	return in, validate.Resource(in.doc, resourceType)
+}
+
+// drop is doc without some elements; doc itself when it has none of them.
+func drop(doc *document.Node, paths []path) (*document.Node, error) {
+	touched := slices.ContainsFunc(paths, func(p path) bool { return has(doc, p[0]) })
+	if !touched {
+		return doc, nil
+	}
+	left := without(doc, paths)
+	if left == nil {
+		left = []byte("{}")
+	}
+	return reparse(left)
+}
+
+// has says whether doc has a member that the step names.
+func has(doc *document.Node, step string) bool {
+	return slices.ContainsFunc(doc.Fields, func(f document.Field) bool { return names(step, f.Name) })
+}
+
+// accounts sets meta.accounts of doc to raw (nil: none) and removes meta.onBehalfOf, which only the
+// server says.
+func accounts(doc *document.Node, raw []byte) (*document.Node, error) {
+	meta := doc.Get("meta")
+	if raw == nil && meta.Get("accounts") == nil && meta.Get("onBehalfOf") == nil {
+		return doc, nil
+	}
+	if meta == nil {
+		meta = &document.Node{Kind: document.Object}
+	}
+	content, err := reparse(replace(meta, "accounts", raw))
+	if err != nil {
+		return nil, err
+	}
+	members := replace(content, "onBehalfOf", nil)
+	if bytes.Equal(members, []byte("{}")) {
+		members = nil
+	}
+	return reparse(replace(doc, "meta", members))
+}
+
+// setReference sets a member of doc to a literal reference.
+func setReference(doc *document.Node, name string, ref medplum.Reference) (*document.Node, error) {
+	raw, err := marshal(ref)
+	if err != nil {
+		return nil, err
+	}
+	return reparse(replace(doc, name, raw))
+}
+
+// same says whether two documents say the same, whatever the order of their members; numbers are
+// compared by spelling, because 1.0 and 1.00 differ in FHIR.
+func same(a, b *document.Node) bool {
+	switch {
+	case a.Kind != b.Kind || len(a.Fields) != len(b.Fields) || len(a.Items) != len(b.Items):
+		return false
+	case a.Kind == document.Object:
+		for i := range a.Fields {
+			other := b.Get(a.Fields[i].Name)
+			if other == nil || !same(a.Fields[i].Value, other) {
+				return false
+			}
+		}
+		return true
+	case a.Kind == document.Array:
+		for i := range a.Items {
+			if !same(a.Items[i], b.Items[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return a.String() == b.String() && (a.Kind == document.String || bytes.Equal(a.Raw, b.Raw))
+}

@@ -1,0 +1,98 @@
+package repo
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// The kinds of unique keys. Those that repeat a type's name or end in "membership" are directory
+// entries: they say in which project something lives that is looked up without one.
+const (
+	KeyUserEmail            = "User.email"
+	KeyUserExternalID       = "User.externalId"
+	KeyUserMembership       = "User.membership" // value: <User|ClientApplication|Bot>/<id>/<membership id>
+	KeyMembershipExternalID = "ProjectMembership.externalId"
+	KeyMembershipUserName   = "ProjectMembership.userName"
+	// KeyMembershipUser is one person's ordinary membership of a project. Invite claims it, so that
+	// two invites of one person make one membership; a forced second membership is without it.
+	// It is pinned: writes leave it with its owner.
+	KeyMembershipUser = "ProjectMembership.user"
+	KeyDomain         = "DomainConfiguration.domain"
+)
+
+// keys are the unique keys and directory entries that follow from the content.
+func (d draft) keys() []store.Key {
+	switch d.ref.Type {
+	case medplum.TypeUser:
+		return userKeys(d)
+	case medplum.TypeProjectMembership:
+		return membershipKeys(d)
+	case medplum.TypeClientApplication, medplum.TypeBot:
+		return []store.Key{directory(d.ref)}
+	case medplum.TypeDomainConfiguration:
+		return appendKey(nil, store.SystemProject, KeyDomain, strings.ToLower(d.doc.Text("domain")))
+	}
+	return nil
+}
+
+func directory(ref store.Ref) store.Key {
+	return store.Key{Scope: store.SystemProject, Kind: ref.Type, Value: ref.ID}
+}
+
+func appendKey(keys []store.Key, scope, kind, value string) []store.Key {
+	if value == "" {
+		return keys
+	}
+	return append(keys, store.Key{Scope: scope, Kind: kind, Value: value})
+}
+
+func userKeys(d draft) []store.Key {
+	keys := []store.Key{directory(d.ref)}
+	keys = appendKey(keys, d.ref.Project, KeyUserEmail, strings.ToLower(d.doc.Text("email")))
+	return appendKey(keys, d.ref.Project, KeyUserExternalID, d.doc.Text("externalId"))
+}
+
+// membershipKeys leaves KeyMembershipUser alone: whoever claimed it keeps it (store.Tx.Claim).
+func membershipKeys(d draft) []store.Key {
+	keys := []store.Key{directory(d.ref)}
+	keys = appendKey(keys, d.ref.Project, KeyMembershipExternalID, d.doc.Text("externalId"))
+	keys = appendKey(keys, d.ref.Project, KeyMembershipUserName, d.doc.Text("userName"))
+	return appendKey(keys, store.SystemProject, KeyUserMembership, reference(d.doc, "user").Reference+"/"+d.ref.ID)
+}
+
+// reference reads a member that is a Reference.
+func reference(doc *document.Node, name string) medplum.Reference {
+	n := doc.Get(name)
+	return medplum.Reference{Reference: n.Text("reference"), Display: n.Text("display")}
+}
+
+// refused gives the store's refusals their outcomes.
+func refused(err error) error {
+	var taken *store.KeyConflict
+	switch {
+	case errors.As(err, &taken):
+		return outcome.New(outcome.Conflict, "%s", conflictText(taken.Key))
+	case errors.Is(err, store.ErrExists):
+		return outcome.New(outcome.Conflict, "A resource with this id exists already")
+	case errors.Is(err, store.ErrVersion):
+		return outcome.New(outcome.PreconditionFailed, "")
+	}
+	return err
+}
+
+// conflictText is what Medplum's clients compare: the text of PostgreSQL about Medplum's index.
+func conflictText(k store.Key) string {
+	_, column, _ := strings.Cut(k.Kind, ".")
+	if column != strings.ToLower(column) {
+		column = `"` + column + `"`
+	}
+	if k.Scope == store.SystemProject {
+		return "Key (" + column + ")=(" + k.Value + ") already exists."
+	}
+	return "Key (project, " + column + ")=(Project/" + k.Scope + ", " + k.Value + ") already exists."
+}

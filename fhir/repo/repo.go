@@ -1,0 +1,132 @@
+// Package repo is the only way to data. A caller's Session lets it read and write what its policy
+// grants within its project; a System session acts for Admit itself and says why.
+//
+//   - Every write is parsed, validated, stamped, checked against the policy, indexed and keyed here,
+//     whoever asks for it.
+//   - The partition of a write follows from the caller, never from the body.
+//   - Reads and searches are narrowed in SQL by the same predicates; what one shows the other shows.
+//   - Secrets (passwordHash, mfaSecret, ClientApplication.secret …) never reach a stored resource.
+//   - A write names the version it replaces.
+//
+// What may be done is fhir/policy's to say, how rows are kept pkg/store's.
+package repo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Secrets keeps what ClientApplication.secret holds on the wire; the credential store implements it.
+type Secrets interface {
+	// SetClientSecret replaces the client's current secret.
+	SetClientSecret(ctx context.Context, tx *store.Tx, project, client, secret string) error
+	// ClientSecrets gives the secrets back for showing to an administrator; empty when there are
+	// none. It reads in tx when that is not nil.
+	ClientSecrets(ctx context.Context, tx *store.Tx, project, client string) (secret, retiring string, err error)
+	// DeleteClientSecrets forgets them.
+	DeleteClientSecrets(ctx context.Context, tx *store.Tx, project, client string) error
+}
+
+// Options are what a Repo stands on.
+type Options struct {
+	Store   *store.Store
+	Clock   clock.Clock
+	Secrets Secrets
+	Log     *slog.Logger
+}
+
+// Repo gives out sessions.
+type Repo struct{ Options }
+
+// New makes a Repo.
+func New(o Options) *Repo { return &Repo{o} }
+
+// As acts with the caller's rights.
+func (r *Repo) As(c caller.Caller) *Session {
+	return &Session{access{repo: r, who: c, rows: r.Store}}
+}
+
+// System acts with Admit's own rights on one project (or store.SystemProject), for a reason that
+// reads well in the audit record: "find User by email for invite".
+func (r *Repo) System(reason, project string) *Session {
+	return &Session{access{repo: r, who: caller.Caller{Project: project, Extended: true}, system: reason, rows: r.Store}}
+}
+
+// rows is what a Store and a Tx have in common.
+type rows interface {
+	Get(ctx context.Context, ref store.Ref, visible store.Predicate) (store.Resource, error)
+	GetVersion(ctx context.Context, ref store.Ref, version string) (store.Resource, error)
+	History(ctx context.Context, ref store.Ref, limit, offset int) ([]store.Resource, error)
+	Search(ctx context.Context, q store.Query) ([]store.Row, error)
+	Count(ctx context.Context, q store.Query) (int, error)
+	HistoryCount(ctx context.Context, ref store.Ref) (int, error)
+	Partitions(ctx context.Context) ([]string, error)
+	Locate(ctx context.Context, resourceType, id string) (store.Ref, error)
+	Owners(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]store.Ref, error)
+	Put(ctx context.Context, w ...store.Write) error
+}
+
+// access is what Session and Tx share: who acts, and on which rows.
+type access struct {
+	repo   *Repo
+	who    caller.Caller
+	system string // the reason; empty when a caller acts
+	rows   rows
+	tx     *store.Tx // nil outside a transaction
+}
+
+// Session reads and writes one resource at a time, each write its own transaction.
+type Session struct{ access }
+
+// Tx reads and writes within one transaction. Resources and errors are as Session's.
+type Tx struct{ access }
+
+// Caller is who acts; for a system session it has the project alone.
+func (a *access) Caller() caller.Caller { return a.who }
+
+// InTx runs fn in one transaction; it may run twice, so fn assigns and never appends.
+func (s *Session) InTx(ctx context.Context, fn func(*Tx) error) error {
+	return s.repo.Store.InTx(ctx, func(tx *store.Tx) error {
+		a := s.access
+		a.rows, a.tx = tx, tx
+		return fn(&Tx{a})
+	})
+}
+
+// Store is the transaction for keys, credentials and jobs.
+func (t *Tx) Store() *store.Tx { return t.tx }
+
+// System acts in the same transaction with Admit's own rights.
+func (t *Tx) System(reason, project string) *Tx {
+	a := t.repo.System(reason, project).access
+	a.rows, a.tx = t.tx, t.tx
+	return &Tx{a}
+}
+
+// As acts in the same transaction with the rights of c.
+func (t *Tx) As(c caller.Caller) *Tx {
+	a := t.repo.As(c).access
+	a.rows, a.tx = t.tx, t.tx
+	return &Tx{a}
+}
+
+func (a *access) now() time.Time { return a.repo.Clock.Now() }
+func (a *access) newID() string  { return a.repo.Clock.NewID() }
+
+// marshal is JSON without escapes for HTML, as a client would have written it.
+func marshal(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(out.Bytes()), nil
+}

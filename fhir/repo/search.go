@@ -1,0 +1,100 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/admitdev/admit/fhir/index"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Search runs a search narrowed to what the caller may see; hidden fields are removed.
+//
+// Errors: outcome Forbidden when a type is not granted.
+func (a *access) Search(ctx context.Context, req *search.Request) ([]store.Row, error) {
+	q, err := a.query(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.rows.Search(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("search %v: %w", q.Types, err)
+	}
+	for i := range rows {
+		if rows[i].Resource, err = a.show(ctx, policy.Search, rows[i].Resource); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// Count says how many resources Search would find without its limit.
+func (a *access) Count(ctx context.Context, req *search.Request) (int, error) {
+	q, err := a.query(ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	return a.rows.Count(ctx, q)
+}
+
+// query compiles a request, narrowed to what the caller may see, in chains as well.
+func (a *access) query(ctx context.Context, req *search.Request) (store.Query, error) {
+	for _, resourceType := range req.Types {
+		if err := KnownType(resourceType); err != nil {
+			return store.Query{}, err
+		}
+	}
+	if a.system == "" && a.who.Policy != nil {
+		if err := a.who.Policy.CheckSearch(req); err != nil {
+			return store.Query{}, err
+		}
+	}
+	if a.everywhere() {
+		projects, err := a.rows.Partitions(ctx)
+		if err != nil {
+			return store.Query{}, err
+		}
+		return req.Query(projects, func(t string) (store.Predicate, error) { return a.narrow(policy.Search, t) })
+	}
+	projects := a.searched(req)
+	return req.Query(projects, func(resourceType string) (store.Predicate, error) {
+		visible, err := a.narrow(policy.Search, resourceType)
+		if inside := a.inside(resourceType, projects); err == nil && inside != nil && visible != nil {
+			return store.And{inside, visible}, nil
+		} else if inside != nil {
+			return inside, err
+		}
+		return visible, err
+	})
+}
+
+// searched are the partitions of all types that a request looks at.
+func (a *access) searched(req *search.Request) []string {
+	var projects []string
+	for _, resourceType := range slices.Concat(req.Types, req.Reaches()) {
+		for _, project := range a.partitions(resourceType) {
+			if !slices.Contains(projects, project) {
+				projects = append(projects, project)
+			}
+		}
+	}
+	return projects
+}
+
+// inside keeps a type within its own partitions when a search looks at more: every resource of a
+// project is in that project's compartment. Projects themselves are kept apart by narrow.
+func (a *access) inside(resourceType string, searched []string) store.Predicate {
+	own := a.partitions(resourceType)
+	if len(own) == len(searched) || resourceType == medplum.TypeProject {
+		return nil
+	}
+	var projects []store.ReferenceValue
+	for _, project := range own {
+		projects = append(projects, store.ReferenceValue{Type: medplum.TypeProject, ID: project})
+	}
+	return store.Reference{Param: index.CompartmentParam, Values: projects}
+}

@@ -1,0 +1,107 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// show makes of a stored version what the caller is to see: without hidden fields, with the
+// extended members of meta when asked for, and with a client's secret for its administrators.
+// The stored bytes pass through untouched when nothing of that applies.
+func (a *access) show(ctx context.Context, interaction policy.Interaction, res store.Resource) (store.Resource, error) {
+	if a.hasFields(res.Type) {
+		var err error
+		if res, err = a.mask(interaction, res); err != nil {
+			return store.Resource{}, err
+		}
+	}
+	if a.who.Extended {
+		res.Content = extend(res.Content, res.Meta)
+	}
+	if res.Type == medplum.TypeClientApplication && a.system == "" && a.who.ProjectAdmin() {
+		return a.withSecrets(ctx, res)
+	}
+	return res, nil
+}
+
+// mask removes the fields that the rule hides which lets the caller see this resource. A
+// compartment may repeat what a hidden field says, so it goes with the first of them.
+func (a *access) mask(interaction policy.Interaction, res store.Resource) (store.Resource, error) {
+	doc, ix, err := indexed(res)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	hidden := a.hidden(interaction, res, ix)
+	if len(hidden) == 0 {
+		return res, nil
+	}
+	if res.Content = without(doc, pathsOf(hidden)); res.Content == nil {
+		res.Content = []byte("{}")
+	}
+	var shown extendedMeta
+	if err := json.Unmarshal(braces(res.Meta), &shown); err != nil {
+		return store.Resource{}, err
+	}
+	shown.Compartment, shown.Account = nil, nil
+	res.Meta = shown.members()
+	return res, nil
+}
+
+// hidden are the fields hidden from the caller. Whoever may write a resource but not read it sees
+// in the answer what the rule for its write leaves.
+func (a *access) hidden(interaction policy.Interaction, res store.Resource, ix store.Index) []string {
+	for _, as := range []policy.Interaction{policy.Read, interaction} {
+		if rule, ok := a.who.Policy.Rule(as, res.Ref, res.LastUpdated, ix); ok {
+			return rule.Hidden
+		}
+	}
+	return nil
+}
+
+var metaStart = []byte(`"meta":{`)
+
+// extend splices members into the beginning of meta. A resource whose meta is hidden stays as it is.
+func extend(content, members []byte) []byte {
+	at := bytes.Index(content, metaStart)
+	if at < 0 || at > maxMetaStart || len(members) == 0 {
+		return content
+	}
+	at += len(metaStart)
+	out := make([]byte, 0, len(content)+len(members)+1)
+	out = append(append(append(out, content[:at]...), members...), ',')
+	return append(out, content[at:]...)
+}
+
+// maxMetaStart is where the meta of a stored resource begins at the latest:
+// {"resourceType":"…","id":"…", come before it.
+const maxMetaStart = 200
+
+// withSecrets appends a client's secrets.
+func (a *access) withSecrets(ctx context.Context, res store.Resource) (store.Resource, error) {
+	secret, retiring, err := a.repo.Secrets.ClientSecrets(ctx, a.tx, res.Project, res.ID)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	for _, m := range []struct{ name, value string }{{"secret", secret}, {"retiringSecret", retiring}} {
+		if m.value == "" {
+			continue
+		}
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return store.Resource{}, err
+		}
+		out := append([]byte(nil), res.Content[:len(res.Content)-1]...)
+		out = append(out, `,"`+m.name+`":`...)
+		res.Content = append(append(out, value...), '}')
+	}
+	return res, nil
+}
+
+func braces(members []byte) []byte {
+	return append(append([]byte{'{'}, members...), '}')
+}

@@ -1,0 +1,151 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// needsTx says whether a write of the type touches more than its own row.
+func needsTx(resourceType string) bool {
+	switch resourceType {
+	case medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject,
+		medplum.TypeClientApplication:
+		return true
+	}
+	return false
+}
+
+// inTx runs fn on the transaction that is open, or on a new one.
+func (a *access) inTx(ctx context.Context, fn func(*access) error) error {
+	if a.tx != nil {
+		return fn(a)
+	}
+	s := Session{*a}
+	return s.InTx(ctx, func(tx *Tx) error { return fn(&tx.access) })
+}
+
+// writable refuses a write that no rule of the policy could grant, before the body is looked at.
+func (a *access) writable(interaction policy.Interaction, resourceType string) (store.Predicate, error) {
+	visible, err := a.narrow(interaction, resourceType)
+	if err != nil {
+		return nil, err
+	}
+	if relational(resourceType) {
+		return nil, outcome.New(outcome.NotSupported, "%s resources are made by the server alone", resourceType)
+	}
+	return visible, nil
+}
+
+// change is one write on its way: what is there, what came in and what becomes of it.
+type change struct {
+	interaction policy.Interaction
+	ref         store.Ref
+	in          incoming
+	old         *store.Resource // the stored version, nil on create
+	oldDoc      *document.Node  // its content, or that of the last version before its deletion
+	oldIndex    store.Index
+	version     string
+	at          time.Time
+}
+
+// before is the stored document, nil on create.
+func (c *change) before() []byte {
+	if c.oldDoc == nil {
+		return nil
+	}
+	return c.oldDoc.Raw
+}
+
+// compose makes the draft of a change: the caller's fields are put back, the type's own rules
+// applied, the policy asked about the image and the project about its references.
+func (a *access) compose(ctx context.Context, c *change) (draft, error) {
+	doc, err := a.accountsOf(c)
+	if err != nil {
+		return draft{}, err
+	}
+	if doc, err = a.byType(ctx, c, doc); err != nil {
+		return draft{}, err
+	}
+	d := a.stamp(doc, c.ref, c.version, c.at)
+	if a.system == "" {
+		if d, err = a.permit(ctx, c, d); err != nil {
+			return draft{}, err
+		}
+	}
+	return d, a.checkReferences(ctx, d.doc)
+}
+
+// permit applies the field rules and asks the policy whether the result may be written.
+func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) {
+	var protected []string
+	if c.oldDoc != nil && a.hasFields(c.ref.Type) {
+		if rule, ok := a.who.Policy.Rule(c.interaction, c.ref, c.old.LastUpdated, c.oldIndex); ok {
+			protected = append(append(protected, rule.Hidden...), rule.Readonly...)
+		}
+	}
+	rule, ok := a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
+	if ok {
+		protected = append(append(protected, rule.Hidden...), rule.Readonly...)
+	}
+	if len(protected) > 0 {
+		doc, err := putBackAll(d.doc, c.oldDoc, protected)
+		if err != nil {
+			return draft{}, err
+		}
+		if doc, err = a.byType(ctx, c, doc); err != nil {
+			return draft{}, err
+		}
+		d = a.stamp(doc, c.ref, c.version, c.at)
+		rule, ok = a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
+	}
+	if !ok {
+		return draft{}, outcome.New(outcome.Forbidden, "")
+	}
+	if rule.Constrained() && !rule.Permits(c.before(), d.doc.Raw) {
+		return draft{}, outcome.New(outcome.Forbidden, "")
+	}
+	return d, nil
+}
+
+// putBackAll makes protected fields what they are in old; without an old version they are dropped.
+func putBackAll(doc, old *document.Node, protected []string) (*document.Node, error) {
+	for _, p := range pathsOf(protected) {
+		var content []byte
+		if old != nil {
+			content = putBack(doc, old, p)
+		} else if content = without(doc, []path{p}); content == nil {
+			content = []byte("{}")
+		}
+		var err error
+		if doc, err = reparse(content); err != nil {
+			return nil, err
+		}
+	}
+	return doc, nil
+}
+
+// accountsOf decides meta.accounts: an administrator in extended mode may set them, a create gets
+// the policy's compartment, everything else keeps what is stored.
+func (a *access) accountsOf(c *change) (*document.Node, error) {
+	given := c.in.doc.Find("meta", "accounts")
+	trusted := a.system != "" || (a.who.ProjectAdmin() && a.who.Extended)
+	switch {
+	case trusted && given != nil:
+		return accounts(c.in.doc, given.Compact(nil))
+	case c.oldDoc != nil:
+		return accounts(c.in.doc, c.oldDoc.Find("meta", "accounts").Compact(nil))
+	case a.system == "" && a.who.Policy.Compartment() != nil:
+		raw, err := marshal([]medplum.Reference{*a.who.Policy.Compartment()})
+		if err != nil {
+			return nil, err
+		}
+		return accounts(c.in.doc, raw)
+	}
+	return accounts(c.in.doc, nil)
+}
