@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm/clause"
+)
+
+// Credential is what a User, a ClientApplication or a Bot proves itself with.
+type Credential struct {
+	Project string         `gorm:"column:project_id;primaryKey"`
+	Type    string         `gorm:"primaryKey"`
+	ID      string         `gorm:"primaryKey"`
+	Kind    CredentialKind `gorm:"primaryKey"`
+	// Hash is Argon2id of a password, SHA-256 of a secret; empty when only Sealed counts.
+	Hash string
+	// Sealed is the plain value under the server key, where a protocol needs it.
+	Sealed []byte
+	// UsedStep is the last time step of a one-time password that was accepted (RFC 6238 §5.2).
+	UsedStep  int64
+	UpdatedAt Stamp `gorm:"autoUpdateTime:false"`
+}
+
+// TableName implements gorm's Tabler.
+func (Credential) TableName() string { return "credential" }
+
+// CredentialKind says what a credential is.
+type CredentialKind string
+
+// The kinds of credentials. A retiring secret still gets tokens while its client moves on.
+const (
+	Password       CredentialKind = "password"
+	ClientSecret   CredentialKind = "secret"
+	RetiringSecret CredentialKind = "retiring-secret"
+	TOTP           CredentialKind = "totp"
+)
+
+const ofCredential = "project_id = ? AND type = ? AND id = ?"
+
+// SetCredential stores a credential in place of the one of its kind.
+func (tx *Tx) SetCredential(ctx context.Context, c Credential) error {
+	c.UpdatedAt = At(tx.Now())
+	if err := tx.gorm(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&c).Error; err != nil {
+		return fmt.Errorf("set %s: %w", c.Kind, err)
+	}
+	return nil
+}
+
+// Credential reads the credential of a kind, or ErrNotFound.
+func (r reader) Credential(ctx context.Context, of Ref, kind CredentialKind) (Credential, error) {
+	var c Credential
+	err := r.gorm(ctx).Where(ofCredential+" AND kind = ?", of.Project, of.Type, of.ID, kind).Take(&c).Error
+	return c, notFound(err, "read credential")
+}
+
+// Credentials reads every credential of a resource.
+func (r reader) Credentials(ctx context.Context, of Ref) ([]Credential, error) {
+	var all []Credential
+	if err := r.gorm(ctx).Where(ofCredential, of.Project, of.Type, of.ID).Find(&all).Error; err != nil {
+		return nil, fmt.Errorf("read credentials: %w", err)
+	}
+	return all, nil
+}
+
+// ConfirmCredential says whether the credential is still the one with this hash, and keeps it from
+// changing until the transaction ends: a login that is added after it is one that a change of the
+// password will see and revoke.
+func (tx *Tx) ConfirmCredential(ctx context.Context, of Ref, kind CredentialKind, hash string) (bool, error) {
+	result := tx.gorm(ctx).Model(&Credential{}).
+		Where(ofCredential+" AND kind = ? AND hash = ?", of.Project, of.Type, of.ID, kind, hash).UpdateColumn("hash", hash)
+	if result.Error != nil {
+		return false, fmt.Errorf("confirm %s: %w", kind, result.Error)
+	}
+	return result.RowsAffected == 1, nil
+}
+
+// DeleteCredential forgets the credential of a kind, if there is one.
+func (tx *Tx) DeleteCredential(ctx context.Context, of Ref, kind CredentialKind) error {
+	err := tx.gorm(ctx).Where(ofCredential+" AND kind = ?", of.Project, of.Type, of.ID, kind).Delete(&Credential{}).Error
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", kind, err)
+	}
+	return nil
+}
+
+// DeleteCredentials forgets every credential of a resource.
+func (tx *Tx) DeleteCredentials(ctx context.Context, of Ref) error {
+	if err := tx.gorm(ctx).Where(ofCredential, of.Project, of.Type, of.ID).Delete(&Credential{}).Error; err != nil {
+		return fmt.Errorf("delete credentials: %w", err)
+	}
+	return nil
+}
+
+// UseStep records that the one-time password of a time step was accepted; false when one of that
+// step or a later one was before.
+func (tx *Tx) UseStep(ctx context.Context, of Ref, step int64) (bool, error) {
+	result := tx.gorm(ctx).Model(&Credential{}).
+		Where(ofCredential+" AND kind = ? AND used_step < ?", of.Project, of.Type, of.ID, TOTP, step).
+		UpdateColumn("used_step", step)
+	if result.Error != nil {
+		return false, fmt.Errorf("use one-time password: %w", result.Error)
+	}
+	return result.RowsAffected == 1, nil
+}

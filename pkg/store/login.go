@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// Login is a session: somebody has shown who they are, and may choose a membership, get a code
+// and tokens until it is revoked or runs out.
+type Login struct {
+	ID          string `gorm:"primaryKey"`
+	UserProject string // where the User, ClientApplication or Bot lives
+	UserType    string
+	UserID      string
+	Client      string `gorm:"column:client_id"`
+
+	WantedProject     string // the projectId that was asked for: an id, "new" or empty
+	ProfileType       string // the profile type that was asked for
+	MembershipProject string // both empty until a membership is chosen
+	Membership        string `gorm:"column:membership_id"`
+
+	AuthMethod string
+	AuthTime   Stamp
+	Scope      string
+	Nonce      string
+
+	CodeChallenge       string
+	CodeChallengeMethod string
+
+	Offline     bool // gives refresh tokens
+	MFAVerified bool `gorm:"column:mfa_verified"`
+	Granted     bool // a code was exchanged for tokens
+	Revoked     bool
+
+	RemoteAddress string
+	UserAgent     string
+	UpdatedAt     Stamp `gorm:"autoUpdateTime:false"`
+	ExpiresAt     Stamp
+}
+
+// TableName implements gorm's Tabler.
+func (Login) TableName() string { return "login" }
+
+// User is whose login it is.
+func (l Login) User() Ref { return Ref{l.UserProject, l.UserType, l.UserID} }
+
+// AddLogin stores a new login.
+func (tx *Tx) AddLogin(ctx context.Context, l Login) error {
+	l.UpdatedAt = At(tx.Now())
+	if err := tx.gorm(ctx).Create(&l).Error; err != nil {
+		return fmt.Errorf("add login: %w", err)
+	}
+	return nil
+}
+
+// Login reads a login, revoked or not; ErrNotFound when there is none or it has run out.
+func (r reader) Login(ctx context.Context, id string) (Login, error) {
+	var l Login
+	err := r.gorm(ctx).Where("id = ? AND expires_at > ?", id, At(r.clock.Now())).Take(&l).Error
+	return l, notFound(err, "read login")
+}
+
+// Logins lists the logins of a user that have a membership and are live, newest first.
+func (r reader) Logins(ctx context.Context, user Ref, limit int) ([]Login, error) {
+	var all []Login
+	err := r.gorm(ctx).
+		Where("user_type = ? AND user_id = ? AND user_project = ?", user.Type, user.ID, user.Project).
+		Where("NOT revoked AND membership_id <> '' AND expires_at > ?", At(r.clock.Now())).
+		Order("auth_time DESC, id DESC").Limit(limit).Find(&all).Error
+	if err != nil {
+		return nil, fmt.Errorf("list logins: %w", err)
+	}
+	return all, nil
+}
+
+// ChooseMembership sets the login's membership; false when it has one, was granted or is revoked.
+func (tx *Tx) ChooseMembership(ctx context.Context, id, project, membership string) (bool, error) {
+	return tx.changeLogin(ctx, "choose membership", id, "membership_id = '' AND NOT granted AND NOT revoked",
+		map[string]any{"membership_project": project, "membership_id": membership})
+}
+
+// SetLoginScope replaces the login's scope until it is granted.
+func (tx *Tx) SetLoginScope(ctx context.Context, id, scope string) (bool, error) {
+	return tx.changeLogin(ctx, "set scope", id, "NOT granted AND NOT revoked", map[string]any{"scope": scope})
+}
+
+// VerifyLoginMFA records the second factor; false when it was there already.
+func (tx *Tx) VerifyLoginMFA(ctx context.Context, id string) (bool, error) {
+	return tx.changeLogin(ctx, "verify second factor", id, "NOT mfa_verified AND NOT granted AND NOT revoked",
+		map[string]any{"mfa_verified": true})
+}
+
+// GrantLogin marks that tokens were given for the login, which now lasts until expires; false when
+// they were before, or when it is revoked.
+func (tx *Tx) GrantLogin(ctx context.Context, id string, expires Stamp) (bool, error) {
+	return tx.changeLogin(ctx, "grant login", id, "NOT granted AND NOT revoked",
+		map[string]any{"granted": true, "expires_at": expires})
+}
+
+// ExtendLogin lets a live login last until expires.
+func (tx *Tx) ExtendLogin(ctx context.Context, id string, expires Stamp) (bool, error) {
+	return tx.changeLogin(ctx, "extend login", id, "NOT revoked", map[string]any{"expires_at": expires})
+}
+
+// RevokeLogin ends a login everywhere; false when it had ended.
+func (tx *Tx) RevokeLogin(ctx context.Context, id string) (bool, error) {
+	ended, err := tx.changeLogin(ctx, "revoke login", id, "NOT revoked", map[string]any{"revoked": true})
+	if err != nil || !ended {
+		return false, err
+	}
+	return true, tx.Announce(ctx, ChangeLogin, id)
+}
+
+// RevokeLogins ends every login of a user everywhere.
+func (tx *Tx) RevokeLogins(ctx context.Context, user Ref) error {
+	var ids []string
+	err := tx.gorm(ctx).Model(&Login{}).
+		Where("user_type = ? AND user_id = ? AND user_project = ? AND NOT revoked", user.Type, user.ID, user.Project).
+		Where("expires_at > ?", At(tx.Now())).Order("id").Pluck("id", &ids).Error
+	if err != nil {
+		return fmt.Errorf("list logins to revoke: %w", err)
+	}
+	for _, id := range ids {
+		if _, err := tx.RevokeLogin(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeLogin is a compare-and-set: it changes the login only while condition holds.
+func (tx *Tx) changeLogin(ctx context.Context, doing, id, condition string, set map[string]any) (bool, error) {
+	set["updated_at"] = At(tx.Now())
+	result := tx.gorm(ctx).Model(&Login{}).Where("id = ?", id).Where(condition).UpdateColumns(set)
+	if result.Error != nil {
+		return false, fmt.Errorf("%s: %w", doing, result.Error)
+	}
+	return result.RowsAffected == 1, nil
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// SecurityRequest is a single-use secret that was mailed, as it is kept: by its hash.
+type SecurityRequest struct {
+	ID          string `gorm:"primaryKey"`
+	UserProject string // where the User lives
+	User        string `gorm:"column:user_id"`
+	Project     string `gorm:"column:project_id"` // where its UserSecurityRequest lives
+	Type        SecurityRequestType
+	Hash        string // SHA-256 of the secret
+	RedirectURI string `gorm:"column:redirect_uri"`
+	Used        bool
+	Superseded  bool  // a newer one of its kind was made
+	CreatedAt   Stamp `gorm:"autoCreateTime:false"`
+	ExpiresAt   Stamp
+}
+
+// TableName implements gorm's Tabler.
+func (SecurityRequest) TableName() string { return "security_request" }
+
+// SecurityRequestType says what the secret is for.
+type SecurityRequestType string
+
+// The types of UserSecurityRequest.
+const (
+	RequestInvite      SecurityRequestType = "invite"
+	RequestReset       SecurityRequestType = "reset"
+	RequestVerifyEmail SecurityRequestType = "verify-email"
+)
+
+// AddSecurityRequest stores a request; earlier ones of its type for its User count no longer.
+func (tx *Tx) AddSecurityRequest(ctx context.Context, request SecurityRequest) error {
+	request.CreatedAt = At(tx.Now())
+	err := tx.gorm(ctx).Model(&SecurityRequest{}).
+		Where("user_project = ? AND user_id = ? AND type = ? AND NOT used", request.UserProject, request.User, request.Type).
+		UpdateColumn("superseded", true).Error
+	if err == nil {
+		err = tx.gorm(ctx).Create(&request).Error
+	}
+	if err != nil {
+		return fmt.Errorf("add security request: %w", err)
+	}
+	return nil
+}
+
+// SecurityRequest reads a request, whatever became of it, or ErrNotFound.
+func (r reader) SecurityRequest(ctx context.Context, id string) (SecurityRequest, error) {
+	var request SecurityRequest
+	err := r.gorm(ctx).Where("id = ?", id).Take(&request).Error
+	return request, notFound(err, "read security request")
+}
+
+// UseSecurityRequest uses a request up; false when it was used before, has run out or was
+// superseded.
+func (tx *Tx) UseSecurityRequest(ctx context.Context, id string) (bool, error) {
+	result := tx.gorm(ctx).Model(&SecurityRequest{}).
+		Where("id = ? AND NOT used AND NOT superseded AND expires_at > ?", id, At(tx.Now())).UpdateColumn("used", true)
+	if result.Error != nil {
+		return false, fmt.Errorf("use security request: %w", result.Error)
+	}
+	return result.RowsAffected == 1, nil
+}
+
+// SupersedeSecurityRequests makes that no request of a User counts any longer.
+func (tx *Tx) SupersedeSecurityRequests(ctx context.Context, user Ref) error {
+	err := tx.gorm(ctx).Model(&SecurityRequest{}).
+		Where("user_project = ? AND user_id = ? AND NOT used", user.Project, user.ID).UpdateColumn("superseded", true).Error
+	if err != nil {
+		return fmt.Errorf("supersede security requests: %w", err)
+	}
+	return nil
+}
