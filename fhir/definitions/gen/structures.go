@@ -79,7 +79,9 @@ func structuresOf(def structureDefinition) []*definitions.Structure {
 		}
 		byPath[parent].Elements = append(byPath[parent].Elements, element)
 	}
-	addMissing(root)
+	for _, st := range all {
+		addMissing(st)
+	}
 	return all
 }
 
@@ -99,9 +101,12 @@ func addMissing(s *definitions.Structure) {
 		add("extension", "Extension", -1)
 		add("modifierExtension", "Extension", -1)
 	}
-	if s.Kind == definitions.Complex || s.Kind == definitions.Primitive {
+	if s.Kind == definitions.Complex || s.Kind == definitions.Primitive || s.Kind == definitions.Backbone {
 		add("id", "string", 0)
 		add("extension", "Extension", -1)
+	}
+	if s.Kind == definitions.Backbone && s.Base == "BackboneElement" {
+		add("modifierExtension", "Extension", -1)
 	}
 }
 
