@@ -107,21 +107,21 @@ const migrationLock = 0x41646d6974
 // operating system lets go of it when the process dies.
 func (s *Store) lockMigrations(ctx context.Context) (unlock func() error, err error) {
 	db, statement, args := s.writes, `SELECT pg_advisory_xact_lock($1)`, []any{int64(migrationLock)}
-	unlock = func() error { return nil }
+	closeLock := func() error { return nil }
 	if s.writer != nil {
 		connector, err := sqlite.NewConnector("file:" + (&url.URL{Path: s.path + ".lock"}).EscapedPath() + "?_txlock=exclusive&_busy_timeout=60000")
 		if err != nil {
 			return nil, err
 		}
 		db, statement, args = sql.OpenDB(connector), `SELECT 1`, nil
-		unlock = db.Close
+		closeLock = db.Close
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, errors.Join(err, unlock())
+		return nil, errors.Join(err, closeLock())
 	}
 	if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
-		return nil, errors.Join(err, tx.Rollback(), unlock())
+		return nil, errors.Join(err, tx.Rollback(), closeLock())
 	}
-	return func() error { return errors.Join(tx.Rollback(), unlock()) }, nil
+	return func() error { return errors.Join(tx.Rollback(), closeLock()) }, nil
 }

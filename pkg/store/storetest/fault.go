@@ -1,0 +1,147 @@
+package storetest
+
+import (
+	"context"
+	"database/sql/driver"
+	"testing"
+
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Hook is called before each statement of a store, "BEGIN", "COMMIT" and "ROLLBACK" among them.
+// Its error takes the statement's place; a hook that counts can fail, or end the process, at the
+// n-th.
+type Hook func(ctx context.Context, statement string) error
+
+// OpenFaulty opens the store of a test with a hook on its statements.
+func OpenFaulty(t testing.TB, db DB, hook Hook) *store.Store {
+	t.Helper()
+	return OpenWith(t, db, store.Options{Wrap: hook.Wrap})
+}
+
+// Wrap is for store.Options.Wrap.
+func (h Hook) Wrap(c driver.Connector) driver.Connector { return faultyConnector{c, h} }
+
+type faultyConnector struct {
+	driver.Connector
+	hook Hook
+}
+
+// Connect implements driver.Connector.
+func (c faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyConn{conn, c.hook}, nil
+}
+
+// faultyConn hands on what both drivers know and database/sql asks for.
+type faultyConn struct {
+	driver.Conn
+	hook Hook
+}
+
+func (c *faultyConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if err := c.hook(ctx, "BEGIN"); err != nil {
+		return nil, err
+	}
+	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return faultyTx{tx, c.hook}, nil
+}
+
+func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	statement, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyStmt{statement, query, c.hook}, nil
+}
+
+func (c *faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.hook(ctx, query); err != nil {
+		return nil, err
+	}
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+}
+
+func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.hook(ctx, query); err != nil {
+		return nil, err
+	}
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+func (c *faultyConn) Ping(ctx context.Context) error {
+	if p, ok := c.Conn.(driver.Pinger); ok {
+		return p.Ping(ctx)
+	}
+	return nil
+}
+
+func (c *faultyConn) ResetSession(ctx context.Context) error {
+	if r, ok := c.Conn.(driver.SessionResetter); ok {
+		return r.ResetSession(ctx)
+	}
+	return nil
+}
+
+func (c *faultyConn) IsValid() bool {
+	if v, ok := c.Conn.(driver.Validator); ok {
+		return v.IsValid()
+	}
+	return true
+}
+
+func (c *faultyConn) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+type faultyStmt struct {
+	driver.Stmt
+	query string
+	hook  Hook
+}
+
+func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.hook(ctx, s.query); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
+func (s *faultyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.hook(ctx, s.query); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+type faultyTx struct {
+	driver.Tx
+	hook Hook
+}
+
+// Commit does not commit when the hook fails, as when the disk is full or the server gone.
+func (t faultyTx) Commit() error {
+	if err := t.hook(context.Background(), "COMMIT"); err != nil {
+		_ = t.Tx.Rollback() // the hook's error is what the test wants to see
+		return err
+	}
+	return t.Tx.Commit()
+}
+
+// Rollback rolls back even when the hook fails: a lost connection does too.
+func (t faultyTx) Rollback() error {
+	err := t.hook(context.Background(), "ROLLBACK")
+	if undo := t.Tx.Rollback(); err == nil {
+		err = undo
+	}
+	return err
+}
