@@ -9,7 +9,8 @@ import (
 // currencies is the code system of Money.currency.
 const currencies = "urn:iso:std:iso:4217"
 
-// quantity makes the rows of R4 search.html#number and #quantity. Units are kept as written;
+// quantity makes the rows of R4 search.html#number and #quantity. A number stands for itself: the
+// range that its spelling implies is what a search for it means, not what it is. Units are kept as written;
 // the conversion of UCUM's comes with its own rows.
 func (b *builder) quantity(param string, v fhirpath.Value) {
 	switch {
@@ -40,11 +41,11 @@ func unitOf(param string, n *document.Node) store.QuantityRow {
 // measured is a Quantity; a comparator opens one end of its range.
 func (b *builder) measured(param string, n *document.Node) {
 	row := unitOf(param, n)
-	value, low, high, ok := Decimal(n.Get("value").String())
+	value, _, _, ok := Decimal(n.Get("value").String())
 	if !ok {
 		return
 	}
-	row.Value, row.Low, row.High = value, low, high
+	row.Value, row.Low, row.High = value, value, value
 	switch n.Text("comparator") {
 	case "<", "<=":
 		row.Low = MinDecimal
@@ -62,13 +63,13 @@ func (b *builder) ranged(param string, low, high *document.Node) {
 	}
 	row := unitOf(param, named)
 	row.Low, row.High = MinDecimal, MaxDecimal
-	value, from, _, hasLow := Decimal(low.Get("value").String())
+	value, _, _, hasLow := Decimal(low.Get("value").String())
 	if hasLow {
-		row.Value, row.Low = value, from
+		row.Value, row.Low = value, value
 	}
-	value, _, to, hasHigh := Decimal(high.Get("value").String())
+	value, _, _, hasHigh := Decimal(high.Get("value").String())
 	if hasHigh {
-		row.High = to
+		row.High = value
 		if !hasLow {
 			row.Value = value
 		}
@@ -81,10 +82,10 @@ func (b *builder) ranged(param string, low, high *document.Node) {
 // sampled covers the limits that the samples keep to, when they are said.
 func (b *builder) sampled(param string, n *document.Node) {
 	row := unitOf(param, n.Get("origin"))
-	value, low, _, okLow := Decimal(n.Get("lowerLimit").String())
-	_, _, high, okHigh := Decimal(n.Get("upperLimit").String())
+	low, _, _, okLow := Decimal(n.Get("lowerLimit").String())
+	high, _, _, okHigh := Decimal(n.Get("upperLimit").String())
 	if okLow && okHigh {
-		row.Value, row.Low, row.High = value, low, high
+		row.Value, row.Low, row.High = low, low, high
 		b.rows.Quantity = append(b.rows.Quantity, row)
 	}
 }
@@ -96,8 +97,8 @@ func (b *builder) addQuantity(row store.QuantityRow, value *document.Node) {
 }
 
 func (b *builder) addNumber(row store.QuantityRow, s string) {
-	if value, low, high, ok := Decimal(s); ok {
-		row.Value, row.Low, row.High = value, low, high
+	if value, _, _, ok := Decimal(s); ok {
+		row.Value, row.Low, row.High = value, value, value
 		b.rows.Quantity = append(b.rows.Quantity, row)
 	}
 }

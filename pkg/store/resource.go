@@ -76,8 +76,9 @@ const (
 	MaxDate int64 = 1 << 62
 )
 
-// QuantityRow is a number or quantity. Low and High are the exact decimal's implicit range as
-// text whose byte order is the numeric order (package index makes it). System and Code are the
+// QuantityRow is a number or quantity. Low and High are the least and the greatest number that it
+// stands for (Value itself but for a Range or a comparator), as text whose byte order is the
+// numeric order (package index makes it). System and Code are the
 // unit's, empty for a plain number; Unit is the unit as written.
 type QuantityRow struct{ Param, System, Code, Unit, Value, Low, High string }
 
