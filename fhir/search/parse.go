@@ -1,0 +1,227 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Parse understands the query string of a search of the types; no types make it a system search,
+// which names them by _type. base is the absolute URL of the FHIR surface with its final slash:
+// references below it are local.
+//
+// Errors: outcome Invalid or NotSupported; Structure for an unknown type.
+func Parse(types []string, query, base string) (*Request, error) {
+	params, err := split(query, form)
+	if err != nil {
+		return nil, err
+	}
+	r := &Request{Types: types, Count: defaultCount, base: base, system: len(types) == 0}
+	p := &parser{base: base, uses: map[Use]bool{}}
+	filters, err := r.results(params)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.known(); err != nil {
+		return nil, err
+	}
+	if err := p.filters(r, filters); err != nil {
+		return nil, err
+	}
+	if err := p.order(r); err != nil {
+		return nil, err
+	}
+	if err := p.follow(r); err != nil {
+		return nil, err
+	}
+	if r.after, err = r.readCursor(); err != nil {
+		return nil, err
+	}
+	r.Uses = p.used
+	r.reaches = p.reaches
+	return r, nil
+}
+
+// known checks the types of the search.
+func (r *Request) known() error {
+	if len(r.Types) == 0 {
+		return outcome.New(outcome.NotSupported, "A search of all types must name them by _type")
+	}
+	for _, t := range r.Types {
+		if !definitions.IsResource(t) {
+			return outcome.New(outcome.Structure, "Unknown resource type")
+		}
+		if t == "Binary" {
+			return outcome.New(outcome.NotSupported, "Cannot search on Binary resource type")
+		}
+	}
+	return nil
+}
+
+// parser compiles the filters of one search.
+type parser struct {
+	base    string
+	bind    func(name string) (string, error) // of the placeholders of a criteria; nil elsewhere
+	closed  bool                              // a criteria: no chains
+	chains  int
+	uses    map[Use]bool
+	used    []Use
+	reaches []string
+}
+
+// use records a parameter by which something can be told of a resource.
+func (p *parser) use(resourceType, code string) {
+	u := Use{resourceType, code}
+	if p.uses != nil && !p.uses[u] {
+		p.uses[u] = true
+		p.used = append(p.used, u)
+	}
+}
+
+func (p *parser) reach(resourceType string) {
+	if !slices.Contains(p.reaches, resourceType) {
+		p.reaches = append(p.reaches, resourceType)
+	}
+}
+
+// filters compiles the parameters for each type.
+func (p *parser) filters(r *Request, params []parameter) error {
+	r.filters = make(map[string]store.Predicate, len(r.Types))
+	for _, t := range r.Types {
+		all, err := p.all(t, params)
+		if err != nil {
+			return err
+		}
+		r.filters[t] = all
+	}
+	r.params = append(r.params, params...)
+	return nil
+}
+
+// all holds when every parameter does; nil when there are none.
+func (p *parser) all(resourceType string, params []parameter) (store.Predicate, error) {
+	var all store.And
+	for _, param := range params {
+		one, err := p.filter(resourceType, param.name, param.value, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	switch len(all) {
+	case 0:
+		return nil, nil
+	case 1:
+		return all[0], nil
+	}
+	return all, nil
+}
+
+// filter compiles one parameter for one type.
+func (p *parser) filter(resourceType, name, value string, depth int) (store.Predicate, error) {
+	if value == "" {
+		return nil, outcome.New(outcome.Invalid, "Search parameter %s has no value", name)
+	}
+	if rest, ok := strings.CutPrefix(name, "_has:"); ok {
+		return p.has(resourceType, rest, value, depth+1)
+	}
+	if link, rest, ok := strings.Cut(name, "."); ok {
+		return p.chain(resourceType, link, rest, value, depth+1)
+	}
+	code, modifier, modified := strings.Cut(name, ":")
+	if modified && modifier == "" {
+		return nil, unknownModifier(code, modifier)
+	}
+	if compile, ok := specials[code]; ok {
+		return compile(p, resourceType, modifier, value)
+	}
+	param, err := lookUp(resourceType, code)
+	if err != nil {
+		return nil, err
+	}
+	p.use(resourceType, code)
+	if modifier == "missing" {
+		return missing(param, value)
+	}
+	return kinds[param.Type].compile(p, param, modifier, value)
+}
+
+// lookUp finds a parameter that can be searched by.
+func lookUp(resourceType, code string) (*definitions.SearchParam, error) {
+	param, ok := definitions.SearchParamOf(resourceType, code)
+	if !ok {
+		return nil, unknownParameter(code)
+	}
+	if _, ok := kinds[param.Type]; !ok || param.Expression == "" {
+		return nil, outcome.New(outcome.NotSupported, "Search parameter %s is not supported", code)
+	}
+	return param, nil
+}
+
+func unknownParameter(code string) error {
+	return outcome.New(outcome.Invalid, "Unknown search parameter: %s", code)
+}
+
+func unknownModifier(code, modifier string) error {
+	return outcome.New(outcome.Invalid, "Unknown modifier of search parameter %s: %s", code, modifier)
+}
+
+// missing is R4 search.html#missing.
+func missing(param *definitions.SearchParam, value string) (store.Predicate, error) {
+	p := store.Missing{Param: param.Code, Kind: kinds[param.Type].table}
+	switch value {
+	case "true":
+		return p, nil
+	case "false":
+		return store.Not{Of: p}, nil
+	}
+	return nil, outcome.New(outcome.Invalid, "Invalid value of %s:missing: %s", param.Code, value)
+}
+
+// kind is how parameters of a type compile and where their rows are.
+type kind struct {
+	table   store.Kind
+	compile func(p *parser, param *definitions.SearchParam, modifier, value string) (store.Predicate, error)
+}
+
+// kinds are the types of parameters that can be searched by: composite and special ones (near)
+// have no rows.
+var kinds = map[definitions.ParamType]kind{
+	definitions.String:    {store.StringKind, (*parser).stringParam},
+	definitions.Token:     {store.TokenKind, (*parser).tokenParam},
+	definitions.Reference: {store.ReferenceKind, (*parser).referenceParam},
+	definitions.Date:      {store.DateKind, (*parser).dateParam},
+	definitions.Number:    {store.QuantityKind, (*parser).numberParam},
+	definitions.Quantity:  {store.QuantityKind, (*parser).quantityParam},
+	definitions.URI:       {store.URIKind, (*parser).uriParam},
+}
+
+// alternatives compiles each comma-separated value; the parameter holds when one of them does.
+func (p *parser) alternatives(code, value string, one func(raw string) (store.Predicate, error)) (store.Predicate, error) {
+	values := splitEscaped(value, ',')
+	any := make(store.Or, len(values))
+	for i, raw := range values {
+		if raw == "" {
+			return nil, outcome.New(outcome.Invalid, "Search parameter %s has an empty value", code)
+		}
+		var err error
+		if any[i], err = one(raw); err != nil {
+			return nil, err
+		}
+	}
+	if len(any) == 1 {
+		return any[0], nil
+	}
+	return any, nil
+}
+
+// text is a value as it is meant: unescaped, with the values of its placeholders.
+func (p *parser) text(raw string) (string, error) {
+	if p.bind == nil || strings.IndexByte(raw, placeholder) < 0 {
+		return unescape(raw), nil
+	}
+	return p.bound(raw)
+}

@@ -1,0 +1,258 @@
+package search
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// result reads a parameter that shapes the answer instead of filtering (R4
+// search.html#modifyingresults), and gives it as the self link repeats it; no name: not at all.
+type result func(r *Request, value string) (parameter, error)
+
+// resultParams are those parameters. _include and _revinclude may be given several times, the
+// others once.
+var resultParams = map[string]result{
+	"_count":              (*Request).readCount,
+	"_offset":             (*Request).readOffset,
+	"_cursor":             (*Request).readCursorParam,
+	"_sort":               (*Request).readSort,
+	"_total":              (*Request).readTotal,
+	"_summary":            (*Request).readSummary,
+	"_elements":           (*Request).readElements,
+	"_fields":             (*Request).readElements,
+	"_type":               (*Request).readType,
+	"_include":            (*Request).readInclude,
+	"_include:iterate":    (*Request).readIncludeIterate,
+	"_revinclude":         (*Request).readRevinclude,
+	"_revinclude:iterate": (*Request).readRevincludeIterate,
+	"_format":             readNothing,
+	"_pretty":             readNothing,
+}
+
+// unsupported are parameters that R4 defines for every type and that are not implemented.
+var unsupported = []string{"_text", "_content", "_filter", "_list", "_query", "_contained", "_containedType", "_score", "_deleted"}
+
+// results reads what shapes the answer and gives back the rest.
+func (r *Request) results(params []parameter) (filters []parameter, err error) {
+	seen := map[string]bool{}
+	for _, param := range params {
+		code, _, _ := strings.Cut(param.name, ":")
+		if slices.Contains(unsupported, code) {
+			return nil, outcome.New(outcome.NotSupported, "Search parameter %s is not supported", code)
+		}
+		read, ok := resultParams[param.name]
+		if !ok {
+			filters = append(filters, param)
+			continue
+		}
+		if seen[param.name] && !strings.Contains(param.name, "include") {
+			return nil, outcome.New(outcome.Invalid, "Search parameter %s is given twice", param.name)
+		}
+		seen[param.name] = true
+		normal, err := read(r, param.value)
+		if err != nil {
+			return nil, err
+		}
+		if normal.name != "" {
+			r.params = append(r.params, normal)
+		}
+	}
+	if r.cursor != "" && seen["_offset"] {
+		return nil, outcome.New(outcome.Invalid, "Cannot use both offset and cursor")
+	}
+	if r.Summary == SummaryCount {
+		r.Count, r.Total = 0, TotalAccurate
+	}
+	return filters, nil
+}
+
+func readNothing(*Request, string) (parameter, error) { return parameter{}, nil }
+
+func natural(name, value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 || value[0] == '+' {
+		return 0, outcome.New(outcome.Invalid, "Invalid value of %s: %s", name, value)
+	}
+	return n, nil
+}
+
+func (r *Request) readCount(value string) (parameter, error) {
+	n, err := natural("_count", value)
+	r.Count = min(n, maxCount)
+	return parameter{}, err // the link says what was made of it
+}
+
+func (r *Request) readOffset(value string) (parameter, error) {
+	n, err := natural("_offset", value)
+	if err != nil {
+		return parameter{}, err
+	}
+	if n > maxOffset {
+		return parameter{}, outcome.New(outcome.Invalid, "Search offset exceeds maximum (got %d, max %d)", n, maxOffset)
+	}
+	r.Offset = n
+	return parameter{}, nil
+}
+
+func (r *Request) readCursorParam(value string) (parameter, error) {
+	if value == "" {
+		return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _cursor")
+	}
+	r.cursor = value
+	return parameter{}, nil
+}
+
+func (r *Request) readTotal(value string) (parameter, error) {
+	switch r.Total = Total(value); r.Total {
+	case TotalNone, TotalEstimate, TotalAccurate:
+		return parameter{"_total", value}, nil
+	}
+	return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _total: %s", value)
+}
+
+func (r *Request) readSummary(value string) (parameter, error) {
+	switch r.Summary = Summary(value); r.Summary {
+	case SummaryTrue, SummaryText, SummaryData, SummaryFalse, SummaryCount:
+		return parameter{"_summary", value}, nil
+	}
+	return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _summary: %s", value)
+}
+
+// elementName is how an element is named at the top of a resource, choices without their type.
+var elementName = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+
+func (r *Request) readElements(value string) (parameter, error) {
+	for name := range strings.SplitSeq(value, ",") {
+		if !elementName.MatchString(name) {
+			return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _elements: %s", name)
+		}
+		r.Elements = append(r.Elements, name)
+	}
+	return parameter{"_fields", value}, nil // Medplum's name for it, which its clients compare
+}
+
+// readType names the types of a system search; a search of one type may only repeat it.
+func (r *Request) readType(value string) (parameter, error) {
+	types := strings.Split(value, ",")
+	if !r.system {
+		if !slices.Equal(types, r.Types) {
+			return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _type: %s", value)
+		}
+		return parameter{}, nil
+	}
+	for _, t := range types {
+		if !slices.Contains(r.Types, t) {
+			r.Types = append(r.Types, t)
+		}
+	}
+	return parameter{"_type", value}, nil
+}
+
+func (r *Request) readSort(value string) (parameter, error) {
+	for key := range strings.SplitSeq(value, ",") {
+		code, desc := strings.CutPrefix(key, "-")
+		if code == "" {
+			return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _sort: %s", value)
+		}
+		r.sort = append(r.sort, store.Sort{Param: code, Desc: desc})
+	}
+	if len(r.sort) > maxSortKeys {
+		return parameter{}, outcome.New(outcome.Invalid, "Search has too many sort keys (max %d)", maxSortKeys)
+	}
+	return parameter{"_sort", value}, nil
+}
+
+// order finds the tables of the sort keys.
+func (p *parser) order(r *Request) error {
+	for i := range r.sort {
+		key := &r.sort[i]
+		for _, t := range r.Types {
+			found, err := sortKind(t, key.Param)
+			if err != nil {
+				return err
+			}
+			if key.Kind != 0 && key.Kind != found {
+				return outcome.New(outcome.NotSupported, "Cannot sort by %s: its types differ", key.Param)
+			}
+			key.Kind = found
+			p.use(t, key.Param)
+		}
+	}
+	return nil
+}
+
+func sortKind(resourceType, code string) (store.Kind, error) {
+	switch code {
+	case "_id":
+		return store.TokenKind, nil
+	case "_lastUpdated":
+		return store.DateKind, nil
+	}
+	param, err := lookUp(resourceType, code)
+	if err != nil {
+		return 0, err
+	}
+	return kinds[param.Type].table, nil
+}
+
+func (r *Request) readInclude(value string) (parameter, error) {
+	return r.include("_include", value, Include{})
+}
+
+func (r *Request) readIncludeIterate(value string) (parameter, error) {
+	return r.include("_include:iterate", value, Include{Iterate: true})
+}
+
+func (r *Request) readRevinclude(value string) (parameter, error) {
+	return r.include("_revinclude", value, Include{Reverse: true})
+}
+
+func (r *Request) readRevincludeIterate(value string) (parameter, error) {
+	return r.include("_revinclude:iterate", value, Include{Reverse: true, Iterate: true})
+}
+
+// maxIncludes bounds the searches that one search may cause.
+const maxIncludes = 10
+
+// include reads Source:param[:Target] (R4 search.html#include). Every parameter of a type at once
+// (*) is more than anyone should ask for.
+func (r *Request) include(name, value string, in Include) (parameter, error) {
+	parts := strings.Split(value, ":")
+	if len(parts) < 2 || len(parts) > 3 {
+		return parameter{}, outcome.New(outcome.NotSupported, "Invalid value of %s: %s", name, value)
+	}
+	in.Source, in.Param = parts[0], parts[1]
+	if len(parts) == 3 {
+		in.Target = parts[2]
+	}
+	if r.Includes = append(r.Includes, in); len(r.Includes) > maxIncludes {
+		return parameter{}, outcome.New(outcome.Invalid, "Search has too many includes (max %d)", maxIncludes)
+	}
+	return parameter{name, value}, nil
+}
+
+// follow checks the includes. What is followed tells of a resource as a filter does.
+func (p *parser) follow(r *Request) error {
+	for _, in := range r.Includes {
+		for _, t := range []string{in.Source, in.Target} {
+			if t != "" && !definitions.IsResource(t) {
+				return outcome.New(outcome.Structure, "Unknown resource type")
+			}
+		}
+		param, err := lookUp(in.Source, in.Param)
+		if err != nil {
+			return err
+		}
+		if param.Type != definitions.Reference {
+			return outcome.New(outcome.Invalid, "Search parameter %s is no reference", in.Param)
+		}
+		p.use(in.Source, in.Param)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+// Package search turns a search as clients spell it (R4 search.html) into the predicate that the
+// store renders as SQL, and decides the same predicate over the rows of one resource in memory.
+// It knows no caller: policy narrows, repo runs. It does no I/O and has no clock.
+//
+//   - Whatever is not understood is refused: no parameter, modifier or prefix is ever ignored.
+//   - A search is bounded before it is looked at: its length, its parameters, its alternatives
+//     and the depth of its chains.
+//   - Match holds exactly where the store's SQL selects.
+//   - A page that follows a link neither repeats nor loses a resource with equal sort keys.
+package search
+
+import (
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// The bounds of one search.
+const (
+	maxLength       = 64 << 10 // bytes of the query string
+	maxParameters   = 100
+	maxAlternatives = 2000 // comma-separated values in all
+	maxChain        = 3    // hops of a chain or _has
+	maxChains       = 64   // typed chains that one untyped chain may stand for
+	maxSortKeys     = 5
+	maxCount        = 1000
+	defaultCount    = 20
+	maxOffset       = 10000
+)
+
+// Total says whether a searchset names the number of matches.
+type Total string
+
+// The values of _total.
+const (
+	TotalNone     Total = "none"
+	TotalEstimate Total = "estimate"
+	TotalAccurate Total = "accurate"
+)
+
+// Summary is a value of _summary; empty or "false" asks for whole resources.
+type Summary string
+
+// The values of _summary.
+const (
+	SummaryTrue  Summary = "true"
+	SummaryText  Summary = "text"
+	SummaryData  Summary = "data"
+	SummaryCount Summary = "count"
+	SummaryFalse Summary = "false"
+)
+
+// Include is one _include or _revinclude: resources that the matches point at through Param of
+// Source, or that point at the matches.
+type Include struct {
+	Source, Param string
+	Target        string // a type, or empty for any
+	Reverse       bool
+	Iterate       bool
+}
+
+// Use is a search parameter that a request filters, sorts or follows by.
+type Use struct{ Type, Param string }
+
+// Request is a search that has been understood.
+type Request struct {
+	// Types are the resource types searched; several for a system search.
+	Types []string
+	// Count is the greatest number of matches of a page, Offset how many are skipped.
+	Count, Offset int
+	Total         Total
+	Summary       Summary
+	// Elements are the top-level elements asked for by _elements or _fields; empty asks for all.
+	Elements []string
+	Includes []Include
+	// Uses are all parameters that can tell something about a resource by its being found.
+	Uses []Use
+
+	base    string
+	system  bool // the types are named by _type
+	filters map[string]store.Predicate
+	sort    []store.Sort
+	cursor  string
+	after   []string // what the cursor says
+	reaches []string
+	params  []parameter // what the self link repeats
+}
+
+// Narrow is what a caller may see of a type: nil for everything. An outcome Forbidden leaves the
+// type out.
+type Narrow func(resourceType string) (store.Predicate, error)
+
+// Reaches are the resource types that chains and _has look into, besides Types.
+func (r *Request) Reaches() []string { return r.reaches }
+
+// Query is the search within projects, narrowed to what the caller may see, in chains as well. Its
+// Limit is one more than a page holds, so that the last row says whether there is a next page.
+//
+// Errors: outcome Forbidden when narrow leaves no type.
+func (r *Request) Query(projects []string, narrow Narrow) (store.Query, error) {
+	q := store.Query{Projects: projects, Sort: r.sort, After: r.after, Offset: r.Offset, Limit: r.Count + 1}
+	var alternatives store.Or
+	var refused error
+	for _, t := range r.Types {
+		visible, err := narrow(t)
+		if outcome.Has(err, outcome.Forbidden) {
+			refused = err
+			continue
+		}
+		if err != nil {
+			return store.Query{}, err
+		}
+		wanted, err := narrowChains(r.filters[t], narrow)
+		if err != nil {
+			return store.Query{}, err
+		}
+		q.Types = append(q.Types, t)
+		alternatives = append(alternatives, both(visible, wanted))
+	}
+	switch {
+	case len(q.Types) == 0:
+		return store.Query{}, refused
+	case len(q.Types) == 1:
+		q.Where = alternatives[0]
+	default:
+		q.Where = perType(q.Types, alternatives)
+	}
+	return q, nil
+}
+
+// perType joins what is wanted of each type; nil when all of them are wanted whole.
+func perType(types []string, wanted store.Or) store.Predicate {
+	narrowed := false
+	joined := make(store.Or, len(wanted))
+	for i, p := range wanted {
+		narrowed = narrowed || p != nil
+		joined[i] = both(store.TypeIs(types[i]), p)
+	}
+	if !narrowed {
+		return nil
+	}
+	return joined
+}
+
+// both holds when a and b do; nil stands for what always holds.
+func both(a, b store.Predicate) store.Predicate {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return store.And{a, b}
+}
+
+// narrowChains adds to each chain what the caller may see of the type it looks into. A type that
+// may not be searched matches nothing, as if none of it were there.
+func narrowChains(p store.Predicate, narrow Narrow) (store.Predicate, error) {
+	switch p := p.(type) {
+	case store.And:
+		return narrowEach(p, narrow, func(parts []store.Predicate) store.Predicate { return store.And(parts) })
+	case store.Or:
+		return narrowEach(p, narrow, func(parts []store.Predicate) store.Predicate { return store.Or(parts) })
+	case store.Chain:
+		of, ok, err := narrowTarget(p.Type, p.Of, narrow)
+		if err != nil || !ok {
+			return store.Or{}, err
+		}
+		return store.Chain{Param: p.Param, Type: p.Type, Of: of}, nil
+	case store.Has:
+		of, ok, err := narrowTarget(p.Type, p.Of, narrow)
+		if err != nil || !ok {
+			return store.Or{}, err
+		}
+		return store.Has{Type: p.Type, Param: p.Param, Of: of}, nil
+	}
+	return p, nil // a Not is never put around a chain
+}
+
+func narrowEach(parts []store.Predicate, narrow Narrow, join func([]store.Predicate) store.Predicate) (store.Predicate, error) {
+	out := make([]store.Predicate, len(parts))
+	for i, part := range parts {
+		var err error
+		if out[i], err = narrowChains(part, narrow); err != nil {
+			return nil, err
+		}
+	}
+	return join(out), nil
+}
+
+func narrowTarget(resourceType string, of store.Predicate, narrow Narrow) (store.Predicate, bool, error) {
+	visible, err := narrow(resourceType)
+	if outcome.Has(err, outcome.Forbidden) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	inner, err := narrowChains(of, narrow)
+	return both(visible, inner), true, err
+}
