@@ -76,7 +76,7 @@ func wellFormed(body []byte) error {
 		}
 		return outcome.New(outcome.Invalid, unparsable)
 	}
-	if _, err := decoder.ReadToken(); err != io.EOF {
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return outcome.New(outcome.Invalid, unparsable)
 	}
 	return nil
