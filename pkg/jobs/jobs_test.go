@@ -20,7 +20,7 @@ func (greet) Kind() string { return "greet" }
 func start(t *testing.T, db storetest.DB, work func(context.Context, greet) error) (*store.Store, *jobs.Client) {
 	t.Helper()
 	s := storetest.Open(t, db)
-	client, err := jobs.New(s, []jobs.Worker{jobs.Work(work)}, jobs.RetryAfter(func(int) time.Duration { return 0 }))
+	client, err := jobs.New(s, []jobs.Worker{jobs.Work(work)}, jobs.RetryAfter(func(int) time.Duration { return 20 * time.Millisecond }))
 	if err != nil {
 		t.Fatal(err)
 	}

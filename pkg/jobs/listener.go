@@ -4,11 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"sync"
-	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/rivertype"
 )
 
 // driver is River's, with notifications that stay within the process.
@@ -93,15 +91,3 @@ func (l *listener) Schema() string { return "" }
 
 // SetAfterConnectExec implements riverdriver.Listener.
 func (l *listener) SetAfterConnectExec(string) {}
-
-// retryPolicy is a pause that depends on the attempt alone.
-type retryPolicy func(attempt int) time.Duration
-
-// NextRetry implements river.ClientRetryPolicy.
-func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	last := job.CreatedAt
-	if job.AttemptedAt != nil {
-		last = *job.AttemptedAt
-	}
-	return last.Add(p(job.Attempt))
-}
