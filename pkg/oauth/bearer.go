@@ -1,0 +1,198 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Claims are what verified credentials say: an access token's login, or the client of a Basic
+// header, which has no login and names its membership.
+type Claims struct {
+	LoginID    string
+	Project    string
+	Membership string
+	ClientID   string
+	Scope      string
+}
+
+const claimsKey = "oauth.claims"
+
+// Verified is what Authenticate found in a request.
+func Verified(c echo.Context) (Claims, bool) {
+	claims, ok := c.Get(claimsKey).(Claims)
+	return claims, ok
+}
+
+// Authenticate reads the credentials of a request. It lets a request without any, or with bad ones,
+// pass unverified: who needs a caller refuses it. Every refusal then names the scheme to use.
+//
+// Whether a token's login is still live is for LiveLogin, which the resolver of callers asks and
+// caches.
+func (s *Server) Authenticate() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			values := c.Request().Header[echo.HeaderAuthorization]
+			claims, err := s.read(c.Request().Context(), values)
+			if err == nil {
+				c.Set(claimsKey, claims)
+				err = next(c)
+			} else if errors.Is(err, errToken) {
+				err = next(c)
+			}
+			if outcome.Has(err, outcome.Unauthorized) {
+				c.Response().Header().Set(echo.HeaderWWWAuthenticate, s.challenge(c, values))
+			}
+			return err
+		}
+	}
+}
+
+// challenge asks for the scheme that was tried, Bearer by default, Basic if the query wants a
+// browser to prompt (contract §0.4).
+func (s *Server) challenge(c echo.Context, values []string) string {
+	scheme := "Bearer"
+	if c.QueryParams().Has("_medplum-prompt-basic-auth") || len(values) > 0 && schemeOf(values[0]) == "basic" {
+		scheme = "Basic"
+	}
+	return scheme + ` realm="` + s.issuer + `"`
+}
+
+func schemeOf(value string) string {
+	scheme, _, _ := strings.Cut(value, " ")
+	return strings.ToLower(scheme)
+}
+
+// read verifies one Authorization header; anything less than good credentials is errToken.
+func (s *Server) read(ctx context.Context, values []string) (Claims, error) {
+	if len(values) != 1 {
+		return Claims{}, errToken
+	}
+	if schemeOf(values[0]) == "basic" {
+		return s.readBasic(ctx, values)
+	}
+	// One space and one token (RFC 6750 §2.1); a token has no space in it.
+	scheme, token, ok := strings.Cut(values[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || strings.ContainsAny(token, " \t,") {
+		return Claims{}, errToken
+	}
+	claims, err := s.access(ctx, token)
+	if err != nil {
+		return Claims{}, err
+	}
+	return Claims{LoginID: claims.LoginID, ClientID: claims.ClientID, Scope: claims.Scope}, nil
+}
+
+// readBasic is a client with its current secret and an active membership.
+func (s *Server) readBasic(ctx context.Context, values []string) (Claims, error) {
+	id, password, ok := basic(values)
+	if !ok || id == "" || password == "" {
+		return Claims{}, errToken
+	}
+	client, err := s.Directory.Client(ctx, id)
+	if err != nil {
+		return Claims{}, nobody(err)
+	}
+	proven, err := s.prove(ctx, client, password, false)
+	switch {
+	case err != nil:
+		return Claims{}, err
+	case !proven || !client.Active:
+		return Claims{}, errToken
+	}
+	member, err := s.Directory.ClientMembership(ctx, client)
+	switch {
+	case err != nil:
+		return Claims{}, nobody(err)
+	case !member.Active:
+		return Claims{}, errToken
+	}
+	return Claims{Project: member.Project, Membership: member.ID, ClientID: client.ID}, nil
+}
+
+// nobody makes what is not there into bad credentials.
+func nobody(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return errToken
+	}
+	return err
+}
+
+// LiveLogin completes the claims of a login that is not revoked and has a membership. Any other is
+// store.ErrNotFound.
+func (s *Server) LiveLogin(ctx context.Context, id string) (Claims, error) {
+	login, err := s.Store.Login(ctx, id)
+	switch {
+	case err != nil:
+		return Claims{}, err
+	case login.Revoked || !login.Granted || login.Membership == "":
+		return Claims{}, store.ErrNotFound
+	}
+	return Claims{
+		LoginID: login.ID, Project: login.MembershipProject, Membership: login.Membership, ClientID: login.Client, Scope: login.Scope,
+	}, nil
+}
+
+// caller is the live session of a request that Authenticate has seen: its login (zero for Basic)
+// and its active membership. Anything less is outcome Unauthorized.
+func (s *Server) caller(c echo.Context) (store.Login, Membership, error) {
+	ctx := c.Request().Context()
+	claims, ok := Verified(c)
+	if !ok {
+		return store.Login{}, Membership{}, outcome.New(outcome.Unauthorized, "")
+	}
+	var login store.Login
+	if claims.LoginID != "" {
+		live, err := s.LiveLogin(ctx, claims.LoginID)
+		if err == nil {
+			claims = live
+			login, err = s.Store.Login(ctx, live.LoginID)
+		}
+		if err != nil {
+			return store.Login{}, Membership{}, unauthorized(err)
+		}
+	}
+	member, err := s.Directory.Membership(ctx, claims.Project, claims.Membership)
+	switch {
+	case err != nil:
+		return store.Login{}, Membership{}, unauthorized(err)
+	case !member.Active:
+		return store.Login{}, Membership{}, outcome.New(outcome.Unauthorized, "")
+	}
+	return login, member, nil
+}
+
+func unauthorized(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return outcome.New(outcome.Unauthorized, "")
+	}
+	return err
+}
+
+// logout ends the session of the token it comes with.
+func (s *Server) logout(c echo.Context) error {
+	login, _, err := s.caller(c)
+	if err != nil {
+		return err
+	}
+	if login.ID != "" {
+		if err := s.revokeLogin(c.Request().Context(), login.ID); err != nil {
+			return err
+		}
+	}
+	return writeOK(c)
+}
+
+// basicChallenge is for the endpoints that clients alone may use.
+func (s *Server) basicChallenge() *Error {
+	return &Error{
+		Code: invalidClient, Description: "Client authentication failed", Status: http.StatusUnauthorized,
+		Challenge: `Basic realm="` + s.issuer + `"`,
+	}
+}

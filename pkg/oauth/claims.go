@@ -1,0 +1,124 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// The kinds of tokens, as token_use tells them apart: each is refused where another is due.
+const (
+	useAccess  = "access"
+	useID      = "id"
+	useRefresh = "refresh"
+)
+
+// registered are the claims that every token has (RFC 7519 §4.1).
+type registered struct {
+	Issuer    string   `json:"iss"`
+	Audience  audience `json:"aud,omitempty"`
+	ClientID  string   `json:"client_id,omitempty"`
+	LoginID   string   `json:"login_id"`
+	Use       string   `json:"token_use"`
+	ID        string   `json:"jti"`
+	IssuedAt  int64    `json:"iat"`
+	NotBefore int64    `json:"nbf"`
+	Expires   int64    `json:"exp"`
+}
+
+// audience is one string; tokens of others may have a list.
+type audience string
+
+// UnmarshalJSON reads a string, or a list of one.
+func (a *audience) UnmarshalJSON(raw []byte) error {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		*a = audience(one)
+		return nil
+	}
+	var list []string
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return err
+	}
+	if len(list) == 1 {
+		*a = audience(list[0])
+	}
+	return nil
+}
+
+type accessClaims struct {
+	registered
+	Subject  string `json:"sub"`
+	Username string `json:"username"`
+	Scope    string `json:"scope"`
+	Profile  string `json:"profile"`
+	Email    string `json:"email,omitempty"`
+}
+
+type idClaims struct {
+	registered
+	Subject  string      `json:"sub"`
+	FHIRUser string      `json:"fhirUser"`
+	Nonce    string      `json:"nonce,omitempty"`
+	AuthTime json.Number `json:"auth_time"`
+	Email    string      `json:"email,omitempty"`
+}
+
+type refreshClaims struct {
+	registered
+	Secret string `json:"refresh_secret"`
+}
+
+// register fills in what a token of this use and lifetime says.
+func (s *Server) register(use, audienceOf, client, login string, now time.Time, lasts time.Duration) registered {
+	return registered{
+		Issuer: s.issuer, Audience: audience(audienceOf), ClientID: client, LoginID: login, Use: use,
+		ID: s.Clock.NewID(), IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(lasts).Unix(),
+	}
+}
+
+// valid says whether the claims are those of a token of ours, for ourselves, of this use, now.
+func (r registered) valid(issuer, use string, now time.Time) bool {
+	at := now.Unix()
+	return r.Issuer == issuer && string(r.Audience) == issuer && r.Use == use && r.LoginID != "" &&
+		r.NotBefore <= at && at < r.Expires
+}
+
+// access verifies an access token; any other is errToken.
+func (s *Server) access(ctx context.Context, token string) (accessClaims, error) {
+	now := s.Clock.Now()
+	claims, ok := s.verified.get(token)
+	if !ok {
+		payload, err := s.keys.verify(ctx, token)
+		if err != nil {
+			return accessClaims{}, err
+		}
+		if json.Unmarshal(payload, &claims) != nil {
+			return accessClaims{}, errToken
+		}
+	}
+	if !claims.valid(s.issuer, useAccess, now) {
+		return accessClaims{}, errToken
+	}
+	if !ok {
+		s.verified.put(token, claims)
+	}
+	return claims, nil
+}
+
+// refresh verifies a refresh token; any other is errToken.
+func (s *Server) refresh(ctx context.Context, token string) (refreshClaims, error) {
+	payload, err := s.keys.verify(ctx, token)
+	if err != nil {
+		return refreshClaims{}, err
+	}
+	var claims refreshClaims
+	if json.Unmarshal(payload, &claims) != nil || claims.Secret == "" || !claims.valid(s.issuer, useRefresh, s.Clock.Now()) {
+		return refreshClaims{}, errToken
+	}
+	return claims, nil
+}
+
+// hasScope says whether a scope holds a word.
+func hasScope(scope, word string) bool { return slices.Contains(words(scope), word) }

@@ -1,0 +1,72 @@
+package oauth
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// ClientSecrets keeps what ClientApplication.secret and retiringSecret hold on the wire: the
+// SHA-256 to verify with, and the value sealed, because an administrator may see it again.
+type ClientSecrets struct {
+	Store *store.Store
+	Box   *secret.Box
+}
+
+func clientRef(project, client string) store.Ref {
+	return store.Ref{Project: project, Type: typeClient, ID: client}
+}
+
+func placeOfSecret(of store.Ref, kind store.CredentialKind) string {
+	return of.Project + "/" + of.Type + "/" + of.ID + "/" + string(kind)
+}
+
+// SetClientSecret replaces the client's current secret.
+func (c ClientSecrets) SetClientSecret(ctx context.Context, tx *store.Tx, project, client, value string) error {
+	return c.set(ctx, tx, clientRef(project, client), store.ClientSecret, value)
+}
+
+// SetRetiringSecret keeps the client's former secret good for getting tokens; empty ends that.
+func (c ClientSecrets) SetRetiringSecret(ctx context.Context, tx *store.Tx, project, client, value string) error {
+	of := clientRef(project, client)
+	if value == "" {
+		return tx.DeleteCredential(ctx, of, store.RetiringSecret)
+	}
+	return c.set(ctx, tx, of, store.RetiringSecret, value)
+}
+
+func (c ClientSecrets) set(ctx context.Context, tx *store.Tx, of store.Ref, kind store.CredentialKind, value string) error {
+	return tx.SetCredential(ctx, store.Credential{
+		Project: of.Project, Type: of.Type, ID: of.ID, Kind: kind,
+		Hash: secret.SHA256(value), Sealed: c.Box.Seal([]byte(value), placeOfSecret(of, kind)),
+	})
+}
+
+// ClientSecrets gives the secrets back for showing to an administrator; empty when there are none.
+func (c ClientSecrets) ClientSecrets(ctx context.Context, project, client string) (current, retiring string, err error) {
+	of := clientRef(project, client)
+	kept, err := c.Store.Credentials(ctx, of)
+	if err != nil {
+		return "", "", err
+	}
+	for _, credential := range kept {
+		plain, err := c.Box.Open(credential.Sealed, placeOfSecret(of, credential.Kind))
+		if err != nil {
+			return "", "", fmt.Errorf("open secret of client %s: %w", client, err)
+		}
+		switch credential.Kind {
+		case store.ClientSecret:
+			current = string(plain)
+		case store.RetiringSecret:
+			retiring = string(plain)
+		}
+	}
+	return current, retiring, nil
+}
+
+// DeleteClientSecrets forgets them.
+func (c ClientSecrets) DeleteClientSecrets(ctx context.Context, tx *store.Tx, project, client string) error {
+	return tx.DeleteCredentials(ctx, clientRef(project, client))
+}

@@ -1,0 +1,109 @@
+package oauth
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It names what works now: the
+// authorization endpoint, dynamic registration, private_key_jwt and token exchange are not there
+// yet and are therefore left out.
+type metadata struct {
+	Issuer                   string   `json:"issuer"`
+	TokenEndpoint            string   `json:"token_endpoint"`
+	UserinfoEndpoint         string   `json:"userinfo_endpoint"`
+	JWKSURI                  string   `json:"jwks_uri"`
+	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
+	RevocationEndpoint       string   `json:"revocation_endpoint"`
+	IDTokenAlgorithms        []string `json:"id_token_signing_alg_values_supported"`
+	GrantTypes               []string `json:"grant_types_supported"`
+	ResponseTypes            []string `json:"response_types_supported"`
+	SubjectTypes             []string `json:"subject_types_supported"`
+	Scopes                   []string `json:"scopes_supported"`
+	Claims                   []string `json:"claims_supported"`
+	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
+	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
+	RequestParameter         bool     `json:"request_parameter_supported"`
+	RequestURIParameter      bool     `json:"request_uri_parameter_supported"`
+}
+
+func (s *Server) configuration(c echo.Context) error {
+	bySecret := []string{"client_secret_basic", "client_secret_post"}
+	methods := []string{methodS256}
+	if s.AllowPKCEPlain {
+		methods = append(methods, methodPlain)
+	}
+	return c.JSON(http.StatusOK, metadata{
+		Issuer:                   s.issuer,
+		TokenEndpoint:            s.issuer + "oauth2/token",
+		UserinfoEndpoint:         s.issuer + "oauth2/userinfo",
+		JWKSURI:                  s.issuer + ".well-known/jwks.json",
+		IntrospectionEndpoint:    s.issuer + "oauth2/introspect",
+		RevocationEndpoint:       s.issuer + "oauth2/revoke",
+		IDTokenAlgorithms:        []string{"ES256"},
+		GrantTypes:               []string{"client_credentials", "authorization_code", "refresh_token"},
+		ResponseTypes:            []string{"code"},
+		SubjectTypes:             []string{"public"},
+		Scopes:                   []string{"openid", "profile", "email", "phone", "offline_access"},
+		Claims:                   []string{"iss", "aud", "sub", "iat", "exp", "auth_time", "nonce", "name", "given_name", "family_name", "email", "email_verified", "phone_number"},
+		TokenAuthMethods:         append(bySecret, "none"),
+		IntrospectionAuthMethods: bySecret,
+		RevocationAuthMethods:    bySecret,
+		CodeChallengeMethods:     methods,
+	})
+}
+
+// jwks is RFC 7517 §5: the keys that sign, signed or will sign.
+func (s *Server) jwks(c echo.Context) error {
+	state, err := s.keys.current(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, state.published)
+}
+
+// resource is RFC 9728 §2.
+type resource struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	JWKSURI              string   `json:"jwks_uri"`
+	Scopes               []string `json:"scopes_supported"`
+	BearerMethods        []string `json:"bearer_methods_supported"`
+}
+
+func (s *Server) protectedResource(c echo.Context) error {
+	named := s.issuer
+	if asked, ok := c.QueryParams()["resource"]; ok {
+		if len(asked) != 1 || !strings.HasPrefix(asked[0], s.issuer) {
+			return outcome.New(outcome.Invalid, "Invalid resource URL")
+		}
+		named = asked[0]
+	}
+	return c.JSON(http.StatusOK, resource{
+		Resource: named, AuthorizationServers: []string{s.issuer}, JWKSURI: s.issuer + ".well-known/jwks.json",
+		Scopes: []string{"openid", "profile", "email", "phone", "offline_access"}, BearerMethods: []string{"header"},
+	})
+}
+
+// smartStyles is where token answers' smart_style_url leads (SMART App Launch §2.0.13.1).
+func smartStyles(c echo.Context) error {
+	return c.JSON(http.StatusOK, map[string]string{
+		"color_background":     "#ffffff",
+		"color_error":          "#b3261e",
+		"color_highlight":      "#0b57d0",
+		"color_modal_backdrop": "",
+		"color_success":        "#146c2e",
+		"color_text":           "#1f1f1f",
+		"dim_border_radius":    "6px",
+		"dim_font_size":        "13px",
+		"dim_spacing_size":     "20px",
+		"font_family_body":     "sans-serif",
+		"font_family_heading":  "sans-serif",
+	})
+}

@@ -1,0 +1,16 @@
+// Package oauth is the authorization server: the token endpoint (RFC 6749, RFC 7636), refresh
+// tokens, keys and their rotation, discovery, userinfo, introspection (RFC 7662), revocation
+// (RFC 7009), logout, and the reading of credentials on every other request. Who may sign in, and
+// how, is decided by package admin, which asks here for a code; what a caller may do is fhir/policy's.
+//
+//   - A token is a JWT signed with ES256 by a key of this server. Its token_use says what it is for;
+//     an access token alone opens the server, a refresh token alone refreshes.
+//   - sub is the user's id in every token and answer.
+//   - A code or refresh token is used up by compare-and-set. Using one again ends the login and
+//     with it every token that it gave (RFC 9700 §4.14).
+//   - Codes and refresh tokens are kept as SHA-256; the client's secret is compared by its hash.
+//   - A failure of ours is server_error and 500, never invalid_client.
+//   - Discovery names what works and nothing else.
+//
+// It knows projects, clients and people only through Directory.
+package oauth

@@ -1,0 +1,174 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// introspection is RFC 7662 §2.2.
+type introspection struct {
+	Active   bool   `json:"active"`
+	Use      string `json:"token_use,omitempty"`
+	Type     string `json:"token_type,omitempty"`
+	IssuedAt int64  `json:"iat,omitempty"`
+	Expires  int64  `json:"exp,omitempty"`
+	Issuer   string `json:"iss,omitempty"`
+	Subject  string `json:"sub,omitempty"`
+	ClientID string `json:"client_id,omitempty"`
+	Scope    string `json:"scope,omitempty"`
+	Patient  string `json:"patient,omitempty"`
+}
+
+// introspect tells a client, or a signed-in user, about a token of its own project. Upstream tells
+// everybody about any token (contract §11, 7).
+func (s *Server) introspect(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	project, err := s.asker(ctx, c.Request(), form)
+	if err != nil {
+		return err
+	}
+	token := form.Get("token")
+	if token == "" {
+		return c.String(http.StatusBadRequest, "Token to introspect must be provided")
+	}
+	shown, err := s.look(ctx, token, project)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, shown)
+}
+
+// asker is the project of whoever asks: a client by Basic or in the body, or a bearer.
+func (s *Server) asker(ctx context.Context, request *http.Request, form url.Values) (project string, err error) {
+	values := request.Header["Authorization"]
+	if len(values) == 1 && schemeOf(values[0]) == "bearer" {
+		claims, err := s.read(ctx, values)
+		if err == nil {
+			claims, err = s.LiveLogin(ctx, claims.LoginID)
+		}
+		if errors.Is(err, errToken) || errors.Is(err, store.ErrNotFound) {
+			return "", s.basicChallenge()
+		}
+		return claims.Project, err
+	}
+	client, err := s.askingClient(ctx, request, form)
+	return client.Project, err
+}
+
+// askingClient is the client that proves itself, with the 401 of RFC 7662 §2.3 and RFC 7009 §2.2.1
+// when it does not.
+func (s *Server) askingClient(ctx context.Context, request *http.Request, form url.Values) (Client, error) {
+	who, err := present(request, form)
+	if err != nil {
+		return Client{}, s.basicChallenge()
+	}
+	client, err := s.provenClient(ctx, who)
+	var refused *Error
+	if errors.As(err, &refused) {
+		return Client{}, s.basicChallenge()
+	}
+	return client, err
+}
+
+// look says what a token of the project is good for. Anything else is inactive, without a reason.
+func (s *Server) look(ctx context.Context, token, project string) (introspection, error) {
+	shown, claims, err := s.decode(ctx, token)
+	if err != nil || !shown.Active {
+		return introspection{}, err
+	}
+	live, err := s.LiveLogin(ctx, claims.LoginID)
+	if err != nil || live.Project != project {
+		return introspection{}, ignore(err, store.ErrNotFound)
+	}
+	member, err := s.Directory.Membership(ctx, live.Project, live.Membership)
+	if err != nil || !member.Active {
+		return introspection{}, ignore(err, store.ErrNotFound)
+	}
+	_, shown.Subject, _ = strings.Cut(member.User.Reference, "/")
+	shown.Scope = live.Scope
+	if id, ok := strings.CutPrefix(member.Profile.Reference, typePatient+"/"); ok {
+		shown.Patient = id
+	}
+	return shown, nil
+}
+
+// decode reads an access token, or a refresh token that is still to be used.
+func (s *Server) decode(ctx context.Context, token string) (introspection, registered, error) {
+	access, err := s.access(ctx, token)
+	if err == nil {
+		return describe(access.registered), access.registered, nil
+	} else if !errors.Is(err, errToken) {
+		return introspection{}, registered{}, err
+	}
+	refresh, err := s.refresh(ctx, token)
+	if err != nil {
+		return introspection{}, registered{}, ignore(err, errToken)
+	}
+	kept, err := s.Store.RefreshToken(ctx, secret.SHA256(refresh.Secret))
+	if err != nil || kept.Used {
+		return introspection{}, registered{}, ignore(err, store.ErrNotFound)
+	}
+	return describe(refresh.registered), refresh.registered, nil
+}
+
+func describe(r registered) introspection {
+	shown := introspection{
+		Active: true, Use: r.Use, IssuedAt: r.IssuedAt, Expires: r.Expires, Issuer: r.Issuer, ClientID: r.ClientID,
+	}
+	if r.Use == useAccess {
+		shown.Type = "Bearer"
+	}
+	return shown
+}
+
+// ignore is err unless it is the one expected.
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
+// revoke is RFC 7009: a client ends the login of a token that was given to it. A token that is not
+// valid is no error (§2.2), one of another client is left alone.
+func (s *Server) revoke(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	client, err := s.askingClient(ctx, c.Request(), form)
+	if err != nil {
+		return err
+	}
+	token := form.Get("token")
+	if token == "" {
+		return refuse(invalidRequest, "Missing token")
+	}
+	shown, claims, err := s.decode(ctx, token)
+	switch {
+	case err != nil:
+		return err
+	case !shown.Active:
+		return c.NoContent(http.StatusOK)
+	case claims.ClientID != client.ID:
+		return refuse(invalidGrant, outcome.Forbidden.Text)
+	}
+	if err := s.revokeLogin(ctx, claims.LoginID); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusOK)
+}

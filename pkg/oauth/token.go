@@ -1,0 +1,130 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// grantRequest is a request to the token endpoint.
+type grantRequest struct {
+	form      url.Values
+	presented presented
+	address   string
+	agent     string
+}
+
+// token is POST /oauth2/token (RFC 6749 §3.2).
+func (s *Server) token(c echo.Context) error {
+	form, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	who, err := present(c.Request(), form)
+	if err != nil {
+		return err
+	}
+	made, err := s.grant(c.Request().Context(), grantRequest{form, who, c.RealIP(), Text(c.Request().UserAgent(), 512)})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, made)
+}
+
+func (s *Server) grant(ctx context.Context, r grantRequest) (tokens, error) {
+	switch r.form.Get("grant_type") {
+	case "":
+		return tokens{}, refuse(invalidRequest, "Missing grant_type")
+	case "client_credentials":
+		return s.clientCredentials(ctx, r)
+	case "authorization_code":
+		return s.authorizationCode(ctx, r)
+	case "refresh_token":
+		return s.refreshToken(ctx, r)
+	}
+	return tokens{}, refuse(invalidRequest, "Unsupported grant_type")
+}
+
+// tokens is the answer (contract §3.1).
+type tokens struct {
+	TokenType         string    `json:"token_type"`
+	ExpiresIn         int       `json:"expires_in"`
+	Scope             string    `json:"scope"`
+	IDToken           string    `json:"id_token"`
+	AccessToken       string    `json:"access_token"`
+	RefreshToken      string    `json:"refresh_token,omitempty"`
+	Project           Reference `json:"project"`
+	Profile           Reference `json:"profile"`
+	Patient           string    `json:"patient,omitempty"`
+	SMARTStyleURL     string    `json:"smart_style_url"`
+	NeedPatientBanner bool      `json:"need_patient_banner"`
+}
+
+// session is a login with what its tokens say of it.
+type session struct {
+	login  store.Login
+	client Client // zero without one
+	member Membership
+	email  string // for scope email
+	// refreshSecret makes a refresh token of it; empty for none.
+	refreshSecret string
+	now           time.Time
+}
+
+func (s session) accessLasts() time.Duration {
+	return lifetime(s.client.AccessTokenLifetime, accessLifetime)
+}
+func (s session) refreshLasts() time.Duration {
+	return lifetime(s.client.RefreshTokenLifetime, refreshLifetime)
+}
+
+// lasts is how long the login must outlive now.
+func (s session) lasts() time.Duration {
+	if s.refreshSecret == "" {
+		return s.accessLasts()
+	}
+	return max(s.accessLasts(), s.refreshLasts())
+}
+
+// issue signs the tokens of a session.
+func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
+	l, lasts := of.login, of.accessLasts()
+	claims := []any{
+		accessClaims{
+			registered: s.register(useAccess, s.issuer, l.Client, l.ID, of.now, lasts),
+			Subject:    l.UserID, Username: l.UserID, Scope: l.Scope, Profile: of.member.Profile.Reference, Email: of.email,
+		},
+		idClaims{
+			registered: s.register(useID, l.Client, l.Client, l.ID, of.now, idLifetime),
+			Subject:    l.UserID, FHIRUser: of.member.Profile.Reference, Nonce: l.Nonce, AuthTime: seconds(l.AuthTime.Time), Email: of.email,
+		},
+	}
+	if of.refreshSecret != "" {
+		claims = append(claims, refreshClaims{
+			registered: s.register(useRefresh, s.issuer, l.Client, l.ID, of.now, of.refreshLasts()), Secret: of.refreshSecret,
+		})
+	}
+	signed, err := s.keys.sign(ctx, claims...)
+	if err != nil {
+		return tokens{}, err
+	}
+	made := tokens{
+		TokenType: "Bearer", ExpiresIn: int(lasts / time.Second), Scope: l.Scope, AccessToken: signed[0], IDToken: signed[1],
+		Project:       Reference{"Project/" + of.member.Project, of.member.ProjectName},
+		Profile:       of.member.Profile,
+		SMARTStyleURL: s.issuer + "fhir/R4/.well-known/smart-styles.json",
+	}
+	if of.refreshSecret != "" {
+		made.RefreshToken = signed[2]
+	}
+	if id, ok := strings.CutPrefix(of.member.Profile.Reference, typePatient+"/"); ok {
+		made.Patient, made.NeedPatientBanner = id, true
+	}
+	return made, nil
+}
