@@ -24,11 +24,10 @@ type Claims struct {
 	Scope      string
 }
 
-// Logins knows the sessions; pkg/oauth's store implements it.
+// Logins knows the sessions; *store.Store implements it.
 type Logins interface {
-	// LiveLogin completes the claims of a login that is not revoked and has a membership.
-	// Any other is store.ErrNotFound.
-	LiveLogin(ctx context.Context, id string) (Claims, error)
+	// Login is a login that has not run out, revoked or not; any other is store.ErrNotFound.
+	Login(ctx context.Context, id string) (store.Login, error)
 }
 
 // Records reads identity resources with Admit's own rights; *repo.Repo implements it.
@@ -98,16 +97,29 @@ type loading struct {
 func (r *Resolver) load(ctx context.Context, claims Claims) (Caller, []mark, error) {
 	l := &loading{Resolver: r}
 	if claims.LoginID != "" {
-		l.from = append(l.from, mark{store.ChangeLogin, claims.LoginID})
-		live, err := r.logins.LiveLogin(ctx, claims.LoginID)
-		if err != nil {
-			return Caller{}, nil, unauthorized(err)
+		var err error
+		if claims, err = l.login(ctx, claims.LoginID); err != nil {
+			return Caller{}, nil, err
 		}
-		live.LoginID = claims.LoginID
-		claims = live
 	}
 	who, err := l.caller(ctx, claims)
 	return who, l.from, err
+}
+
+// login is what a live login says; it counts for more than the token that names it.
+func (l *loading) login(ctx context.Context, id string) (Claims, error) {
+	l.from = append(l.from, mark{store.ChangeLogin, id})
+	login, err := l.logins.Login(ctx, id)
+	if err != nil {
+		return Claims{}, unauthorized(err)
+	}
+	if login.Revoked || login.Membership == "" {
+		return Claims{}, outcome.New(outcome.Unauthorized, "")
+	}
+	return Claims{
+		LoginID: id, Project: login.MembershipProject, Membership: login.Membership,
+		ClientID: login.Client, Scope: login.Scope,
+	}, nil
 }
 
 func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -106,4 +107,34 @@ func (a *access) keepSecret(ctx context.Context, ref store.Ref, secret string) e
 		return err
 	}
 	return a.repo.Secrets.SetClientSecret(ctx, a.tx, ref.Project, ref.ID, secret)
+}
+
+// CreateIfNone creates a resource unless the search, made from query, finds one that the caller may
+// see; then that one is the answer. Callers with the same query wait for one another.
+//
+// Errors: as Create's, MultipleMatches.
+func (a *access) CreateIfNone(ctx context.Context, resourceType string, body []byte, query string, req *search.Request) (made store.Resource, created bool, err error) {
+	req.Count = max(req.Count, 1) // two rows tell several matches from one
+	err = a.inTx(ctx, func(a *access) error {
+		lock := store.Key{Scope: a.who.Project, Kind: "condition", Value: resourceType + "?" + query}
+		if _, _, err := a.tx.Claim(ctx, lock, store.Ref{Project: a.who.Project, Type: "condition", ID: a.newID()}); err != nil {
+			return err
+		}
+		matches, err := a.Search(ctx, req)
+		switch {
+		case err != nil:
+			return err
+		case len(matches) > 1:
+			return outcome.New(outcome.MultipleMatches, "")
+		case len(matches) == 1:
+			made, created = matches[0].Resource, false
+		default:
+			if made, err = a.Create(ctx, resourceType, body); err != nil {
+				return err
+			}
+			created = true
+		}
+		return a.tx.Release(ctx, lock)
+	})
+	return made, created, err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
 
@@ -13,23 +14,33 @@ import (
 //
 // Errors: outcome Forbidden, NotFound, Conflict while a membership stands on the resource.
 func (a *access) Delete(ctx context.Context, resourceType, id string) error {
+	return a.DeleteVersion(ctx, resourceType, id, "")
+}
+
+// DeleteVersion is Delete of a resource that must have the version ifMatch.
+//
+// Errors: as Delete's, PreconditionFailed.
+func (a *access) DeleteVersion(ctx context.Context, resourceType, id, ifMatch string) error {
 	visible, err := a.writable(policy.Delete, resourceType)
 	if err != nil {
 		return err
 	}
 	attempt := func() error {
-		return a.inTx(ctx, func(a *access) error { return a.remove(ctx, resourceType, id, visible) })
+		return a.inTx(ctx, func(a *access) error { return a.remove(ctx, resourceType, id, ifMatch, visible) })
 	}
-	if err = attempt(); errors.Is(err, store.ErrVersion) && a.tx == nil {
+	if err = attempt(); errors.Is(err, store.ErrVersion) && ifMatch == "" && a.tx == nil {
 		err = attempt()
 	}
 	return refused(err)
 }
 
-func (a *access) remove(ctx context.Context, resourceType, id string, visible store.Predicate) error {
+func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, visible store.Predicate) error {
 	got, err := a.writeTarget(ctx, resourceType, id, visible)
 	if err != nil || got.Deleted {
 		return err
+	}
+	if ifMatch != "" && ifMatch != got.Version {
+		return outcome.New(outcome.PreconditionFailed, "")
 	}
 	if err := a.mayGo(ctx, got.Ref); err != nil {
 		return err

@@ -101,9 +101,9 @@ func (m extendedMeta) members() []byte {
 	return raw[1 : len(raw)-1]
 }
 
-// author is who the version is by: the caller's profile, or the system.
+// author is who the version is by: the profile of the caller or administrator, or the system.
 func (a *access) author() medplum.Reference {
-	if a.system != "" {
+	if a.who.Profile.Reference == "" {
 		return medplum.Reference{Reference: "system"}
 	}
 	return a.who.Profile

@@ -26,8 +26,8 @@ func credentialFields(resourceType string) []path {
 	return nil
 }
 
-// relational says that the type is kept in tables of its own and cannot be written as a resource.
-func relational(resourceType string) bool {
+// ServerMade says that the type is kept in tables of its own and cannot be written as a resource.
+func ServerMade(resourceType string) bool {
 	return resourceType == medplum.TypeLogin || resourceType == medplum.TypeJSONWebKey
 }
 

@@ -110,6 +110,14 @@ func (t *Tx) System(reason, project string) *Tx {
 	return &Tx{a}
 }
 
+// Administer is System for an administrator whose role has been checked: the author of what is
+// written is the administrator's profile.
+func (t *Tx) Administer(c caller.Caller, reason, project string) *Tx {
+	a := t.System(reason, project)
+	a.who.Profile = c.Profile
+	return a
+}
+
 // As acts in the same transaction with the rights of c.
 func (t *Tx) As(c caller.Caller) *Tx {
 	a := t.repo.As(c).access

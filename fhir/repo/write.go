@@ -36,7 +36,7 @@ func (a *access) writable(interaction policy.Interaction, resourceType string) (
 	if err != nil {
 		return nil, err
 	}
-	if relational(resourceType) {
+	if ServerMade(resourceType) {
 		return nil, outcome.New(outcome.NotSupported, "%s resources are made by the server alone", resourceType)
 	}
 	return visible, nil

@@ -1,23 +1,64 @@
+// Package rest is the FHIR R4 REST surface (R4 http.html), one file per interaction. It reads
+// requests and writes answers; what is there and who may do what is fhir/repo's.
+//
+//   - Stored bytes go to the wire as they are.
+//   - A parameter or precondition that is not understood is refused, never ignored.
+//   - An id that could not be one is not found.
 package rest
 
 import (
+	"time"
+
 	"github.com/labstack/echo/v4"
 
+	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
 )
 
-// Handler serves FHIR R4 under the group it is mounted on.
-type Handler struct {
-	repo *repo.Repo
-	base string
+// Options are what a Handler stands on.
+type Options struct {
+	Repo *repo.Repo
+	// Base is the absolute URL of the surface with its final slash: https://example.com/fhir/R4/.
+	Base string
+	// Version is the software's, Released when it was made; both for the CapabilityStatement.
+	Version  string
+	Released time.Time
 }
 
-// New makes a Handler; base is the absolute URL of the surface with its final slash
-// (https://example.com/fhir/R4/).
-func New(r *repo.Repo, base string) *Handler { return &Handler{repo: r, base: base} }
+// Handler serves FHIR R4 under the group it is mounted on.
+type Handler struct {
+	repo     *repo.Repo
+	base     string
+	metadata []byte
+}
 
-// Mount adds the routes that need a caller to g (…/fhir/R4).
-func (h *Handler) Mount(g *echo.Group) {}
+// New makes a Handler.
+func New(o Options) (*Handler, error) {
+	metadata, err := capabilities(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{repo: o.Repo, base: o.Base, metadata: metadata}, nil
+}
 
-// MountPublic adds metadata and $versions, which need none.
-func (h *Handler) MountPublic(g *echo.Group) {}
+// Mount adds the routes that need a caller. The group's middleware has put it there
+// (caller.Resolver.Middleware) and renders errors (web.Errors).
+func (h *Handler) Mount(g *echo.Group) {
+	g.POST("/:type", h.create)
+	g.GET("/:type/:id", h.read)
+	g.HEAD("/:type/:id", h.read)
+	g.PUT("/:type/:id", h.update)
+	g.DELETE("/:type/:id", h.delete)
+	g.GET("/:type/:id/_history", h.history)
+	g.GET("/:type/:id/_history/:vid", h.vread)
+	g.HEAD("/:type/:id/_history/:vid", h.vread)
+}
+
+// MountPublic adds the routes that anybody may ask.
+func (h *Handler) MountPublic(g *echo.Group) {
+	g.GET("/metadata", h.capabilities)
+	g.GET("/$versions", h.versions)
+}
+
+// session acts for the request's caller.
+func (h *Handler) session(c echo.Context) *repo.Session { return h.repo.As(caller.From(c)) }

@@ -44,6 +44,7 @@ var (
 	NotSupported       = Code{"", "not-supported", http.StatusBadRequest, "Not supported"}
 	UnsupportedMedia   = Code{"", "not-supported", http.StatusUnsupportedMediaType, "Unsupported media type"}
 	MethodNotAllowed   = Code{"", "not-supported", http.StatusMethodNotAllowed, "Method not allowed"}
+	NotAcceptable      = Code{"", "not-supported", http.StatusNotAcceptable, "Not acceptable"}
 	Exception          = Code{"", "exception", http.StatusInternalServerError, "Internal Server Error"}
 )
 

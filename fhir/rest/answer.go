@@ -1,0 +1,66 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/web"
+)
+
+// headers say which version the answer is (R4 http.html#versions).
+func headers(c echo.Context, res store.Resource) {
+	header := c.Response().Header()
+	header.Set("ETag", etag(res.Version))
+	header.Set("Last-Modified", res.LastUpdated.UTC().Format(http.TimeFormat))
+}
+
+// resource answers with a resource.
+func resource(c echo.Context, status int, res store.Resource) error {
+	headers(c, res)
+	return blob(c, status, res.Content)
+}
+
+// blob answers with a resource's bytes, indented when asked for.
+func blob(c echo.Context, status int, content []byte) error {
+	if pretty(c) {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, content, "", "  "); err != nil {
+			return err
+		}
+		content = indented.Bytes()
+	}
+	return c.Blob(status, web.FHIRJSON, content)
+}
+
+// written answers a write in the form that Prefer asks for (R4 http.html#ops).
+func (h *Handler) written(c echo.Context, code outcome.Code, res store.Resource) error {
+	headers(c, res)
+	if code == outcome.Created {
+		c.Response().Header().Set(echo.HeaderLocation, h.base+res.Type+"/"+res.ID)
+	}
+	switch preferred(c.Request().Header) {
+	case "minimal":
+		return c.NoContent(code.Status)
+	case "OperationOutcome":
+		return web.WriteOutcome(c, outcome.New(code, ""))
+	}
+	return blob(c, code.Status, res.Content)
+}
+
+// preferred is the value of return in Prefer (RFC 7240 §4.2); one that is unknown may be ignored (§2).
+func preferred(header http.Header) string {
+	for preference := range strings.SplitSeq(strings.Join(header.Values("Prefer"), ","), ",") {
+		preference, _, _ = strings.Cut(preference, ";")
+		name, value, _ := strings.Cut(preference, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "return") {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,103 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/r4"
+	"github.com/admitdev/admit/fhir/repo"
+)
+
+// capabilities answers with what the server can do (R4 http.html#capabilities): bytes made once.
+func (h *Handler) capabilities(c echo.Context) error {
+	if _, err := parameters(c, "mode"); err != nil {
+		return err
+	}
+	return blob(c, http.StatusOK, h.metadata)
+}
+
+// versions says which FHIR versions are served (R4 capabilitystatement-operation-versions.html, as
+// plain JSON).
+func (h *Handler) versions(c echo.Context) error {
+	return c.JSON(http.StatusOK, map[string]any{"versions": []string{"4.0"}, "default": "4.0"})
+}
+
+// interactions are what this package routes for a type.
+var interactions = [...]string{"read", "vread", "update", "delete", "history-instance", "create", "search-type"}
+
+// commonParams are the search parameters of every type.
+var commonParams = [...]r4.CapabilitySearchParam{
+	{Name: "_id", Type: "token"},
+	{Name: "_lastUpdated", Type: "date"},
+}
+
+// oauthURIs is the extension by which SMART clients of old find the endpoints.
+const oauthURIs = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+const securityServices = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+
+func capabilities(o Options) ([]byte, error) {
+	var resources []r4.CapabilityResource
+	for _, name := range definitions.ResourceTypes() {
+		resources = append(resources, capability(name))
+	}
+	root := strings.TrimSuffix(o.Base, "fhir/R4/")
+	statement := fhir.CapabilityStatement{
+		Id:             new("admit"),
+		Url:            new(o.Base + "metadata"),
+		Version:        new(o.Version),
+		Name:           new("AdmitCapabilityStatement"),
+		Title:          new("Admit Capability Statement"),
+		Status:         fhir.PublicationStatusActive,
+		Date:           o.Released.UTC().Format(document.InstantFormat),
+		Kind:           fhir.CapabilityStatementKindInstance,
+		Software:       &fhir.CapabilityStatementSoftware{Name: "admit", Version: new(o.Version)},
+		Implementation: &fhir.CapabilityStatementImplementation{Description: "admit", Url: new(o.Base)},
+		FhirVersion:    fhir.FHIRVersion4_0_1,
+		Format:         []string{"json"},
+		Rest:           []fhir.CapabilityStatementRest{{Mode: fhir.RestfulCapabilityModeServer, Security: security(root)}},
+	}
+	return r4.Capabilities(statement, resources)
+}
+
+func security(root string) *fhir.CapabilityStatementRestSecurity {
+	s := &fhir.CapabilityStatementRestSecurity{Cors: new(true)}
+	for _, code := range []string{"OAuth", "Basic", "SMART-on-FHIR"} {
+		s.Service = append(s.Service, fhir.CodeableConcept{Coding: []fhir.Coding{{System: new(securityServices), Code: new(code)}}})
+	}
+	s.Extension = []fhir.Extension{{Url: oauthURIs, Extension: []fhir.Extension{
+		{Url: "authorize", ValueUri: new(root + "oauth2/authorize")},
+		{Url: "token", ValueUri: new(root + "oauth2/token")},
+	}}}
+	return s
+}
+
+func capability(name string) r4.CapabilityResource {
+	resource := r4.CapabilityResource{
+		Type:              name,
+		Versioning:        "versioned",
+		ReadHistory:       true,
+		ConditionalCreate: true,
+		ConditionalRead:   "not-supported",
+		ConditionalDelete: "not-supported",
+		ReferencePolicy:   []string{"literal", "logical", "local"},
+	}
+	for _, code := range interactions {
+		if writes := code == "create" || code == "update" || code == "delete"; writes && repo.ServerMade(name) {
+			continue
+		}
+		resource.Interaction = append(resource.Interaction, r4.CapabilityInteraction{Code: code})
+	}
+	resource.SearchParam = append([]r4.CapabilitySearchParam(nil), commonParams[:]...)
+	for _, p := range definitions.SearchParams(name) {
+		if p.Expression != "" && !strings.HasPrefix(p.Code, "_") {
+			resource.SearchParam = append(resource.SearchParam, r4.CapabilitySearchParam{Name: p.Code, Definition: p.URL, Type: string(p.Type)})
+		}
+	}
+	return resource
+}

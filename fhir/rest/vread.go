@@ -1,0 +1,19 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// vread gives one version (R4 http.html#vread).
+func (h *Handler) vread(c echo.Context) error {
+	if _, err := parameters(c); err != nil {
+		return err
+	}
+	got, err := h.session(c).VRead(c.Request().Context(), c.Param("type"), c.Param("id"), c.Param("vid"))
+	if err != nil {
+		return err
+	}
+	return resource(c, http.StatusOK, got)
+}
