@@ -7,10 +7,12 @@
 //   - A parameter (%profile) is bound as a value after parsing, so no value can add a rule.
 //   - Read and search agree: what a search returns, a read by the same caller returns.
 //   - A policy that cannot be understood is an error, never a wider or narrower policy.
+//   - The token's SMART scopes only take away.
 //   - A compiled Policy never changes; goroutines share it.
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/admitdev/admit/fhir/medplum"
@@ -45,61 +47,129 @@ type Subject struct {
 	Profile medplum.Reference
 	// Admin and SuperAdmin add the rules for identity types.
 	Admin, SuperAdmin bool
-	// Scope is the token's; its SMART scopes narrow the policy. Patient is the launch's patient.
+	// Scope is the token's; its SMART scopes narrow the policy. Patient is the launch's patient,
+	// the profile when there is none.
 	Scope   string
 	Patient medplum.Reference
 }
 
 // Policy is what a caller may do.
 type Policy struct {
-	rules []*Rule
+	rules     []*Rule
+	tables    map[string]*table // of the types that rules name
+	others    *table            // of all other types
+	scopes    scopes
+	described medplum.AccessPolicy
+	addresses []addressRule
 }
 
-// Rule is one entry of a policy, as far as what it grants depends on the resource.
+// Rule is one entry of a policy.
 type Rule struct {
 	// Hidden are the elements (dotted paths) that the caller does not see, Readonly those that an
 	// update puts back; hidden ones are put back as well.
 	Hidden, Readonly []string
+
+	entry       medplum.PolicyResource
+	grants      []Interaction
+	where       store.Predicate // nil: every resource of the type
+	constraints []constraint
 }
 
-// Compile understands the policies of a membership. An error means that nothing is granted.
-func Compile(sources []Source, subject Subject) (*Policy, error) { return &Policy{}, nil }
+// table is what is known of one type beforehand.
+type table struct {
+	rules  []*Rule // that can apply, in order
+	grants map[Interaction]grant
+	fields bool
+}
 
-// Check says whether a policy that is about to be stored can be understood; the outcome's
-// expressions name the entry at fault.
-func Check(p medplum.AccessPolicy) error { return nil }
+// grant is what the rules together allow of an interaction.
+type grant struct{ visible store.Predicate }
+
+func newTable(rules []*Rule) *table {
+	t := &table{rules: rules, grants: map[Interaction]grant{}}
+	for _, i := range interactions {
+		if visible, ok := union(rules, i); ok {
+			t.grants[i] = grant{visible}
+		}
+	}
+	for _, r := range rules {
+		t.fields = t.fields || len(r.Hidden)+len(r.Readonly) > 0
+	}
+	return t
+}
+
+// union is what the rules that grant the interaction allow: everything as soon as one of them has
+// no criteria.
+func union(rules []*Rule, i Interaction) (visible store.Predicate, ok bool) {
+	var any store.Or
+	for _, r := range rules {
+		switch {
+		case !r.Grants(i):
+		case r.where == nil:
+			return nil, true
+		default:
+			any = append(any, r.where)
+		}
+	}
+	switch len(any) {
+	case 0:
+		return nil, false
+	case 1:
+		return any[0], true
+	}
+	return any, true
+}
+
+// Grants says whether the rule names the interaction.
+func (r *Rule) Grants(i Interaction) bool { return slices.Contains(r.grants, i) }
+
+func (p *Policy) table(resourceType string) *table {
+	if t, ok := p.tables[resourceType]; ok {
+		return t
+	}
+	return p.others
+}
 
 // Narrow says whether an interaction with a type is granted at all and for which resources of it;
 // a nil predicate means for all.
 func (p *Policy) Narrow(i Interaction, resourceType string) (visible store.Predicate, allowed bool) {
-	return nil, false
+	g, ok := p.table(resourceType).grants[i]
+	if !ok {
+		return nil, false
+	}
+	scoped, ok := p.scopes.narrow(i, resourceType)
+	if !ok {
+		return nil, false
+	}
+	switch {
+	case scoped == nil:
+		return g.visible, true
+	case g.visible == nil:
+		return scoped, true
+	}
+	return store.And{g.visible, scoped}, true
 }
 
-// Rule is the first rule that grants the interaction with a resource that has these rows.
+// Rule is the first rule that grants the interaction with a resource that has these rows; it says
+// which elements are hidden or read-only.
 func (p *Policy) Rule(i Interaction, ref store.Ref, lastUpdated time.Time, ix store.Index) (*Rule, bool) {
+	scoped, ok := p.scopes.narrow(i, ref.Type)
+	if !ok || !search.Match(scoped, ref, lastUpdated, ix) {
+		return nil, false
+	}
+	for _, r := range p.table(ref.Type).rules {
+		if r.Grants(i) && search.Match(r.where, ref, lastUpdated, ix) {
+			return r, true
+		}
+	}
 	return nil, false
 }
-
-// Constrained says whether the rule has a writeConstraint, for which Permits needs documents.
-func (r *Rule) Constrained() bool { return false }
-
-// Permits evaluates the rule's writeConstraint over the stored document (nil on create) and the
-// new one (nil on delete). An error or an empty result is a no.
-func (r *Rule) Permits(before, after []byte) bool { return false }
 
 // HasFields says whether some rule hides or protects elements of the type.
-func (p *Policy) HasFields(resourceType string) bool { return false }
-
-// CheckSearch refuses a search that filters, sorts or follows by what is hidden from the caller.
-//
-// Errors: outcome Forbidden.
-func (p *Policy) CheckSearch(r *search.Request) error { return nil }
+func (p *Policy) HasFields(resourceType string) bool { return p.table(resourceType).fields }
 
 // Compartment is stamped as account on what the caller creates; nil for none.
-func (p *Policy) Compartment() *medplum.Reference { return nil }
+func (p *Policy) Compartment() *medplum.Reference { return p.described.Compartment }
 
-// AllowsAddress says whether the ipAccessRules let the address in.
-func (p *Policy) AllowsAddress(address string) bool { return true }
-
-// Describe is the effective policy as /auth/me shows it.
-func (p *Policy) Describe() medplum.AccessPolicy { return medplum.AccessPolicy{} }
+// Describe is the effective policy as /auth/me shows it. The caller must not change it.
+func (p *Policy) Describe() medplum.AccessPolicy { return p.described }

@@ -52,14 +52,45 @@ func ReadCriteria(s string) (Criteria, error) {
 // Bind is the value of a placeholder: "patient" or "patient.id".
 type Bind func(name string) (string, error)
 
-// Compile makes the predicate for resources of a type. Each placeholder becomes a value, whatever
-// characters that has: it can add neither a parameter nor an alternative nor a prefix.
+// Compile makes the predicate. Each placeholder becomes a value, whatever characters that has: it
+// can add neither a parameter nor an alternative nor a prefix. A criteria for all types can use
+// only what all types have.
 //
 // Errors: those of bind, outcome Invalid or NotSupported.
-func (c Criteria) Compile(resourceType string, bind Bind) (store.Predicate, error) {
+func (c Criteria) Compile(bind Bind) (store.Predicate, error) {
 	p := &parser{bind: bind, closed: true}
-	return p.all(resourceType, c.params)
+	if c.Type != AnyType {
+		return p.all(c.Type, c.params)
+	}
+	for _, param := range c.params {
+		if !strings.HasPrefix(param.name, "_") {
+			return nil, outcome.New(outcome.Invalid, "A criteria for all types cannot have %s", param.name)
+		}
+	}
+	return p.all("Basic", c.params) // as good as any: the parameters with _ are the same for all
 }
+
+// Text spells the criteria with its values; it means what Compile made of it. A placeholder
+// without a value is left out.
+func (c Criteria) Text(bind Bind) string {
+	var out strings.Builder
+	out.WriteString(c.Type)
+	for i, param := range c.params {
+		out.WriteByte("?&"[min(i, 1)])
+		out.WriteString(escape(param.name, ":") + "=")
+		for i, part := range strings.Split(param.value, string(rune(placeholder))) {
+			if i%2 == 0 {
+				out.WriteString(escape(part, "/:,|"))
+			} else if value, err := bind(part); err == nil {
+				out.WriteString(escape(escaped.Replace(value), "/:"))
+			}
+		}
+	}
+	return out.String()
+}
+
+// escaped puts the backslashes that unescape takes away.
+var escaped = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`)
 
 // bound is a value with the values of its placeholders.
 func (p *parser) bound(raw string) (string, error) {
@@ -155,4 +186,29 @@ func escapes(s string, i int) int {
 		size = 2
 	}
 	return min(i+3*size, len(s))
+}
+
+// Expand is text with the values of its placeholders, for what is no search: %patient or
+// Patient/%patient.id.
+//
+// Errors: those of bind.
+func Expand(text string, bind Bind) (string, error) {
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "%")
+		out.WriteString(before)
+		if !found {
+			return out.String(), nil
+		}
+		name := placeholderName(after)
+		if name == "" {
+			return "", outcome.New(outcome.Invalid, "Invalid parameter in %q", text)
+		}
+		value, err := bind(name)
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(value)
+		text = after[len(name):]
+	}
 }

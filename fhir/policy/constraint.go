@@ -1,0 +1,83 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/gofhir/fhirpath"
+	"github.com/gofhir/fhirpath/types"
+	"github.com/gofhir/models/r4"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// constraint is a writeConstraint: a FHIRPath over the resource with %before and %after.
+type constraint struct {
+	expression *fhirpath.Expression
+	variables  map[string]types.Collection
+}
+
+// compileConstraint understands an expression. Parameters are variables of FHIRPath, so their
+// values are no part of its text.
+func compileConstraint(e medplum.Expression, v values) (constraint, error) {
+	if e.Language != "text/fhirpath" {
+		return constraint{}, at(outcome.New(outcome.Invalid, "The language must be text/fhirpath"), "language")
+	}
+	if strings.Contains(e.Expression, "trace") {
+		// It writes what it sees of the resource to the standard error output.
+		return constraint{}, at(outcome.New(outcome.NotSupported, "trace() is not supported"), "expression")
+	}
+	compiled, err := fhirpath.Compile(e.Expression)
+	if err != nil {
+		return constraint{}, at(outcome.New(outcome.Invalid, "Invalid FHIRPath: %v", err), "expression")
+	}
+	c := constraint{compiled, map[string]types.Collection{}}
+	for name, value := range v.named {
+		c.variables[name] = types.Collection{types.NewString(value)}
+	}
+	return c, nil
+}
+
+// Constrained says whether the rule has a writeConstraint, for which Permits needs documents.
+func (r *Rule) Constrained() bool { return len(r.constraints) > 0 }
+
+// Permits evaluates the rule's writeConstraint over the stored document (nil on create) and the
+// new one (nil on delete). All must be true: an error or an empty result is a no.
+func (r *Rule) Permits(before, after []byte) bool {
+	for _, c := range r.constraints {
+		if !c.holds(before, after) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c constraint) holds(before, after []byte) bool {
+	focus := after
+	if focus == nil {
+		focus = before
+	}
+	options := []fhirpath.EvalOption{
+		fhirpath.WithModel(r4.FHIRPathModel()),
+		fhirpath.WithVariable("before", object(before)),
+		fhirpath.WithVariable("after", object(after)),
+	}
+	for name, value := range c.variables {
+		if name != "before" && name != "after" {
+			options = append(options, fhirpath.WithVariable(name, value))
+		}
+	}
+	result, err := c.expression.EvaluateWithOptions(focus, options...)
+	if err != nil || len(result) != 1 {
+		return false
+	}
+	held, ok := result[0].(types.Boolean)
+	return ok && held.Bool()
+}
+
+func object(document []byte) types.Collection {
+	if document == nil {
+		return types.Collection{}
+	}
+	return types.Collection{types.NewObjectValue(document)}
+}

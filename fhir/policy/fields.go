@@ -1,0 +1,122 @@
+package policy
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/index"
+	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// fieldPath is how hiddenFields and readonlyFields name elements: name, name.family, value[x].
+var fieldPath = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z][A-Za-z0-9]*)*(\[x\])?$`)
+
+func splitPath(field string) []string { return strings.Split(field, ".") }
+
+// choiceName is value of value[x].
+func choiceName(step string) (string, bool) { return strings.CutSuffix(step, "[x]") }
+
+// CheckSearch refuses a search that filters, sorts or follows by what may be hidden from the
+// caller: whether a resource is found would tell it.
+//
+// Errors: outcome Forbidden.
+func (p *Policy) CheckSearch(r *search.Request) error {
+	for _, use := range r.Uses {
+		t := p.table(use.Type)
+		if t.fields && t.hides(use) {
+			return outcome.New(outcome.Forbidden, "Search parameter %s reads a hidden field", use.Param)
+		}
+	}
+	return nil
+}
+
+// hides says whether a rule that may be the one to show a resource hides what the parameter reads.
+// Rules behind one that shows every resource are never asked.
+func (t *table) hides(use search.Use) bool {
+	var paths [][]string
+	for _, r := range t.rules {
+		if !r.Grants(Read) && !r.Grants(Search) {
+			continue
+		}
+		if len(r.Hidden) > 0 && paths == nil {
+			paths = pathsRead(use.Type, use.Param)
+		}
+		for _, hidden := range r.Hidden {
+			for _, path := range paths {
+				if touches(splitPath(hidden), path) {
+					return true
+				}
+			}
+		}
+		if r.where == nil && r.Grants(Read) && r.Grants(Search) {
+			return false
+		}
+	}
+	return false
+}
+
+// pathsRead are the elements that a search parameter reads.
+func pathsRead(resourceType, code string) [][]string {
+	switch code {
+	case "_project":
+		return nil
+	case index.CompartmentParam:
+		return compartmentPaths(resourceType)
+	}
+	param, ok := definitions.SearchParamOf(resourceType, code)
+	if !ok {
+		return nil
+	}
+	return expressionPaths(resourceType, param.Expression)
+}
+
+// compartmentPaths are the references that put a resource into compartments.
+func compartmentPaths(resourceType string) [][]string {
+	paths := [][]string{{"meta", "accounts"}}
+	for _, compartment := range definitions.Compartments() {
+		params, _ := definitions.Compartment(compartment, resourceType)
+		for _, code := range params {
+			if param, ok := definitions.SearchParamOf(resourceType, code); ok {
+				paths = append(paths, expressionPaths(resourceType, param.Expression)...)
+			}
+		}
+	}
+	return paths
+}
+
+// expressionPaths finds Type.a.b in an expression, up to its first function.
+func expressionPaths(resourceType, expression string) [][]string {
+	var paths [][]string
+	for _, match := range elementPath.FindAllStringSubmatchIndex(expression, -1) {
+		if expression[match[2]:match[3]] != resourceType {
+			continue
+		}
+		steps := strings.Split(expression[match[4]+1:match[5]], ".")
+		if match[5] < len(expression) && expression[match[5]] == '(' {
+			steps = steps[:len(steps)-1]
+		}
+		paths = append(paths, steps)
+	}
+	return paths
+}
+
+var elementPath = regexp.MustCompile(`\b([A-Z][A-Za-z]*)((?:\.[A-Za-z]+)+)`)
+
+// touches says whether one path lies within the other. value of an expression stands for every
+// typed form of value[x].
+func touches(hidden, read []string) bool {
+	for i := range min(len(hidden), len(read)) {
+		h, _ := choiceName(hidden[i])
+		if h == read[i] {
+			continue
+		}
+		rest, ok := strings.CutPrefix(h, read[i])
+		if !ok || !unicode.IsUpper(rune(rest[0])) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/index"
+	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// scopes are the SMART scopes of a token (SMART App Launch 2, scopes-and-launch-context); given is
+// false when it has none, which leaves the policy as it is.
+type scopes struct {
+	given bool
+	list  []smartScope
+}
+
+type smartScope struct {
+	resourceType string // or search.AnyType
+	grants       []Interaction
+	where        store.Predicate
+}
+
+// aboutData is how every SMART scope begins. One that begins so and is not understood grants
+// nothing; to overlook it would grant everything.
+var (
+	aboutData = regexp.MustCompile(`^(patient|user|system)/`)
+	smart     = regexp.MustCompile(`^(patient|user|system)/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(\?.*)?$`)
+)
+
+// scope reads the token's scopes.
+func (c *compiler) scope() {
+	for text := range strings.FieldsSeq(c.subject.Scope) {
+		if !aboutData.MatchString(text) {
+			continue
+		}
+		c.scopes.given = true
+		if s, ok := c.readScope(text); ok {
+			c.scopes.list = append(c.scopes.list, s)
+		}
+	}
+}
+
+func (c *compiler) readScope(text string) (smartScope, bool) {
+	parts := smart.FindStringSubmatch(text)
+	if parts == nil {
+		return smartScope{}, false
+	}
+	s := smartScope{resourceType: parts[2], grants: scopeGrants(parts[3])}
+	if s.resourceType != search.AnyType && !definitions.IsResource(s.resourceType) {
+		return smartScope{}, false
+	}
+	var all store.And
+	if parts[1] == "patient" {
+		patient := c.subject.Patient
+		if patient.Reference == "" {
+			patient = c.subject.Profile
+		}
+		resourceType, id := patient.Split()
+		if resourceType != "Patient" {
+			return smartScope{}, false
+		}
+		all = append(all, store.Reference{Param: index.CompartmentParam, Values: []store.ReferenceValue{{Type: resourceType, ID: id}}})
+	}
+	if parts[4] != "" {
+		where, _, err := compileCriteria(s.resourceType, s.resourceType+parts[4], values{}.bind)
+		if err != nil {
+			return smartScope{}, false
+		}
+		all = append(all, where)
+	}
+	if len(all) > 0 {
+		s.where = all
+	}
+	return s, true
+}
+
+// scopeGrants are the interactions of a permission: read is rs, write is cud.
+func scopeGrants(permission string) []Interaction {
+	switch permission {
+	case "read":
+		permission = "rs"
+	case "write":
+		permission = "cud"
+	case "*":
+		permission = "cruds"
+	}
+	var out []Interaction
+	for _, letter := range permission {
+		switch letter {
+		case 'c':
+			out = append(out, Create)
+		case 'r':
+			out = append(out, Read, VRead, History)
+		case 'u':
+			out = append(out, Update)
+		case 'd':
+			out = append(out, Delete)
+		case 's':
+			out = append(out, Search)
+		}
+	}
+	return out
+}
+
+// narrow is what the scopes leave of an interaction with a type.
+func (s scopes) narrow(i Interaction, resourceType string) (store.Predicate, bool) {
+	if !s.given {
+		return nil, true
+	}
+	var any store.Or
+	for _, one := range s.list {
+		if one.resourceType != search.AnyType && one.resourceType != resourceType || !slices.Contains(one.grants, i) {
+			continue
+		}
+		if one.where == nil {
+			return nil, true
+		}
+		any = append(any, one.where)
+	}
+	return any, len(any) > 0
+}
