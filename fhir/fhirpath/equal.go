@@ -126,26 +126,3 @@ func compareDates(a, b string) (order int, known bool) {
 	}
 	return 0, aLow == bLow && aHigh == bHigh
 }
-
-func has(list Collection, v Value) bool {
-	for _, item := range list {
-		if same, known := equal(item, v); same && known {
-			return true
-		}
-	}
-	return false
-}
-
-// distinct drops values equal to an earlier one.
-func distinct(in Collection) Collection {
-	if len(in) < 2 {
-		return in
-	}
-	out := in[:0:0]
-	for _, v := range in {
-		if !has(out, v) {
-			out = append(out, v)
-		}
-	}
-	return out
-}

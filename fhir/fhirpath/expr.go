@@ -69,7 +69,7 @@ func (p *path) eval(s *scope, focus Collection) (Collection, error) {
 		}
 		out = walk(out, v, rest)
 	}
-	return out, nil
+	return out, s.spend(len(focus) + len(out))
 }
 
 func walk(out Collection, v Value, names []string) Collection {

@@ -26,10 +26,42 @@ var ErrNotOne = errors.New("expected a single value")
 // Collection is an ordered list of values, the result of every expression.
 type Collection []Value
 
-// Env is the environment of an evaluation.
+// ErrTooCostly is wrapped when the evaluations of one environment have taken more steps than its
+// document's size warrants.
+var ErrTooCostly = errors.New("too many steps")
+
+// Env is the environment of evaluations on one document. It is used by one goroutine.
 type Env struct {
 	Resource Value // %resource: the resource that contains the focus
 	Root     Value // %rootResource: the one that contains Resource, or Resource itself
+	steps    int   // left
+
+	contained map[string]Value // of Root, by id, when resolve() has needed them
+}
+
+// stepsPerByte is far above what honest documents take, and keeps a hostile one of a megabyte
+// under a second.
+const stepsPerByte, leastSteps = 20, 100_000
+
+// NewEnv is the environment of a document that is a resource.
+func NewEnv(doc *document.Node, resourceType string) *Env {
+	root := Root(doc, resourceType)
+	return &Env{Resource: root, Root: root, steps: leastSteps + stepsPerByte*len(doc.Raw)}
+}
+
+// SetRoot makes another resource of the document the root, as an entry of a Bundle is its own.
+func (e *Env) SetRoot(root Value) {
+	if e.Root != root {
+		e.Root, e.contained = root, nil
+	}
+}
+
+// spend counts steps.
+func (s *scope) spend(steps int) error {
+	if s.env.steps -= steps; s.env.steps < 0 {
+		return ErrTooCostly
+	}
+	return nil
 }
 
 // Expression is a compiled expression.
@@ -56,9 +88,12 @@ func (e *Expression) Evaluate(env *Env, focus Value) (Collection, error) {
 }
 
 // Holds says whether an invariant holds. Only a definite false breaks it: an empty result (dates
-// of different precision, say) and an error do not.
+// of different precision, say) and an error do not, except ErrTooCostly.
 func (e *Expression) Holds(env *Env, focus Value) bool {
 	out, err := e.Evaluate(env, focus)
+	if errors.Is(err, ErrTooCostly) {
+		return false
+	}
 	if err != nil || len(out) != 1 {
 		return true
 	}

@@ -108,6 +108,9 @@ func number(n int) Collection { return Collection{computed(document.Number, strc
 func count(_ *scope, in Collection, _ []expr) (Collection, error) { return number(len(in)), nil }
 
 func where(s *scope, in Collection, args []expr) (Collection, error) {
+	if err := s.spend(len(in)); err != nil {
+		return nil, err
+	}
 	var out Collection
 	for _, v := range in {
 		t, err := truthOf(args[0], s.with(v), Collection{v})
@@ -174,22 +177,25 @@ func combine(s *scope, in Collection, args []expr) (Collection, error) {
 
 func intersect(s *scope, in Collection, args []expr) (Collection, error) {
 	other, err := args[0].eval(s, in)
-	var out Collection
+	if err != nil || len(other) == 0 {
+		return nil, err
+	}
+	both, wanted := &set{}, setOf(other)
 	for _, v := range in {
-		if has(other, v) && !has(out, v) {
-			out = append(out, v)
+		if wanted.has(v) && !both.has(v) {
+			both.add(v)
 		}
 	}
-	return out, err
+	return both.values, nil
 }
 
 func each(f func(Value, Collection) Collection) func(*scope, Collection, []expr) (Collection, error) {
-	return func(_ *scope, in Collection, _ []expr) (Collection, error) {
+	return func(s *scope, in Collection, _ []expr) (Collection, error) {
 		var out Collection
 		for _, v := range in {
 			out = f(v, out)
 		}
-		return out, nil
+		return out, s.spend(len(out))
 	}
 }
 
@@ -332,12 +338,13 @@ func contained(env *Env, id string) Value {
 	if id == "" {
 		return env.Root
 	}
-	for _, v := range env.Root.Children(nil, "contained") {
-		if v.Node.Text("id") == id {
-			return v
+	if env.contained == nil {
+		env.contained = map[string]Value{}
+		for _, v := range env.Root.Children(nil, "contained") {
+			env.contained[v.Node.Text("id")] = v
 		}
 	}
-	return Value{}
+	return env.contained[id]
 }
 
 // TargetType is the resource type in a literal reference, relative or absolute; empty when the

@@ -34,10 +34,9 @@ const (
 // Extract makes the rows of a resource as it is stored, with its id (see document.Stamp).
 func Extract(doc *document.Node, resourceType string) store.Index {
 	var b builder
-	root := fhirpath.Root(doc, resourceType)
-	env := &fhirpath.Env{Resource: root, Root: root}
+	env := fhirpath.NewEnv(doc, resourceType)
 	for _, p := range paramsOf(resourceType) {
-		values, err := p.expression.Evaluate(env, root)
+		values, err := p.expression.Evaluate(env, env.Root)
 		if err != nil {
 			continue // a shape that the expression does not foresee has nothing to be found by
 		}

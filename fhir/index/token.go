@@ -1,6 +1,8 @@
 package index
 
 import (
+	"strings"
+
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/fhirpath"
 	"github.com/admitdev/admit/pkg/store"
@@ -19,7 +21,7 @@ func (b *builder) token(param string, v fhirpath.Value) {
 	case "Identifier":
 		b.identifier(param, v.Node)
 	case "ContactPoint":
-		b.addToken(param, "", v.Node.Text("value"))
+		b.contactPoint(param, v.Node)
 	case "Extension":
 		for _, value := range v.Children(nil, "value") {
 			b.token(param, value)
@@ -28,6 +30,16 @@ func (b *builder) token(param string, v fhirpath.Value) {
 		if _, code, ok := v.Primitive(); ok {
 			b.addToken(param, "", code)
 		}
+	}
+}
+
+// contactPoint also makes a row in lower case of an e-mail address, so that one is found however
+// it is spelled ("special handling", R4 search.html#token).
+func (b *builder) contactPoint(param string, n *document.Node) {
+	value := n.Text("value")
+	b.addToken(param, "", value)
+	if lower := strings.ToLower(value); n.Text("system") == "email" && lower != value {
+		b.addToken(param, "", lower)
 	}
 }
 

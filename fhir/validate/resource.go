@@ -18,17 +18,18 @@ type localReference struct {
 
 // resource checks a resource; root says that it is not contained in another.
 func (w *walker) resource(n *document.Node, s *definitions.Structure, root bool) {
-	outer, first := w.env, len(w.local)
+	resource, rootResource, first := w.env.Resource, w.env.Root, len(w.local)
 	w.env.Resource = fhirpath.Value{Type: s, Node: n}
 	if root {
-		w.env.Root = w.env.Resource
+		w.env.SetRoot(w.env.Resource)
 	}
 	w.object(n, s)
 	if root {
 		w.checkLocal(n, w.local[first:])
 		w.local = w.local[:first]
 	}
-	w.env = outer
+	w.env.SetRoot(rootResource)
+	w.env.Resource = resource
 }
 
 // nested checks a resource within another: in a Bundle or Parameters it stands for itself,
@@ -101,18 +102,22 @@ func (w *walker) addLocal(target, where string) {
 // resource is referred to or refers to the one that contains it.
 func (w *walker) checkLocal(root *document.Node, found []localReference) {
 	contained := root.Get("contained").Values()
+	if len(contained) == 0 && len(found) == 0 {
+		return
+	}
+	targets, referred, referring := map[string]bool{"#": true}, map[string]bool{}, map[*document.Node]bool{}
+	for _, c := range contained {
+		targets["#"+c.Text("id")] = true
+	}
 	for _, l := range found {
-		if l.where != "" && l.target != "#" && !slices.ContainsFunc(contained, func(c *document.Node) bool {
-			return "#"+c.Text("id") == l.target
-		}) {
+		if l.where != "" && !targets[l.target] {
 			w.invariantAt(&ref1, l.where)
 		}
+		referred[l.target] = true
+		referring[l.contained] = referring[l.contained] || l.target == "#"
 	}
 	for _, c := range contained {
-		id := "#" + c.Text("id")
-		if id != "#" && !slices.ContainsFunc(found, func(l localReference) bool {
-			return l.target == id || l.target == "#" && l.contained == c
-		}) {
+		if id := c.Text("id"); id != "" && !referred["#"+id] && !referring[c] {
 			w.invariant(&dom3)
 			return // one dom-3 names the resource, however many it has
 		}

@@ -53,6 +53,7 @@ func Resource(doc *document.Node, resourceType string, options ...Option) error 
 	for _, option := range options {
 		option(w)
 	}
+	w.env = *fhirpath.NewEnv(doc, resourceType)
 	w.push(resourceType, -1)
 	w.resource(doc, definitions.StructureOf(resourceType), true)
 	return w.err()
