@@ -44,6 +44,7 @@ func New(o Options) (*Handler, error) {
 // Mount adds the routes that need a caller. The group's middleware has put it there
 // (caller.Resolver.Middleware) and renders errors (web.Errors).
 func (h *Handler) Mount(g *echo.Group) {
+	h.mountSearch(g)
 	g.POST("/:type", h.create)
 	g.GET("/:type/:id", h.read)
 	g.HEAD("/:type/:id", h.read)

@@ -31,8 +31,8 @@ var resultParams = map[string]result{
 	"_include:iterate":    (*Request).readIncludeIterate,
 	"_revinclude":         (*Request).readRevinclude,
 	"_revinclude:iterate": (*Request).readRevincludeIterate,
-	"_format":             readNothing,
-	"_pretty":             readNothing,
+	"_format":             (*Request).readFormat,
+	"_pretty":             (*Request).readPretty,
 }
 
 // unsupported are parameters that R4 defines for every type and that are not implemented.
@@ -68,11 +68,23 @@ func (r *Request) results(params []parameter) (filters []parameter, err error) {
 	}
 	if r.Summary == SummaryCount {
 		r.Count, r.Total = 0, TotalAccurate
+		r.params = slices.DeleteFunc(r.params, func(p parameter) bool { return p.name == "_total" })
+		r.params = append(r.params, parameter{"_total", string(TotalAccurate)})
 	}
 	return filters, nil
 }
 
-func readNothing(*Request, string) (parameter, error) { return parameter{}, nil }
+func (r *Request) readFormat(value string) (parameter, error) {
+	r.Format = value
+	return parameter{}, nil
+}
+
+func (r *Request) readPretty(value string) (parameter, error) {
+	if value != "true" && value != "false" {
+		return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _pretty: %s", value)
+	}
+	return parameter{}, nil
+}
 
 func natural(name, value string) (int, error) {
 	n, err := strconv.Atoi(value)
@@ -118,7 +130,11 @@ func (r *Request) readTotal(value string) (parameter, error) {
 
 func (r *Request) readSummary(value string) (parameter, error) {
 	switch r.Summary = Summary(value); r.Summary {
-	case SummaryTrue, SummaryText, SummaryData, SummaryFalse, SummaryCount:
+	case SummaryTrue:
+		return parameter{}, outcome.New(outcome.NotSupported, "_summary=true is not supported; _elements is")
+	case SummaryCount:
+		return parameter{}, nil // the link has _count=0 and _total
+	case SummaryText, SummaryData, SummaryFalse:
 		return parameter{"_summary", value}, nil
 	}
 	return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _summary: %s", value)

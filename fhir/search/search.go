@@ -69,6 +69,7 @@ type Request struct {
 	Count, Offset int
 	Total         Total
 	Summary       Summary
+	Format        string // _format
 	// Elements are the top-level elements asked for by _elements or _fields; empty asks for all.
 	Elements []string
 	Includes []Include
@@ -83,6 +84,14 @@ type Request struct {
 	after   []string // what the cursor says
 	reaches []string
 	params  []parameter // what the self link repeats
+}
+
+// Where is a search of one type by a predicate of our own, at most limit resources.
+func Where(resourceType string, where store.Predicate, limit int) *Request {
+	return &Request{
+		Types: []string{resourceType}, Count: limit,
+		filters: map[string]store.Predicate{resourceType: where},
+	}
 }
 
 // Narrow is what a caller may see of a type: nil for everything. An outcome Forbidden leaves the
