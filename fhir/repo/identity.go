@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -20,7 +19,7 @@ func (a *access) byType(ctx context.Context, c *change, doc *document.Node) (*do
 	case medplum.TypeProjectMembership:
 		return a.membership(ctx, c, doc)
 	case medplum.TypeUser:
-		return a.user(c, doc)
+		return a.user(ctx, c, doc)
 	case medplum.TypeAccessPolicy:
 		return doc, checkPolicy(doc)
 	}
@@ -36,24 +35,47 @@ func checkPolicy(doc *document.Node) error {
 	return policy.Check(p)
 }
 
+// ownRules says that byType, not the read-only elements of the roles' rules, decides what a create
+// may set: a membership needs its project and user.
+func ownRules(resourceType string) bool {
+	return resourceType == medplum.TypeProjectMembership || resourceType == medplum.TypeUser
+}
+
 // user places a User: its project is its partition. Only a system session or a super admin makes
 // server-scoped ones, and no update moves a User.
-func (a *access) user(c *change, doc *document.Node) (*document.Node, error) {
+func (a *access) user(ctx context.Context, c *change, doc *document.Node) (*document.Node, error) {
 	if c.old == nil && (a.system != "" || a.who.SuperAdmin) {
-		c.ref.Project = store.SystemProject
-		if resourceType, id := reference(doc, "project").Split(); resourceType == medplum.TypeProject {
-			c.ref.Project = id
-		}
-		return doc, nil
+		return doc, a.placeUser(ctx, c, doc)
 	}
-	project, _ := reference(doc, "project").Split()
-	if c.ref.Project == store.SystemProject {
-		if project == "" {
-			return doc, nil
+	if c.old == nil {
+		// Only the person or the server verifies an address and enrols a second factor.
+		var err error
+		if doc, err = drop(doc, []path{{"emailVerified"}, {"mfaEnrolled"}}); err != nil {
+			return nil, err
 		}
-		return reparse(replace(doc, "project", nil))
 	}
-	return a.setProject(c, doc)
+	if c.ref.Project != store.SystemProject {
+		return a.setProject(c, doc)
+	}
+	return drop(doc, []path{{"project"}})
+}
+
+// placeUser chooses the partition of a new User by its element project.
+func (a *access) placeUser(ctx context.Context, c *change, doc *document.Node) error {
+	c.ref.Project = store.SystemProject
+	if doc.Get("project") == nil {
+		return nil
+	}
+	project := reference(doc, "project")
+	ok, err := a.exists(ctx, store.SystemProject, project, medplum.TypeProject)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return outcome.New(outcome.Invalid, "Project %s does not exist", project.Reference).At("User.project")
+	}
+	_, c.ref.Project = project.Split()
+	return nil
 }
 
 // setProject makes the element project say what the partition says.
@@ -71,10 +93,8 @@ func (a *access) membership(ctx context.Context, c *change, doc *document.Node) 
 	if err != nil {
 		return nil, err
 	}
-	if c.old == nil && doc.Get("accessPolicy") == nil && doc.Get("access") == nil {
-		if doc, err = a.defaultPolicy(ctx, c.ref.Project, doc); err != nil {
-			return nil, err
-		}
+	if doc, err = a.defaultPolicy(ctx, c, doc); err != nil {
+		return nil, err
 	}
 	var m medplum.ProjectMembership
 	if err := json.Unmarshal(doc.Raw, &m); err != nil {
@@ -98,43 +118,6 @@ func (a *access) bindMembership(c *change, doc *document.Node) (*document.Node, 
 		return doc, nil
 	}
 	return putBackAll(doc, c.oldDoc, []string{"project", "user"})
-}
-
-// defaultPolicy names the project's policy for the profile's type, if it has one. A membership
-// that ends up without any may do nothing.
-func (a *access) defaultPolicy(ctx context.Context, project string, doc *document.Node) (*document.Node, error) {
-	got, err := a.rows.Get(ctx, store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: project}, nil)
-	if errors.Is(err, store.ErrNotFound) || got.Deleted {
-		return nil, outcome.New(outcome.Invalid, "Project %s does not exist", project).At("ProjectMembership.project")
-	}
-	if err != nil {
-		return nil, err
-	}
-	var p medplum.Project
-	if err := json.Unmarshal(got.Content, &p); err != nil {
-		return nil, fmt.Errorf("project %s: %w", project, err)
-	}
-	profileType, _ := reference(doc, "profile").Split()
-	chosen := DefaultPolicy(p, profileType, doc.Get("admin").True())
-	if chosen == nil {
-		return doc, nil
-	}
-	return setReference(doc, "accessPolicy", *chosen)
-}
-
-// DefaultPolicy is the policy that a project gives to a new membership that names none.
-func DefaultPolicy(p medplum.Project, profileType string, admin bool) *medplum.Reference {
-	byType := map[string]*medplum.Reference{}
-	if p.DefaultPatientAccessPolicy != nil {
-		byType["Patient"] = p.DefaultPatientAccessPolicy
-	}
-	for i := range p.DefaultAccessPolicies {
-		byType[p.DefaultAccessPolicies[i].ProfileType] = &p.DefaultAccessPolicies[i].AccessPolicy
-	}
-	if admin && byType["Admin"] != nil {
-		return byType["Admin"]
-	}
-	return byType[profileType]
 }
 
 // policiesExist refuses a policy that does not exist in the project: its membership could not be
