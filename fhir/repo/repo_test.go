@@ -176,7 +176,7 @@ func TestAReadableResourceThatMayNotBeChangedIsForbidden(t *testing.T) {
 
 func TestHiddenAndReadonlyFields(t *testing.T) {
 	each(t, func(t *testing.T, w *repotest.World) {
-		made := create(t, w.As(t, w.A.Staff), `{"resourceType":"Patient","name":[{"family":"North","given":["Eve"]}],"birthDate":"1970-01-01","_birthDate":{"extension":[{"url":"http://x","valueString":"y"}]},"telecom":[{"value":"1"}]}`)
+		made := create(t, w.As(t, w.A.Staff), `{"resourceType":"Patient","name":[{"family":"North","given":["Eve"]}],"birthDate":"1970-01-01","_birthDate":{"extension":[{"url":"http://x","valueString":"y"}]},"telecom":[{"system":"phone","value":"1"}]}`)
 		s := w.As(t, w.With(t, w.A.ID, medplum.PolicyResource{
 			ResourceType: "Patient", HiddenFields: []string{"telecom", "name.family"}, ReadonlyFields: []string{"birthDate"},
 		}))
@@ -198,7 +198,7 @@ func TestHiddenAndReadonlyFields(t *testing.T) {
 		for _, kept := range []string{`"family":"North"`, `"given":["Eva"]`, `"value":"1"`, `1970-01-01`, `valueString`} {
 			assert.Contains(t, string(whole.Content), kept)
 		}
-		fresh := create(t, s, `{"resourceType":"Patient","birthDate":"2000-01-01","telecom":[{"value":"2"}],"active":true}`)
+		fresh := create(t, s, `{"resourceType":"Patient","birthDate":"2000-01-01","telecom":[{"system":"phone","value":"2"}],"active":true}`)
 		whole, err = w.As(t, w.A.Staff).Read(ctx, "Patient", fresh.ID)
 		require.NoError(t, err)
 		assert.NotContains(t, string(whole.Content), "2000")

@@ -91,7 +91,10 @@ func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) 
 	}
 	rule, ok := a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
 	if ok {
-		protected = append(append(protected, rule.Hidden...), rule.Readonly...)
+		protected = append(protected, rule.Hidden...)
+	}
+	if ok && !(c.old == nil && ownRules(c.ref.Type)) {
+		protected = append(protected, rule.Readonly...)
 	}
 	if len(protected) > 0 {
 		doc, err := putBackAll(d.doc, c.oldDoc, protected)

@@ -1,0 +1,95 @@
+package repo_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo/repotest"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// resourceTables are all tables that a write of a resource reaches.
+var resourceTables = []string{
+	"resource", "resource_history", "token_index", "reference_index", "string_index", "date_index",
+	"quantity_index", "uri_index", "unique_key", "change",
+}
+
+// dump is everything in those tables.
+func dump(t *testing.T, s *store.Store) string {
+	t.Helper()
+	var all strings.Builder
+	require.NoError(t, s.InTx(ctx, func(tx *store.Tx) error {
+		for _, table := range resourceTables {
+			rows, err := tx.SQL().QueryContext(context.Background(), "SELECT * FROM "+table)
+			if err != nil {
+				return fmt.Errorf("%s: %w", table, err)
+			}
+			columns, err := rows.Columns()
+			if err != nil {
+				return err
+			}
+			for rows.Next() {
+				values := make([]any, len(columns))
+				into := make([]any, len(columns))
+				for i := range values {
+					into[i] = &values[i]
+				}
+				if err := rows.Scan(into...); err != nil {
+					return err
+				}
+				for _, v := range values {
+					fmt.Fprintf(&all, "%s\t", v)
+				}
+			}
+			if err := rows.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return all.String()
+}
+
+func TestSecretsNeverReachAStoredResource(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		const secret = "hush0123456789abcdef"
+		super := w.As(t, w.Super.Admin)
+		user := create(t, super, `{"resourceType":"User","firstName":"Findable","lastName":"B","email":"s@example.com","passwordHash":"`+secret+`","mfaSecret":"`+secret+`"}`)
+		_, err := super.Update(ctx, medplum.TypeUser, user.ID, withID(user.ID, `{"resourceType":"User","firstName":"Findable","lastName":"C","email":"s@example.com","passwordHash":"`+secret+`"}`), "")
+		require.NoError(t, err)
+		client := create(t, w.As(t, w.A.Admin), `{"resourceType":"ClientApplication","name":"c","secret":"`+secret+`","retiringSecret":"`+secret+`"}`)
+		all := dump(t, w.Store)
+		assert.Contains(t, all, "Findable", "the dump sees what is stored")
+		assert.NotContains(t, all, secret)
+		assert.NotContains(t, string(user.Content), secret)
+		assert.Contains(t, string(client.Content), secret, "an administrator is shown the client's secret")
+	})
+}
+
+func TestAClientsSecretIsShownToItsAdministratorsAlone(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		const secret = "hush0123456789abcdef"
+		admin := w.As(t, w.A.Admin)
+		client := create(t, admin, `{"resourceType":"ClientApplication","name":"c","secret":"`+secret+`"}`)
+		got, err := admin.Read(ctx, medplum.TypeClientApplication, client.ID)
+		require.NoError(t, err)
+		assert.Contains(t, string(got.Content), secret)
+		got, err = w.As(t, w.A.Staff).Read(ctx, medplum.TypeClientApplication, client.ID)
+		require.NoError(t, err)
+		assert.NotContains(t, string(got.Content), "secret")
+
+		again, err := admin.Update(ctx, medplum.TypeClientApplication, client.ID, withID(client.ID, `{"resourceType":"ClientApplication","name":"c","secret":"`+secret+`"}`), "")
+		require.NoError(t, err)
+		assert.Equal(t, client.Version, again.Version, "it came back as it was shown")
+		require.NoError(t, admin.Delete(ctx, medplum.TypeClientApplication, client.ID))
+		shown, _, err := w.Secrets.ClientSecrets(ctx, nil, w.A.ID, client.ID)
+		require.NoError(t, err)
+		assert.Empty(t, shown)
+	})
+}
