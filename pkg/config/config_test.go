@@ -69,8 +69,9 @@ func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
 		"ADMIT_ALLOWED_ORIGINS=https://a.b/path":  `no origin`,
 		"ADMIT_TRUSTED_PROXIES=10.0.0.0/8,nginx":  `"nginx": no address or prefix`,
 		"ADMIT_LOGIN_RATE_LIMIT=0":                `accepted: a number of 1 or more, or -1 for no limit`,
-		"ADMIT_PASSWORD_MIN_LENGTH=4":             `accepted: a number from 8 to 72`,
+		"ADMIT_PASSWORD_MIN_LENGTH=4":             `accepted: a number from 8 to 128`,
 		"ADMIT_ALLOW_PKCE_PLAIN=1":                `accepted: true or false`,
+		"ADMIT_PASSWORD_MIN_LENGTH=129":           `accepted: a number from 8 to 128`,
 		"ADMIT_LOG_LEVEL=loud":                    `accepted: debug, info, warn or error`,
 		"ADMIT_LOG_FORMAT=xml":                    `accepted: text or json`,
 		"ADMIT_APP_NAME=a\nb":                     `not printable`,
@@ -87,7 +88,7 @@ func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
 	}
 }
 
-func long(s string) string { return strings.Repeat(s, 73) }
+func long(s string) string { return strings.Repeat(s, 1025) }
 
 func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := config.Load([]string{"ADMIT_LISTEN=x", "ADMIT_RATE_LIMIT=x", "ADMIT_LOG_FORMT=x"}, nil)

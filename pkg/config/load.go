@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/providers/posflag"
@@ -97,8 +98,8 @@ func (c *Config) complete() []error {
 	if (c.SuperAdminClient.ID == "") != (c.SuperAdminClient.Secret == "") {
 		faults = append(faults, errors.New("ADMIT_SUPERADMIN_CLIENT_ID, ADMIT_SUPERADMIN_CLIENT_SECRET: one is set without the other; accepted: both or neither"))
 	}
-	if n := len(c.SuperAdmin.Password); n > 0 && n < c.PasswordMinLength {
-		faults = append(faults, fmt.Errorf("ADMIT_SUPERADMIN_PASSWORD has %d bytes; accepted: at least ADMIT_PASSWORD_MIN_LENGTH, %d", n, c.PasswordMinLength))
+	if n := utf8.RuneCountInString(c.SuperAdmin.Password.Reveal()); n > 0 && n < c.PasswordMinLength {
+		faults = append(faults, fmt.Errorf("ADMIT_SUPERADMIN_PASSWORD has %d characters; accepted: at least ADMIT_PASSWORD_MIN_LENGTH, %d", n, c.PasswordMinLength))
 	}
 	if n := len(c.SuperAdminClient.Secret); n > 0 && n < 32 {
 		c.Warnings = append(c.Warnings, "ADMIT_SUPERADMIN_CLIENT_SECRET is short: whoever guesses it owns the server; use 32 random characters or more")

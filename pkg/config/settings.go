@@ -54,7 +54,7 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.MailFrom, v, mailbox) }},
 		{name: "ADMIT_SUPERADMIN_EMAIL", absent: "the first start prints a set-up link", meaning: "first super admin; first start only", accepted: "an e-mail address",
 			parse: func(c *Config, v string) error { return set(&c.SuperAdmin.Email, v, email) }},
-		{name: "ADMIT_SUPERADMIN_PASSWORD", meaning: "password of the first super admin; first start only", accepted: "at most 72 bytes", secret: true,
+		{name: "ADMIT_SUPERADMIN_PASSWORD", meaning: "password of the first super admin; first start only", accepted: "at most 1024 bytes", secret: true,
 			parse: func(c *Config, v string) error { return set(&c.SuperAdmin.Password, v, password) }},
 		{name: "ADMIT_SUPERADMIN_CLIENT_ID", absent: "none", meaning: "first super-admin client; first start only", accepted: "a FHIR id: 1 to 64 letters, digits, - or .",
 			parse: func(c *Config, v string) error { return set(&c.SuperAdminClient.ID, v, fhirID) }},
@@ -74,8 +74,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.RateLimit, v, limit) }},
 		{name: "ADMIT_APP_NAME", fallback: "Admit", meaning: "name in mails and pages", accepted: "1 to 64 printable characters",
 			parse: func(c *Config, v string) error { return set(&c.AppName, v, printable) }},
-		{name: "ADMIT_PASSWORD_MIN_LENGTH", fallback: "8", meaning: "shortest password", accepted: "a number from 8 to 72",
-			parse: func(c *Config, v string) error { return set(&c.PasswordMinLength, v, between(8, 72)) }},
+		{name: "ADMIT_PASSWORD_MIN_LENGTH", fallback: "8", meaning: "shortest password", accepted: "a number from 8 to 128",
+			parse: func(c *Config, v string) error { return set(&c.PasswordMinLength, v, between(8, 128)) }},
 		{name: "ADMIT_PASSWORD_BLOCKLIST", fallback: "on", meaning: "refuse passwords known to be common", accepted: "on or off",
 			parse: func(c *Config, v string) error { return set(&c.PasswordBlocklist, v, oneOf("off", "on")) }},
 		{name: "ADMIT_ALLOW_PKCE_PLAIN", fallback: "false", meaning: "accept code challenges of method plain, for old clients", accepted: aBoolean,
@@ -196,7 +196,7 @@ func email(value string) (string, error) {
 }
 
 func password(value string) (Secret, error) {
-	if len(value) > 72 {
+	if len(value) > 1024 {
 		return "", errors.New("too long")
 	}
 	return Secret(value), nil
