@@ -152,13 +152,15 @@ func (k sortKeys) after(b *builder, position []string) (string, error) {
 	}
 	var alternatives []string
 	for i := range k.keys {
+		if values[i] == nil { // missing values are last: nothing comes after in this key
+			continue
+		}
 		var all []string
 		for j := range i {
 			all = append(all, k.keys[j].equal(b, values[j]))
 		}
-		if greater := k.keys[i].greater(b, values[i]); greater != "" {
-			alternatives = append(alternatives, "("+strings.Join(append(all, greater), " AND ")+")")
-		}
+		all = append(all, k.keys[i].greater(b, values[i]))
+		alternatives = append(alternatives, "("+strings.Join(all, " AND ")+")")
 	}
 	return " AND (" + strings.Join(alternatives, " OR ") + ")", nil
 }
@@ -191,11 +193,8 @@ func (key sortKey) equal(b *builder, v any) string {
 	return key.column + " = " + b.arg(v)
 }
 
-// greater is empty when nothing comes after: missing values are last.
+// greater holds for missing values too: they are last.
 func (key sortKey) greater(b *builder, v any) string {
-	if v == nil {
-		return ""
-	}
 	op := " > "
 	if key.desc {
 		op = " < "

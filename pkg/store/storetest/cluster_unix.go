@@ -47,7 +47,7 @@ func version(path string) int {
 // watchdog runs the server until its standard input closes, which the operating system does
 // when the test binary ends in whatever way; then the server goes at once and leaves nothing.
 const watchdog = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
- -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB -c jit=off -c wal_level=minimal \
+ -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300 -c shared_buffers=64MB -c jit=off -c wal_level=minimal \
  -c max_wal_senders=0 -c logging_collector=off </dev/null &
 cat >/dev/null
 kill -QUIT $!
