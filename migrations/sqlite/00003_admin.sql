@@ -59,7 +59,11 @@ CREATE TABLE audit (
 ) WITHOUT ROWID;
 CREATE INDEX audit_at ON audit (project_id, at);
 
+-- The sessions of a membership, to end them with it.
+CREATE INDEX login_membership ON login (membership_id);
+
 -- +goose Down
+DROP INDEX login_membership;
 DROP TABLE audit;
 DROP TABLE idempotency;
 DROP TABLE mail;

@@ -22,9 +22,11 @@ type Action string
 // The actions that are recorded.
 const (
 	Invite           Action = "invite"
+	MembershipRead   Action = "membership-read"
 	MembershipChange Action = "membership-update"
 	MembershipDelete Action = "membership-delete"
 	ProjectCreate    Action = "project-create"
+	ProjectRead      Action = "project-read"
 	ProjectChange    Action = "project-update"
 	ClientCreate     Action = "client-create"
 	BotCreate        Action = "bot-create"
@@ -141,7 +143,7 @@ func (a Action) codes() (kind coding, verb string) {
 		return security, "C"
 	case MembershipDelete:
 		return security, "D"
-	case MailRead:
+	case MailRead, ProjectRead, MembershipRead:
 		return security, "R"
 	}
 	return security, "U"

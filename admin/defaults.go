@@ -1,0 +1,79 @@
+package admin
+
+import (
+	"context"
+	"slices"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo"
+)
+
+// defaultPolicies are the policies that a new project begins with. They are ordinary resources:
+// its administrators see them, change them, and name others in Project.defaultAccessPolicies.
+func defaultPolicies() []defaultPolicy {
+	return []defaultPolicy{
+		{"Default policy of patients and related persons", []string{"Patient", "RelatedPerson"}, ownRecord()},
+		{"Default policy of staff and programs", []string{"Practitioner", medplum.TypeClientApplication, medplum.TypeBot}, clinical()},
+		{"Default policy of administrators", []string{"Admin"}, []medplum.PolicyResource{{ResourceType: "*"}}},
+	}
+}
+
+type defaultPolicy struct {
+	name         string
+	profileTypes []string
+	rules        []medplum.PolicyResource
+}
+
+// ownRecord is the compartment of the patient: %patient is the profile of a Patient, and what the
+// membership of a RelatedPerson says. They may add to the record and correct who they are, but not
+// rewrite what others wrote there.
+func ownRecord() []medplum.PolicyResource {
+	return []medplum.PolicyResource{
+		{ResourceType: "*", Criteria: "*?_compartment=%patient", Interaction: []string{"read", "vread", "history", "search", "create"}},
+		{ResourceType: "Patient", Criteria: "Patient?_compartment=%patient", Interaction: []string{"update"}},
+	}
+}
+
+// clinical is every resource type of R4, each by its name. A rule for all types would open the
+// policies themselves, and whoever may write a policy may do anything.
+func clinical() []medplum.PolicyResource {
+	var rules []medplum.PolicyResource
+	for _, resourceType := range definitions.ResourceTypes() {
+		if !slices.Contains(medplumTypes(), resourceType) {
+			rules = append(rules, medplum.PolicyResource{ResourceType: resourceType})
+		}
+	}
+	return rules
+}
+
+// medplumTypes are the types that R4 does not have.
+func medplumTypes() []string {
+	return []string{
+		"AccessPolicy", "Agent", "AsyncJob", "Bot", "BulkDataExport", "ClientApplication", "DomainConfiguration",
+		"JsonWebKey", "Login", "Package", "PackageInstallation", "PackageRelease", "Project", "ProjectMembership",
+		"SmartAppLaunch", "User", "UserConfiguration", "UserSecurityRequest", "ViewDefinition",
+	}
+}
+
+// makeDefaultPolicies stores the policies in a project and tells which profile types get which.
+func makeDefaultPolicies(ctx context.Context, tx *repo.Tx, project string) ([]medplum.DefaultAccessPolicy, error) {
+	var made []medplum.DefaultAccessPolicy
+	for _, policy := range defaultPolicies() {
+		body, err := marshal(medplum.AccessPolicy{
+			ResourceType: medplum.TypeAccessPolicy, Name: policy.name, Resource: policy.rules,
+		})
+		if err != nil {
+			return nil, err
+		}
+		res, err := tx.System("make the default policies of a new project", project).Create(ctx, medplum.TypeAccessPolicy, body)
+		if err != nil {
+			return nil, err
+		}
+		for _, profileType := range policy.profileTypes {
+			ref := medplum.RefTo(res.Type, res.ID, policy.name)
+			made = append(made, medplum.DefaultAccessPolicy{ProfileType: profileType, AccessPolicy: ref})
+		}
+	}
+	return made, nil
+}

@@ -1,0 +1,170 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/audit"
+	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// inviteAge is how long the link of an invitation works.
+const inviteAge = 7 * 24 * time.Hour
+
+// secretBytes is the strength of the secret in a mailed link: 128 bits.
+const secretBytes = 16
+
+// Invite makes somebody a member of a project: User, profile, membership, invitation and mail, all
+// of it or nothing. With an idempotency key a repeated request gets the first one's answer.
+//
+// Parallel invites of one address take turns at its key, so one makes the User and the membership
+// and the others find them.
+//
+// Errors: outcome Forbidden, NotFound, Invalid, Conflict, MultipleMatches, BusinessRule.
+func (s *Service) Invite(ctx context.Context, who caller.Caller, project string, in Invitation, key string) (store.Resource, error) {
+	if err := s.mayAdminister(ctx, who, project, audit.Invite); err != nil {
+		return store.Resource{}, err
+	}
+	request, err := s.idempotent(who, project, key, in)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	if err := in.check(); err != nil {
+		return store.Resource{}, err
+	}
+	hash, err := s.hash(ctx, in.Password, in.Email)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	var made store.Resource
+	err = s.Repo.System("invite", project).InTx(ctx, func(tx *repo.Tx) (err error) {
+		v := inviting{s: s, tx: tx, who: who, in: in, hash: hash}
+		made, err = once(ctx, tx, request, func() (store.Resource, error) { return v.run(ctx, project) })
+		return err
+	})
+	return made, err
+}
+
+// hash checks and hashes a password; none is no error.
+func (s *Service) hash(ctx context.Context, password, email string) (string, error) {
+	if password == "" {
+		return "", nil
+	}
+	if err := s.Passwords.CheckFor("password", password, email); err != nil {
+		return "", err
+	}
+	return s.Passwords.Hash(ctx, password)
+}
+
+// inviting is one invite under way, within one attempt of its transaction.
+type inviting struct {
+	s       *Service
+	tx      *repo.Tx
+	who     caller.Caller
+	in      Invitation
+	hash    string
+	project medplum.Project
+	user    invitedUser
+	profile medplum.Reference
+}
+
+// invitedUser is the User that was found or made.
+type invitedUser struct {
+	store.Ref
+	made bool
+	// stranger says that the person has never been able to sign in, so the mail must bring them in.
+	stranger bool
+}
+
+func (v *inviting) run(ctx context.Context, project string) (made store.Resource, err error) {
+	if v.project, err = v.s.project(ctx, v.tx, project); err != nil {
+		return store.Resource{}, err
+	}
+	if err = v.findOrMakeUser(ctx); err != nil {
+		return store.Resource{}, err
+	}
+	existing, err := v.memberships(ctx)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	if len(existing) > 0 && !v.in.Upsert {
+		return store.Resource{}, outcome.New(outcome.Conflict, alreadyMember)
+	}
+	if v.profile, err = v.findOrMakeProfile(ctx); err != nil {
+		return store.Resource{}, err
+	}
+	if len(existing) > 0 {
+		made, err = v.updateMembership(ctx, existing)
+	} else {
+		made, err = v.makeMembership(ctx)
+	}
+	if err != nil {
+		return store.Resource{}, err
+	}
+	return made, v.announce(ctx, made)
+}
+
+// announce writes the invitation, its mail and the audit event.
+func (v *inviting) announce(ctx context.Context, made store.Resource) error {
+	tx := v.tx.Store()
+	invitation := store.Invitation{
+		Project: v.project.ID, ID: tx.NewID(), Membership: made.ID, User: v.user.ID, Email: v.in.Email,
+		InvitedBy: v.who.Membership.Reference, State: store.InvitationDraft,
+		ExpiresAt: store.At(tx.Now().Add(inviteAge)),
+	}
+	letter := mail.Letter{
+		Template: mail.InviteExisting, To: v.in.Email, Project: v.project.ID, ProjectName: v.project.Name, Invitation: invitation.ID,
+	}
+	if v.in.sends() {
+		invitation.State = store.InvitationQueued
+		if v.user.stranger {
+			request, secret, err := requestPassword(ctx, v.tx, v.user.Ref, store.RequestInvite, inviteAge)
+			if err != nil {
+				return err
+			}
+			invitation.Request = request
+			letter.Template, letter.Request, letter.Secret = mail.InviteNew, request, secret
+		}
+	}
+	if err := tx.AddInvitation(ctx, invitation); err != nil {
+		return err
+	}
+	if v.in.sends() {
+		if _, err := v.s.Mails.Queue(ctx, tx, letter); err != nil {
+			return err
+		}
+	}
+	return audit.Record(ctx, tx, event(v.who, v.project.ID, audit.Invite,
+		made.Type+"/"+made.ID, v.user.Type+"/"+v.user.ID, v.profile.Reference))
+}
+
+// requestPassword makes the single-use secret with which a User sets a password, and the
+// UserSecurityRequest by which FHIR clients see it.
+func requestPassword(ctx context.Context, tx *repo.Tx, user store.Ref, kind store.SecurityRequestType, age time.Duration) (id, plain string, err error) {
+	rows := tx.Store()
+	plain = secret.Token(secretBytes)
+	request := store.SecurityRequest{
+		ID: rows.NewID(), UserProject: user.Project, User: user.ID, Project: user.Project,
+		Type: kind, Hash: secret.SHA256(plain), ExpiresAt: store.At(rows.Now().Add(age)),
+	}
+	body, err := marshal(medplum.UserSecurityRequest{
+		ResourceType: medplum.TypeUserSecurityRequest, ID: request.ID, Type: string(kind),
+		User: medplum.RefTo(medplum.TypeUser, user.ID, ""), ExpiresAt: request.ExpiresAt.Format(instant),
+	})
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := tx.System("show the request for a password", user.Project).Create(ctx, medplum.TypeUserSecurityRequest, body); err != nil {
+		return "", "", err
+	}
+	return request.ID, plain, rows.AddSecurityRequest(ctx, request)
+}
+
+// instant is R4's spelling of a time to the millisecond.
+const instant = "2006-01-02T15:04:05.000Z"
