@@ -1,0 +1,272 @@
+package search_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/index"
+	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/store/storetest"
+)
+
+const (
+	project = "11111111-1111-4111-8111-111111111111"
+	base    = "https://admit.example/fhir/R4/"
+)
+
+var lastUpdated = time.Date(2024, 5, 6, 7, 8, 9, 123_000_000, time.UTC)
+
+// fixtures are the resources that the rules search.
+var fixtures = []string{
+	`{"resourceType":"Patient","id":"ana","active":true,"gender":"female","birthDate":"1980-02-03",
+	  "meta":{"tag":[{"system":"urn:t","code":"vip"}],"profile":["http://example.org/p|1"],"source":"urn:src"},
+	  "name":[{"family":"Núñez-Bäcker","given":["Ana","María"]}],
+	  "identifier":[{"system":"urn:mrn","value":"1,2|3$4\\5","type":{"coding":[{"system":"urn:ty","code":"MR"}]}},{"value":"bare"}],
+	  "telecom":[{"system":"email","value":"ana@example.org"}],
+	  "managingOrganization":{"reference":"Organization/org","identifier":{"system":"urn:o","value":"O1"}},
+	  "generalPractitioner":[{"reference":"` + base + `Practitioner/doc"},{"reference":"https://elsewhere.example/Practitioner/far"}]}`,
+	`{"resourceType":"Patient","id":"bob","active":false,"gender":"male","birthDate":"1980-02",
+	  "name":[{"family":"Bob","given":["van  der  Berg"]}],"deceasedDateTime":"2020-01-01",
+	  "managingOrganization":{"reference":"Organization/other/_history/3"}}`,
+	`{"resourceType":"Patient","id":"cy","birthDate":"1981","name":[{"text":"50% off_"}]}`,
+	`{"resourceType":"Observation","id":"o100","status":"final","subject":{"reference":"Patient/ana"},
+	  "code":{"coding":[{"system":"http://loinc.org","code":"8867-4","display":"Heart rate"}],"text":"pulse at rest"},
+	  "effectiveDateTime":"2024-01-15T10:30:00Z","valueQuantity":{"value":100,"unit":"beats","system":"http://unitsofmeasure.org","code":"/min"}}`,
+	`{"resourceType":"Observation","id":"o100.5","status":"amended","subject":{"reference":"Patient/bob"},
+	  "code":{"coding":[{"code":"nosystem"}]},"effectivePeriod":{"start":"2024-01-01","end":"2024-02-10"},
+	  "valueQuantity":{"value":100.5,"unit":"mg"}}`,
+	`{"resourceType":"Observation","id":"o-5","status":"final","code":{"text":"none"},"effectivePeriod":{"start":"2025-01-01"},
+	  "valueQuantity":{"value":-5.00,"comparator":"<","unit":"mg"}}`,
+	`{"resourceType":"RiskAssessment","id":"r","status":"final","subject":{"reference":"Patient/ana"},"prediction":[{"probabilityDecimal":0.8}]}`,
+	`{"resourceType":"ValueSet","id":"v","status":"active","url":"http://example.org/fhir/ValueSet/v"}`,
+	`{"resourceType":"ValueSet","id":"w","status":"active","url":"http://example.org/fhir"}`,
+	`{"resourceType":"Organization","id":"org","name":"Acme"}`,
+	`{"resourceType":"Practitioner","id":"doc","name":[{"family":"Doc"}]}`,
+}
+
+// rules are what R4 search.html says, one a line: a search and the ids that it finds.
+var rules = []struct{ rule, search, ids string }{
+	// search.html#string
+	{"a string begins with the value", "Patient?family=núñ", "ana"},
+	{"without regard to case", "Patient?family=BOB", "bob"},
+	{"without regard to accents", "Patient?family=NUNEZ", "ana"},
+	{"any part of a name", "Patient?name=mari", "ana"},
+	{"the middle is no beginning", "Patient?family=acker", ""},
+	{"contains finds the middle", "Patient?family:contains=acker", "ana"},
+	{"exact is exact", "Patient?given:exact=María", "ana"},
+	{"exact regards case", "Patient?given:exact=maría", ""},
+	{"exact regards accents", "Patient?given:exact=Maria", ""},
+	{"white space is one space", "Patient?given=van der berg", "bob"},
+	{"a percent sign is itself", "Patient?name:contains=0%25 o", "cy"},
+	{"and matches nothing else", "Patient?name=%25", ""},
+	{"an underscore is itself", "Patient?name:contains=off_", "cy"},
+	{"and is no placeholder", "Patient?name:contains=of__", ""},
+	// search.html#combining
+	{"a comma is or", "Patient?family=bob,nu", "ana bob"},
+	{"a repetition is and", "Patient?given=ana&given=mar", "ana"},
+	{"and narrows", "Patient?family=bob&gender=female", ""},
+	// search.html#token
+	{"a code of any system", "Observation?code=8867-4", "o100"},
+	{"a code of a system", "Observation?code=http://loinc.org|8867-4", "o100"},
+	{"another system", "Observation?code=urn:x|8867-4", ""},
+	{"a code without a system", "Observation?code=|nosystem", "o100.5"},
+	{"which 8867-4 is not", "Observation?code=|8867-4", ""},
+	{"any code of a system", "Observation?code=http://loinc.org|", "o100"},
+	{"a code element", "Patient?gender=male", "bob"},
+	{"a code regards case", "Observation?code=NOSYSTEM", ""},
+	{"a boolean", "Patient?active=true", "ana"},
+	{"a boolean however spelled", "Patient?active=FALSE", "bob"},
+	{"a boolean with R4's system", "Patient?active=http://terminology.hl7.org/CodeSystem/special-values|true", "ana"},
+	{"deceased by a date", "Patient?deceased=true", "bob"},
+	{"a contact point", "Patient?email=ana@example.org", "ana"},
+	{"not, the absent included", "Patient?gender:not=male", "ana cy"},
+	{"not one of several", "Patient?gender:not=male,female", "cy"},
+	{"text of a concept", "Observation?code:text=PULSE", "o100"},
+	{"text of a coding", "Observation?code:text=heart", "o100"},
+	{"of-type", "Patient?identifier:of-type=urn:ty|MR|1\\,2\\|3\\$4\\\\5", "ana"},
+	{"of-type of another type", "Patient?identifier:of-type=urn:ty|XX|bare", ""},
+	// search.html#escaping
+	{"escapes", "Patient?identifier=urn:mrn|1\\,2\\|3\\$4\\\\5", "ana"},
+	{"an identifier without a system", "Patient?identifier=|bare", "ana"},
+	// search.html#missing
+	{"missing", "Patient?gender:missing=true", "cy"},
+	{"not missing", "Patient?gender:missing=false", "ana bob"},
+	{"a reference missing", "Patient?organization:missing=true", "cy"},
+	{"a quantity missing", "Observation?value-quantity:missing=true", ""},
+	{"a date missing", "Patient?death-date:missing=false", "bob"},
+	{"a string missing", "Patient?family:missing=true", "cy"},
+	{"a uri missing", "ValueSet?url:missing=true", ""},
+	// search.html#reference
+	{"Type/id", "Patient?organization=Organization/org", "ana"},
+	{"an id", "Patient?organization=org", "ana"},
+	{"a reference that names a version", "Patient?organization=Organization/other", "bob"},
+	{"our own absolute address", "Patient?organization=" + base + "Organization/org", "ana"},
+	{"a resource that uses it", "Patient?general-practitioner=Practitioner/doc", "ana"},
+	{"another server's address", "Patient?general-practitioner=https://elsewhere.example/Practitioner/far", "ana"},
+	{"is not ours", "Patient?general-practitioner=Practitioner/far", ""},
+	{"the type as modifier", "Observation?subject:Patient=ana", "o100"},
+	{"of another type", "Observation?subject:Group=ana", ""},
+	{"an id of any type", "Observation?subject=bob", "o100.5"},
+	{"an identifier of the target", "Patient?organization:identifier=urn:o|O1", "ana"},
+	{"a parameter for one type", "Observation?patient=ana", "o100"},
+	// search.html#date and #prefix
+	{"a day", "Patient?birthdate=1980-02-03", "ana"},
+	{"a month holds its days", "Patient?birthdate=1980-02", "ana bob"},
+	{"a year holds its months", "Patient?birthdate=1980", "ana bob"},
+	{"a day does not hold a month", "Patient?birthdate=1980-02-01", ""},
+	{"eq", "Patient?birthdate=eq1981", "cy"},
+	{"ne", "Patient?birthdate=ne1981", "ana bob"},
+	{"gt: ends later", "Patient?birthdate=gt1980-02-03", "bob cy"},
+	{"lt: begins earlier", "Patient?birthdate=lt1980-02-03", "bob"},
+	{"ge", "Patient?birthdate=ge1981", "cy"},
+	{"le", "Patient?birthdate=le1980-02-03", "ana bob"},
+	{"sa: begins after the end", "Patient?birthdate=sa1980-02-03", "cy"},
+	{"eb: ends before the beginning", "Patient?birthdate=eb1981", "ana bob"},
+	{"ap: overlaps", "Patient?birthdate=ap1980-02-03", "ana bob"},
+	{"a time in a zone", "Observation?date=2024-01-15T12:30:00%2B02:00", "o100"},
+	{"a time to the minute", "Observation?date=2024-01-15T10:30Z", "o100"},
+	{"a period within a range", "Observation?date=ge2024-01-01&date=le2024-02-10", "o100 o100.5"},
+	{"a period with an open end", "Observation?date=gt2030", "o-5"},
+	{"_lastUpdated", "Patient?_lastUpdated=2024-05-06", "ana bob cy"},
+	{"_lastUpdated later", "Patient?_lastUpdated=gt2024-05-06", ""},
+	{"_lastUpdated to the millisecond", "Patient?_lastUpdated=2024-05-06T07:08:09.123Z", "ana bob cy"},
+	{"_lastUpdated not the next", "Patient?_lastUpdated=ge2024-05-06T07:08:09.124Z", ""},
+	// search.html#number
+	{"a number", "RiskAssessment?probability=0.8", "r"},
+	{"as precise as it is written", "RiskAssessment?probability=0.80", "r"},
+	{"a number greater", "RiskAssessment?probability=gt0.8", ""},
+	{"a number not less", "RiskAssessment?probability=ge0.8", "r"},
+	{"with an exponent", "RiskAssessment?probability=8e-1", "r"},
+	// search.html#quantity
+	{"a quantity to three digits", "Observation?value-quantity=100", "o100"},
+	{"its range has no end", "Observation?value-quantity=100|http://unitsofmeasure.org|/min", "o100"},
+	{"to four digits", "Observation?value-quantity=100.5", "o100.5"},
+	{"greater than exactly 100", "Observation?value-quantity=gt100", "o100.5"},
+	{"from 100", "Observation?value-quantity=ge100", "o100 o100.5"},
+	{"negative", "Observation?value-quantity=lt-4", "o-5"},
+	{"a comparator opens the range", "Observation?value-quantity=lt-1000", "o-5"},
+	{"about", "Observation?value-quantity=ap95", "o100 o100.5"},
+	{"not about", "Observation?value-quantity=ap50", ""},
+	{"a unit", "Observation?value-quantity=ge0||mg", "o100.5"},
+	{"another system of units", "Observation?value-quantity=100|urn:x|/min", ""},
+	{"ne", "Observation?value-quantity=ne100", "o-5 o100.5"},
+	// search.html#uri
+	{"a uri is whole", "ValueSet?url=http://example.org/fhir", "w"},
+	{"below", "ValueSet?url:below=http://example.org/fhir", "v w"},
+	{"above", "ValueSet?url:above=http://example.org/fhir/ValueSet/v/x", "v w"},
+	{"a uri regards case", "ValueSet?url=HTTP://example.org/fhir", ""},
+	// search.html#all
+	{"_id", "Patient?_id=ana", "ana"},
+	{"_id, several", "Patient?_id=ana,cy,nobody", "ana cy"},
+	{"_id:not", "Patient?_id:not=ana", "bob cy"},
+	{"_tag", "Patient?_tag=urn:t|vip", "ana"},
+	{"_profile", "Patient?_profile=http://example.org/p", "ana"},
+	{"_source", "Patient?_source=urn:src", "ana"},
+	{"_compartment", "Observation?_compartment=Patient/ana", "o100"},
+	{"_compartment of the patient", "Patient?_compartment=Patient/ana", "ana"},
+	{"nothing asked", "Organization?", "org"},
+}
+
+// chains look at several resources, so the store alone can answer them (search.html#chaining,
+// #has).
+var chains = []struct{ rule, search, ids string }{
+	{"a chain", "Observation?subject:Patient.family=bob", "o100.5"},
+	{"a chain without a type", "Observation?subject.family=nu", "o100"},
+	{"a chain of a parameter for one type", "Observation?patient.gender=female", "o100"},
+	{"a chain with a modifier", "Observation?patient.family:contains=acker", "o100"},
+	{"a chain to an id", "Observation?patient._id=bob", "o100.5"},
+	{"a chain of chains", "Observation?patient.organization.name=acme", "o100"},
+	{"a chain to nothing", "Observation?patient.organization.name=none", ""},
+	{"_has", "Patient?_has:Observation:patient:code=8867-4", "ana"},
+	{"_has, or", "Patient?_has:Observation:patient:status=final,amended", "ana bob"},
+	{"_has within _has", "Organization?_has:Patient:organization:_has:Observation:patient:code=8867-4", "org"},
+	{"_has at the end of a chain", "Observation?patient._has:RiskAssessment:patient:probability=ge0.5", "o100"},
+	{"a chain and a filter", "Observation?patient.gender=male&status=final", ""},
+}
+
+// stored parses the fixtures into what the store keeps.
+func stored(t testing.TB) []store.Write {
+	t.Helper()
+	var writes []store.Write
+	for _, text := range fixtures {
+		doc, err := document.Parse([]byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		ref := store.Ref{Project: project, Type: doc.Text("resourceType"), ID: doc.Text("id")}
+		doc = document.Stamp(doc, document.Identity{Type: ref.Type, ID: ref.ID, Version: "1", LastUpdated: lastUpdated})
+		writes = append(writes, store.Write{
+			Resource: store.Resource{Ref: ref, Version: "1", LastUpdated: lastUpdated, Content: doc.Raw},
+			Index:    index.Extract(doc, ref.Type),
+		})
+	}
+	return writes
+}
+
+func parse(t testing.TB, text string) *search.Request {
+	t.Helper()
+	resourceType, query, _ := strings.Cut(text, "?")
+	r, err := search.Parse([]string{resourceType}, query, base)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return r
+}
+
+func everything(string) (store.Predicate, error) { return nil, nil }
+
+func query(t testing.TB, r *search.Request) store.Query {
+	t.Helper()
+	q, err := r.Query([]string{project}, everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func TestRulesInMemory(t *testing.T) {
+	writes := stored(t)
+	for _, tc := range rules {
+		t.Run(tc.rule, func(t *testing.T) {
+			q := query(t, parse(t, tc.search))
+			var ids []string
+			for _, w := range writes {
+				if w.Type == q.Types[0] && search.Match(q.Where, w.Ref, w.LastUpdated, w.Index) {
+					ids = append(ids, w.ID)
+				}
+			}
+			slices.Sort(ids)
+			if got := strings.Join(ids, " "); got != tc.ids {
+				t.Errorf("%s found %q, want %q", tc.search, got, tc.ids)
+			}
+		})
+	}
+}
+
+func TestRulesInTheStore(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		ctx, s := context.Background(), storetest.Open(t, db)
+		if err := s.Put(ctx, stored(t)...); err != nil {
+			t.Fatal(err)
+		}
+		for _, tc := range slices.Concat(rules, chains) {
+			rows, err := s.Search(ctx, query(t, parse(t, tc.search)))
+			if err != nil {
+				t.Fatalf("%s: %v", tc.search, err)
+			}
+			var ids []string
+			for _, row := range rows {
+				ids = append(ids, row.ID)
+			}
+			slices.Sort(ids)
+			if got := strings.Join(ids, " "); got != tc.ids {
+				t.Errorf("%s: %s found %q, want %q", tc.rule, tc.search, got, tc.ids)
+			}
+		}
+	})
+}
