@@ -1,0 +1,72 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/pkg/web"
+)
+
+// invite answers as a FHIR create would, but with 200 (contract §7.4).
+func (h *Handler) invite(c echo.Context) error {
+	var in admin.Invitation
+	if err := web.ReadJSON(c, &in); err != nil {
+		return err
+	}
+	key := c.Request().Header.Get("Idempotency-Key")
+	made, err := h.Admin.Invite(c.Request().Context(), caller.From(c), c.Param("project"), in, key)
+	if err != nil {
+		return err
+	}
+	return resource(c, http.StatusOK, web.FHIRJSON, made)
+}
+
+func (h *Handler) member(c echo.Context) error {
+	found, err := h.Admin.Member(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("membership"))
+	if err != nil {
+		return err
+	}
+	return resource(c, http.StatusOK, plainJSON, found)
+}
+
+// updateMember takes a FHIR resource, so its body is read as strictly as one.
+func (h *Handler) updateMember(c echo.Context) error {
+	body, err := web.ReadBody(c, web.MaxJSON)
+	if err != nil {
+		return err
+	}
+	made, err := h.Admin.UpdateMember(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("membership"), body)
+	if err != nil {
+		return err
+	}
+	return resource(c, http.StatusOK, plainJSON, made)
+}
+
+func (h *Handler) deleteMember(c echo.Context) error {
+	if err := h.Admin.DeleteMember(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("membership")); err != nil {
+		return err
+	}
+	return done(c)
+}
+
+func (h *Handler) resetPassword(c echo.Context) error {
+	err := h.Admin.ResetMemberPassword(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("membership"))
+	if err != nil {
+		return err
+	}
+	return done(c)
+}
+
+func (h *Handler) forcePassword(c echo.Context) error {
+	var in admin.ForcedPassword
+	if err := web.ReadJSON(c, &in); err != nil {
+		return err
+	}
+	if err := h.Admin.ForcePassword(c.Request().Context(), caller.From(c), in); err != nil {
+		return err
+	}
+	return done(c)
+}
