@@ -45,9 +45,14 @@ func (c ClientSecrets) set(ctx context.Context, tx *store.Tx, of store.Ref, kind
 }
 
 // ClientSecrets gives the secrets back for showing to an administrator; empty when there are none.
-func (c ClientSecrets) ClientSecrets(ctx context.Context, project, client string) (current, retiring string, err error) {
+// It reads in tx when that is not nil.
+func (c ClientSecrets) ClientSecrets(ctx context.Context, tx *store.Tx, project, client string) (current, retiring string, err error) {
 	of := clientRef(project, client)
-	kept, err := c.Store.Credentials(ctx, of)
+	read := c.Store.Credentials
+	if tx != nil {
+		read = tx.Credentials
+	}
+	kept, err := read(ctx, of)
 	if err != nil {
 		return "", "", err
 	}

@@ -50,3 +50,8 @@ func ValidScope(scope string) bool {
 	}
 	return true
 }
+
+// OfflineScope says whether a scope asks for refresh tokens.
+func OfflineScope(scope string) bool {
+	return hasScope(scope, "offline_access") || hasScope(scope, "offline")
+}

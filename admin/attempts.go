@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/secret"
+)
+
+// TooSoon is outcome TooManyRequests with the time from which it may be tried again.
+type TooSoon struct{ Until time.Time }
+
+// Error implements error.
+func (e *TooSoon) Error() string { return outcome.TooManyRequests.Text }
+
+// Unwrap is what is shown.
+func (e *TooSoon) Unwrap() error { return outcome.New(outcome.TooManyRequests, "") }
+
+const attemptWindow = time.Minute
+
+// attempts counts a try to sign in, for the address it comes from and for the account, known or
+// not, and refuses one too many. The counts are in the database: processes share them, and several
+// tries at once cannot slip through. forgive takes the account's count back after a success, so
+// that it counts failures, wherever they come from.
+//
+// Errors: *TooSoon.
+func (s *SignIn) attempts(ctx context.Context, email, project string, from Device) (forgive func(context.Context) error, err error) {
+	if s.LoginLimit < 0 {
+		return func(context.Context) error { return nil }, nil
+	}
+	// The digest keeps addresses of people out of a table that is only about numbers.
+	account := "login account " + secret.SHA256(project+" "+mail.Canonical(email))
+	for _, name := range []string{"login address " + network(from.Address), account} {
+		if err := s.countUp(ctx, name, s.LoginLimit); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context) error {
+		_, _, err := s.Store.CountUp(ctx, account, attemptWindow, -1)
+		return err
+	}, nil
+}
+
+func (s *SignIn) countUp(ctx context.Context, name string, limit int) error {
+	count, ends, err := s.Store.CountUp(ctx, name, attemptWindow, 1)
+	if err != nil {
+		return err
+	}
+	if count > limit {
+		return &TooSoon{ends}
+	}
+	return nil
+}
+
+// network is what one client can be expected to own: an IPv4 address or an IPv6 /64.
+func network(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil || parsed.Unmap().Is4() {
+		return address
+	}
+	prefix, err := parsed.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
+}

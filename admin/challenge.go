@@ -1,0 +1,102 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/admitdev/admit/pkg/oauth"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Wish is what a client asks of the login that begins, whether by a password or by registering.
+type Wish struct {
+	ClientID            string `json:"clientId"`
+	ProjectID           string `json:"projectId"` // an id, "new" or empty
+	ResourceType        string `json:"resourceType"`
+	Scope               string `json:"scope"`
+	Nonce               string `json:"nonce"`
+	CodeChallenge       string `json:"codeChallenge"`
+	CodeChallengeMethod string `json:"codeChallengeMethod"`
+	Remember            bool   `json:"remember"`
+}
+
+// check holds a wish to its client and its form, and completes it.
+//
+// Errors: outcome NotFound for an unknown client, Invalid.
+func (s *SignIn) check(ctx context.Context, w *Wish, origin string) (client oauth.Client, err error) {
+	if w.ClientID != "" { // the SDK sends an empty one when it has none
+		client, err = s.directory.Client(ctx, w.ClientID)
+		if errors.Is(err, store.ErrNotFound) {
+			return client, outcome.New(outcome.NotFound, "")
+		}
+		if err != nil {
+			return client, err
+		}
+	}
+	if err := w.bindClient(client, origin); err != nil {
+		return client, err
+	}
+	if w.Scope == "" {
+		w.Scope = "openid"
+	}
+	switch {
+	case !oauth.ValidScope(w.Scope):
+		return client, outcome.New(outcome.Invalid, "Invalid scope").At("scope")
+	case len(w.Nonce) > maxNonce || !utf8.ValidString(w.Nonce) || oauth.Text(w.Nonce, maxNonce) != w.Nonce:
+		return client, outcome.New(outcome.Invalid, "Invalid nonce").At("nonce")
+	case w.ResourceType != "" && !slices.Contains(profileTypes[:], w.ResourceType):
+		return client, outcome.New(outcome.Invalid, "Invalid resource type").At("resourceType")
+	}
+	return client, s.checkChallenge(*w)
+}
+
+// profileTypes are the types of profiles that people have.
+var profileTypes = [...]string{"Patient", "Practitioner", "RelatedPerson"}
+
+// bindClient makes the client's project the login's.
+func (w *Wish) bindClient(client oauth.Client, origin string) error {
+	if w.ProjectID != "" && w.ProjectID != newProjectID && !store.ValidProject(w.ProjectID) {
+		return outcome.New(outcome.Invalid, "Invalid projectId").At("projectId")
+	}
+	if client.ID == "" {
+		return nil
+	}
+	switch {
+	case !client.Active:
+		return outcome.New(outcome.Invalid, "Invalid client")
+	case w.ProjectID != "" && w.ProjectID != client.Project:
+		return outcome.New(outcome.Invalid, "Invalid projectId")
+	case len(client.AllowedOrigins) > 0 && origin != "" && !slices.Contains(client.AllowedOrigins, origin):
+		return outcome.New(outcome.Invalid, "Invalid origin")
+	}
+	w.ProjectID = client.Project
+	return nil
+}
+
+func (s *SignIn) checkChallenge(w Wish) error {
+	if w.CodeChallenge == "" && w.CodeChallengeMethod == "" {
+		return nil
+	}
+	challengeOK, methodOK := s.Codes.ValidChallenge(w.CodeChallenge, w.CodeChallengeMethod)
+	switch {
+	case w.CodeChallenge == "", !challengeOK:
+		return outcome.New(outcome.Invalid, "Invalid code challenge").At("code_challenge")
+	case !methodOK:
+		return outcome.New(outcome.Invalid, "Invalid code challenge method").At("code_challenge_method")
+	}
+	return nil
+}
+
+// apply writes the wish into the login.
+func (w Wish) apply(login *store.Login, client oauth.Client) {
+	login.Client, login.WantedProject, login.ProfileType = client.ID, w.ProjectID, w.ResourceType
+	login.Scope = w.Scope
+	if w.Nonce != "" {
+		login.Nonce = w.Nonce
+	}
+	login.CodeChallenge, login.CodeChallengeMethod = w.CodeChallenge, w.CodeChallengeMethod
+	login.Offline = w.Remember || oauth.OfflineScope(w.Scope) || slices.Contains(client.GrantTypes, "refresh_token")
+}

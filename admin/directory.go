@@ -1,0 +1,165 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/oauth"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Directory tells package oauth about clients, memberships and people: it implements
+// oauth.Directory over the resources that hold them.
+type Directory struct{ repo *repo.Repo }
+
+// NewDirectory makes a Directory.
+func NewDirectory(r *repo.Repo) *Directory { return &Directory{r} }
+
+// fetch reads an identity resource with Admit's own rights.
+func fetch[T any](ctx context.Context, r *repo.Repo, reason string, ref store.Ref) (resource T, err error) {
+	found, err := r.Record(ctx, reason, ref)
+	if err != nil {
+		return resource, err
+	}
+	if err := json.Unmarshal(found.Content, &resource); err != nil {
+		return resource, fmt.Errorf("%s/%s: %w", ref.Type, ref.ID, err)
+	}
+	return resource, nil
+}
+
+// Client implements oauth.Directory.
+func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error) {
+	app, ref, err := d.application(ctx, id)
+	if err != nil {
+		return oauth.Client{}, err
+	}
+	return oauth.Client{
+		ID: ref.ID, Project: ref.Project, Name: app.Name,
+		Active:              app.Status == "" || app.Status == "active",
+		PKCEOptional:        app.PKCEOptional,
+		GrantTypes:          app.GrantType,
+		AllowedOrigins:      app.AllowedOrigin,
+		AccessTokenLifetime: app.AccessTokenLifetime, RefreshTokenLifetime: app.RefreshTokenLifetime,
+	}, nil
+}
+
+// application is a ClientApplication, wherever it lives.
+func (d *Directory) application(ctx context.Context, id string) (medplum.ClientApplication, store.Ref, error) {
+	if !repo.ValidID(id) {
+		return medplum.ClientApplication{}, store.Ref{}, store.ErrNotFound
+	}
+	key := store.Key{Scope: store.SystemProject, Kind: medplum.TypeClientApplication, Value: id}
+	ref, err := d.repo.Store.Owner(ctx, key)
+	if err != nil {
+		return medplum.ClientApplication{}, store.Ref{}, err
+	}
+	app, err := fetch[medplum.ClientApplication](ctx, d.repo, "read the client that signs in", ref)
+	return app, ref, err
+}
+
+// ClientMembership implements oauth.Directory.
+func (d *Directory) ClientMembership(ctx context.Context, client oauth.Client) (oauth.Membership, error) {
+	refs, err := d.memberships(ctx, client.Ref(), maxMemberships)
+	if err != nil {
+		return oauth.Membership{}, err
+	}
+	found, err := oauth.Membership{}, store.ErrNotFound
+	for _, ref := range refs {
+		if ref.Project != client.Project {
+			continue
+		}
+		member, failed := d.Membership(ctx, ref.Project, ref.ID)
+		switch {
+		case errors.Is(failed, store.ErrNotFound):
+		case failed != nil:
+			return oauth.Membership{}, failed
+		case member.Active:
+			return member, nil
+		default:
+			found, err = member, nil
+		}
+	}
+	return found, err
+}
+
+// memberships are where the memberships of a user are.
+func (d *Directory) memberships(ctx context.Context, user store.Ref, limit int) ([]store.Ref, error) {
+	return d.repo.Store.Owners(ctx, store.SystemProject, repo.KeyUserMembership, user.Type+"/"+user.ID+"/", limit)
+}
+
+// Membership implements oauth.Directory.
+func (d *Directory) Membership(ctx context.Context, project, id string) (oauth.Membership, error) {
+	m, p, err := d.member(ctx, store.Ref{Project: project, Type: medplum.TypeProjectMembership, ID: id})
+	if err != nil {
+		return oauth.Membership{}, err
+	}
+	return oauth.Membership{
+		ID: m.ID, Project: p.ID, ProjectName: p.Name, SuperAdmin: p.SuperAdmin, Active: m.IsActive(),
+		User:    oauth.Reference(m.User),
+		Profile: oauth.Reference(m.Profile),
+	}, nil
+}
+
+// member is a membership with its project.
+func (d *Directory) member(ctx context.Context, ref store.Ref) (m medplum.ProjectMembership, p medplum.Project, err error) {
+	const reason = "read the membership that signs in"
+	if m, err = fetch[medplum.ProjectMembership](ctx, d.repo, reason, ref); err != nil {
+		return m, p, err
+	}
+	p, err = fetch[medplum.Project](ctx, d.repo, reason, store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: ref.Project})
+	return m, p, err
+}
+
+// profileNames is what userinfo tells of a profile.
+type profileNames struct {
+	Name []struct {
+		Given  []string `json:"given"`
+		Family string   `json:"family"`
+	} `json:"name"`
+	Telecom []struct {
+		System string `json:"system"`
+		Value  string `json:"value"`
+	} `json:"telecom"`
+}
+
+// Person implements oauth.Directory. The names are the profile's; a client has only its own.
+func (d *Directory) Person(ctx context.Context, user store.Ref, member oauth.Membership) (oauth.Person, error) {
+	const reason = "read whom userinfo describes"
+	person := oauth.Person{Name: member.Profile.Display}
+	if user.Type == medplum.TypeUser {
+		u, err := fetch[medplum.User](ctx, d.repo, reason, user)
+		if err != nil {
+			return oauth.Person{}, err
+		}
+		person.Email, person.EmailVerified = u.Email, u.EmailVerified
+		person.Given, person.Family = u.FirstName, u.LastName
+	}
+	resourceType, id := medplum.Reference(member.Profile).Split()
+	if resourceType == medplum.TypeClientApplication || resourceType == medplum.TypeBot {
+		return person, nil
+	}
+	found, err := d.repo.Record(ctx, reason, store.Ref{Project: member.Project, Type: resourceType, ID: id})
+	if err != nil {
+		return oauth.Person{}, err
+	}
+	person.UpdatedAt = found.LastUpdated
+	var profile profileNames
+	if err := json.Unmarshal(found.Content, &profile); err != nil {
+		return oauth.Person{}, fmt.Errorf("profile %s/%s: %w", resourceType, id, err)
+	}
+	if len(profile.Name) > 0 {
+		person.Given, person.Family = strings.Join(profile.Name[0].Given, " "), profile.Name[0].Family
+	}
+	person.Name = strings.TrimSpace(person.Given + " " + person.Family)
+	for _, t := range profile.Telecom {
+		if t.System == "phone" && person.Phone == "" {
+			person.Phone = t.Value
+		}
+	}
+	return person, nil
+}

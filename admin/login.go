@@ -1,0 +1,140 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/admitdev/admit/pkg/audit"
+	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/oauth"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// LoginRequest is a sign-in by password.
+type LoginRequest struct {
+	Wish
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// oldestMinimum is the least length that a password may have had when it was set.
+const oldestMinimum = 8
+
+// wrongPassword is the one answer to an unknown user, a wrong password, a user without password and
+// one without membership. Upstream tells them apart (contract §11, 12).
+func wrongPassword() error { return outcome.New(outcome.Invalid, "Email or password is invalid") }
+
+// Login signs somebody in by password and says what is next.
+//
+// Errors: outcome Invalid, NotFound for an unknown client, *TooSoon.
+func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step, error) {
+	var fields outcome.Fields
+	fields.Check(mail.ValidAddress(in.Email), "email", "Valid email address is required")
+	fields.Check(utf8.RuneCountInString(in.Password) >= oldestMinimum, "password",
+		fmt.Sprintf("Invalid password, must be at least %d characters", oldestMinimum))
+	if err := fields.Err(); err != nil {
+		return Step{}, err
+	}
+	client, err := s.check(ctx, &in.Wish, from.Origin)
+	if err != nil {
+		return Step{}, err
+	}
+	forgive, err := s.attempts(ctx, in.Email, in.ProjectID, from)
+	if err != nil {
+		return Step{}, err
+	}
+	who, hash, err := s.verify(ctx, in)
+	var step Step
+	if err == nil {
+		step, err = s.begin(ctx, in, client, who, hash, from)
+	}
+	if outcome.Has(err, outcome.Invalid) {
+		return Step{}, errors.Join(err, s.recordRefusal(ctx, from))
+	}
+	if err != nil {
+		return Step{}, err
+	}
+	return step, forgive(ctx)
+}
+
+// recordRefusal writes down a sign-in that failed, without saying whose: the address that was
+// typed may be a password in the wrong field.
+func (s *SignIn) recordRefusal(ctx context.Context, from Device) error {
+	return audit.RecordAlone(ctx, s.Store, audit.Event{
+		Project: store.SystemProject, Action: audit.SignIn, Outcome: audit.Refused, RemoteAddr: from.Address,
+	})
+}
+
+// verify finds the User and compares the password. It costs one hash whatever it finds.
+func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, string, error) {
+	who, err := s.byEmail(ctx, in.Email, in.ProjectID)
+	var kept store.Credential
+	if err == nil {
+		kept, err = s.Store.Credential(ctx, who.ref, store.Password)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		if err := s.Passwords.VerifyNobody(ctx, in.Password); err != nil {
+			return account{}, "", err
+		}
+		return account{}, "", wrongPassword()
+	}
+	if err != nil {
+		return account{}, "", err
+	}
+	match, err := s.Passwords.Verify(ctx, in.Password, kept.Hash)
+	if err == nil && !match {
+		err = wrongPassword()
+	}
+	return who, kept.Hash, err
+}
+
+// begin stores the login of somebody whose password was right. If the password is changed
+// meanwhile there is no login.
+func (s *SignIn) begin(ctx context.Context, in LoginRequest, client oauth.Client, who account, hash string, from Device) (Step, error) {
+	login := s.newLogin(who.ref, methodPassword, from)
+	in.apply(&login, client)
+	choices, err := s.choices(ctx, login)
+	if err != nil {
+		return Step{}, err
+	}
+	switch {
+	case login.WantedProject == newProjectID: // newproject will choose
+	case len(choices) == 0:
+		return Step{}, wrongPassword()
+	case len(choices) == 1:
+		login.MembershipProject, login.Membership = choices[0].project, choices[0].ID
+	}
+	var step Step
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		still, err := tx.ConfirmCredential(ctx, who.ref, store.Password, hash)
+		if err == nil && !still {
+			err = wrongPassword()
+		}
+		if err == nil {
+			err = tx.AddLogin(ctx, login)
+		}
+		if err == nil {
+			err = audit.Record(ctx, tx, signedIn(login))
+		}
+		if err == nil {
+			step, err = s.next(ctx, tx, login, who, choices)
+		}
+		return err
+	})
+	return step, err
+}
+
+// signedIn is the audit event of a login.
+func signedIn(login store.Login) audit.Event {
+	project := login.MembershipProject
+	if project == "" {
+		project = login.UserProject
+	}
+	user := login.UserType + "/" + login.UserID
+	return audit.Event{
+		Project: project, Action: audit.SignIn, Agent: user, Entities: []string{user}, RemoteAddr: login.RemoteAddress,
+	}
+}

@@ -1,0 +1,306 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tidwall/sjson"
+
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/audit"
+	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// resetAge is how long the link to a new password works.
+const resetAge = time.Hour
+
+// ResetRequest asks for a link to a new password.
+type ResetRequest struct {
+	Email     string `json:"email"`
+	ProjectID string `json:"projectId"`
+	SendEmail *bool  `json:"sendEmail"`
+}
+
+// ResetPassword is the job that looks whether there is somebody to mail a link to. The request
+// only queues it, so that its answer comes as fast for a stranger as for a User.
+type ResetPassword struct {
+	Email   string `json:"email"`
+	Project string `json:"project"`
+	Mail    bool   `json:"mail"`
+}
+
+// Kind implements jobs.Args.
+func (ResetPassword) Kind() string { return "reset_password" }
+
+// ResetPassword queues a reset. Whether there is such a User does not show.
+//
+// Errors: outcome Invalid.
+func (s *SignIn) ResetPassword(ctx context.Context, in ResetRequest) error {
+	var fields outcome.Fields
+	fields.Check(mail.ValidAddress(in.Email), "email", "Valid email address between 3 and 72 characters is required")
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	if in.ProjectID != "" && !store.ValidProject(in.ProjectID) {
+		return outcome.New(outcome.Invalid, "Invalid projectId").At("projectId")
+	}
+	job := ResetPassword{mail.Canonical(in.Email), in.ProjectID, in.SendEmail == nil || *in.SendEmail}
+	return s.Store.InTx(ctx, func(tx *store.Tx) error { return s.Jobs.Enqueue(ctx, tx, job) })
+}
+
+// SendReset is the work of ResetPassword: a request, its resource and its mail in one transaction.
+func (s *SignIn) SendReset(ctx context.Context, job ResetPassword) error {
+	who, err := s.byEmail(ctx, job.Email, job.Project)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Repo.System("reset the password of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
+		id, plain, err := requestPassword(ctx, tx, who.ref, store.RequestReset, resetAge)
+		if err != nil {
+			return err
+		}
+		if job.Mail {
+			letter := mail.Letter{Template: mail.Reset, To: who.user.Email, Project: who.ref.Project, Request: id, Secret: plain}
+			if _, err := s.Mails.Queue(ctx, tx.Store(), letter); err != nil {
+				return err
+			}
+		}
+		return audit.Record(ctx, tx.Store(), audit.Event{
+			Project: who.ref.Project, Action: audit.PasswordReset, Entities: []string{medplum.TypeUser + "/" + who.ref.ID},
+		})
+	})
+}
+
+// PasswordSetting is a new password, with the id and the secret of a mailed link.
+type PasswordSetting struct {
+	ID       string `json:"id"`
+	Secret   string `json:"secret"`
+	Password string `json:"password"`
+}
+
+// SetPassword sets the password of whoever holds the secret of an invite or a reset, proves the
+// address by it, and ends every session of theirs. The secret is used up.
+//
+// Errors: outcome Invalid, NotFound.
+func (s *SignIn) SetPassword(ctx context.Context, in PasswordSetting) error {
+	var fields outcome.Fields
+	fields.Check(uuidForm.MatchString(in.ID), "id", "Invalid request ID")
+	fields.Check(in.Secret != "", "secret", "Missing secret")
+	fields.Check(utf8.RuneCountInString(in.Password) >= oldestMinimum, "password",
+		fmt.Sprintf("Invalid password, must be at least %d characters", oldestMinimum))
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	request, who, err := s.request(ctx, in.ID, in.Secret, store.RequestInvite, store.RequestReset)
+	if err != nil {
+		return err
+	}
+	if err := s.Passwords.CheckFor("password", in.Password, who.user.Email); err != nil {
+		return err
+	}
+	hash, err := s.Passwords.Hash(ctx, in.Password)
+	if err != nil {
+		return err
+	}
+	return s.Repo.System("set the password of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
+		if err := useRequest(ctx, tx, request); err != nil {
+			return err
+		}
+		if err := setUser(ctx, tx, who.ref, "emailVerified", true); err != nil {
+			return err
+		}
+		return changePassword(ctx, tx, who.ref, hash)
+	})
+}
+
+// request finds the security request of a link and compares its secret.
+func (s *SignIn) request(ctx context.Context, id, plain string, kinds ...store.SecurityRequestType) (store.SecurityRequest, account, error) {
+	request, err := s.Store.SecurityRequest(ctx, strings.ToLower(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return request, account{}, outcome.New(outcome.NotFound, "")
+	}
+	if err != nil {
+		return request, account{}, err
+	}
+	right := false
+	for _, kind := range kinds {
+		right = right || request.Type == kind
+	}
+	switch {
+	case request.Used:
+		return request, account{}, outcome.New(outcome.Invalid, "Already used")
+	case !right && kinds[0] == store.RequestVerifyEmail:
+		return request, account{}, outcome.New(outcome.Invalid, "Invalid user security request type")
+	case !right:
+		return request, account{}, outcome.New(outcome.Invalid, "Invalid request type")
+	case !secret.Equal(request.Hash, secret.SHA256(plain)):
+		return request, account{}, outcome.New(outcome.Invalid, "Incorrect secret")
+	case request.Superseded || !request.ExpiresAt.After(s.Clock.Now()):
+		return request, account{}, outcome.New(outcome.Invalid, "This link has expired")
+	}
+	who, err := s.account(ctx, store.Ref{Project: request.UserProject, Type: medplum.TypeUser, ID: request.User})
+	if errors.Is(err, store.ErrNotFound) {
+		err = outcome.New(outcome.NotFound, "")
+	}
+	return request, who, err
+}
+
+// useRequest uses a request up, in its table and in the resource that shows it.
+func useRequest(ctx context.Context, tx *repo.Tx, request store.SecurityRequest) error {
+	won, err := tx.Store().UseSecurityRequest(ctx, request.ID)
+	if err == nil && !won {
+		err = outcome.New(outcome.Invalid, "Already used")
+	}
+	if err != nil {
+		return err
+	}
+	if request.Type == store.RequestInvite {
+		if err := acceptInvitation(ctx, tx, request); err != nil {
+			return err
+		}
+	}
+	rows := tx.System("show that a link was used", request.Project)
+	res, err := rows.Read(ctx, medplum.TypeUserSecurityRequest, request.ID)
+	if outcome.Has(err, outcome.NotFound) || outcome.Has(err, outcome.Gone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	body, err := sjson.SetBytes(res.Content, "used", true)
+	if err != nil {
+		return fmt.Errorf("show that a link was used: %w", err)
+	}
+	_, err = rows.Update(ctx, medplum.TypeUserSecurityRequest, request.ID, body, res.Version)
+	return err
+}
+
+// changePassword replaces a password, voids the links that would do the same and ends every
+// session. The password comes first: a sign-in under way waits for it or is seen by what follows.
+func changePassword(ctx context.Context, tx *repo.Tx, user store.Ref, hash string) error {
+	rows := tx.Store()
+	err := rows.SetCredential(ctx, store.Credential{
+		Project: user.Project, Type: user.Type, ID: user.ID, Kind: store.Password, Hash: hash,
+	})
+	if err == nil {
+		err = rows.SupersedeSecurityRequests(ctx, user)
+	}
+	if err == nil {
+		err = rows.RevokeLogins(ctx, user)
+	}
+	if err != nil {
+		return err
+	}
+	self := user.Type + "/" + user.ID
+	return audit.Record(ctx, rows, audit.Event{Project: user.Project, Action: audit.PasswordSet, Agent: self, Entities: []string{self}})
+}
+
+// VerifyEmail proves the address of whoever holds the secret of a verify-email mail.
+//
+// Errors: outcome Invalid, NotFound.
+func (s *SignIn) VerifyEmail(ctx context.Context, id, plain string) error {
+	var fields outcome.Fields
+	fields.Check(uuidForm.MatchString(id), "id", "Invalid request ID")
+	fields.Check(plain != "", "secret", "Missing secret")
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	request, who, err := s.request(ctx, id, plain, store.RequestVerifyEmail)
+	if err != nil {
+		return err
+	}
+	return s.Repo.System("prove the address of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
+		if err := useRequest(ctx, tx, request); err != nil {
+			return err
+		}
+		return setUser(ctx, tx, who.ref, "emailVerified", true)
+	})
+}
+
+// ChangePassword replaces the caller's password and ends every session of theirs, this one too.
+//
+// Errors: outcome Invalid, *TooSoon.
+func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fresh string) error {
+	var fields outcome.Fields
+	fields.Check(old != "", "oldPassword", "Missing oldPassword")
+	fields.Check(utf8.RuneCountInString(fresh) >= oldestMinimum, "newPassword",
+		fmt.Sprintf("Invalid password, must be at least %d characters", oldestMinimum))
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	me, err := s.callersAccount(ctx, who)
+	if err != nil {
+		return err
+	}
+	kept, err := s.Store.Credential(ctx, me.ref, store.Password)
+	if errors.Is(err, store.ErrNotFound) {
+		return outcome.New(outcome.Invalid, "Existing password not set")
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.verifyOld(ctx, me, old, kept.Hash, who.RemoteAddr); err != nil {
+		return err
+	}
+	if err := s.Passwords.CheckFor("newPassword", fresh, me.user.Email); err != nil {
+		return err
+	}
+	hash, err := s.Passwords.Hash(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	return s.Repo.System("change the password of a User", me.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
+		still, err := tx.Store().ConfirmCredential(ctx, me.ref, store.Password, kept.Hash)
+		if err == nil && !still {
+			err = outcome.New(outcome.Invalid, "Incorrect password").At("oldPassword")
+		}
+		if err == nil {
+			err = changePassword(ctx, tx, me.ref, hash)
+		}
+		return err
+	})
+}
+
+// verifyOld compares the old password; guesses count like those of signing in.
+func (s *SignIn) verifyOld(ctx context.Context, me account, old, hash, address string) error {
+	forgive, err := s.attempts(ctx, "change "+me.ref.ID, me.ref.Project, Device{Address: address})
+	if err != nil {
+		return err
+	}
+	match, err := s.Passwords.Verify(ctx, old, hash)
+	if err == nil && !match {
+		err = outcome.New(outcome.Invalid, "Incorrect password").At("oldPassword")
+	}
+	if err != nil {
+		return err
+	}
+	return forgive(ctx)
+}
+
+// callersAccount is the User who calls; a client or bot has no password and no second factor.
+//
+// Errors: outcome Forbidden.
+func (s *SignIn) callersAccount(ctx context.Context, who caller.Caller) (account, error) {
+	resourceType, id := who.User.Split()
+	if resourceType != medplum.TypeUser {
+		return account{}, outcome.New(outcome.Forbidden, "")
+	}
+	key := store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: id}
+	ref, err := s.Store.Owner(ctx, key)
+	if err != nil {
+		return account{}, fmt.Errorf("find the User who calls: %w", err)
+	}
+	return s.account(ctx, ref)
+}

@@ -1,0 +1,210 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// methodPassword is the authMethod of logins by password and by registering.
+const methodPassword = "password"
+
+// Step is what a sign-in needs next (contract §2.1).
+type Step struct {
+	Login             string   `json:"login"`
+	Code              string   `json:"code,omitempty"`
+	Memberships       []Choice `json:"memberships,omitempty"`
+	MFAEnrollRequired bool     `json:"mfaEnrollRequired,omitempty"`
+	EnrollURI         string   `json:"enrollUri,omitempty"`
+	EnrollQRCode      string   `json:"enrollQrCode,omitempty"`
+	MFARequired       bool     `json:"mfaRequired,omitempty"`
+}
+
+// Choice is a membership that may be chosen.
+type Choice struct {
+	ID         string               `json:"id"`
+	Project    medplum.Reference    `json:"project"`
+	Profile    medplum.Reference    `json:"profile"`
+	Identifier []medplum.Identifier `json:"identifier,omitempty"`
+
+	project string
+}
+
+// choices are the active memberships that suit the login.
+func (s *SignIn) choices(ctx context.Context, login store.Login) ([]Choice, error) {
+	refs, err := s.directory.memberships(ctx, login.User(), maxMemberships)
+	if err != nil {
+		return nil, err
+	}
+	var all []Choice
+	for _, ref := range refs {
+		if want := login.WantedProject; want != "" && want != newProjectID && want != ref.Project {
+			continue
+		}
+		m, p, err := s.directory.member(ctx, ref)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if profileType, _ := m.Profile.Split(); !m.IsActive() || login.ProfileType != "" && login.ProfileType != profileType {
+			continue
+		}
+		all = append(all, Choice{
+			ID: m.ID, Project: medplum.RefTo(medplum.TypeProject, p.ID, p.Name), Profile: m.Profile, Identifier: m.Identifier, project: ref.Project,
+		})
+	}
+	return all, nil
+}
+
+// next says what the login needs. When it needs nothing more it gets its code.
+func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who account, choices []Choice) (Step, error) {
+	step := Step{Login: login.ID}
+	switch {
+	case login.AuthMethod == methodPassword && !login.MFAVerified && who.user.MFAEnrolled:
+		step.MFARequired = true
+	case login.AuthMethod == methodPassword && !login.MFAVerified && who.user.MFARequired:
+		enrollment, err := s.enrollment(ctx, tx, who)
+		if err != nil {
+			return Step{}, err
+		}
+		step.MFAEnrollRequired, step.EnrollURI, step.EnrollQRCode = true, enrollment.URI, enrollment.QRCode
+	case login.Membership != "":
+		code, err := s.Codes.IssueCode(ctx, tx, login.ID, "")
+		if err != nil {
+			return Step{}, err
+		}
+		step.Code = code
+	case login.WantedProject != newProjectID:
+		step.Memberships = choices
+	}
+	return step, nil
+}
+
+// pending reads a login that is on its way, with its User. Whoever has tokens already or was shut
+// out goes no further.
+//
+// Errors: outcome NotFound, Invalid "Login revoked" and "Login granted".
+func (s *SignIn) pending(ctx context.Context, id string) (store.Login, account, error) {
+	login, err := s.login(ctx, id)
+	switch {
+	case err != nil:
+		return login, account{}, err
+	case login.Revoked:
+		return login, account{}, outcome.New(outcome.Invalid, "Login revoked")
+	case login.Granted:
+		return login, account{}, outcome.New(outcome.Invalid, "Login granted")
+	case login.UserType != medplum.TypeUser:
+		return login, account{}, outcome.New(outcome.NotFound, "")
+	}
+	who, err := s.account(ctx, login.User())
+	if errors.Is(err, store.ErrNotFound) {
+		err = outcome.New(outcome.NotFound, "")
+	}
+	return login, who, err
+}
+
+// advance gives the next step of a login as the transaction finds it.
+func (s *SignIn) advance(ctx context.Context, tx *store.Tx, id string, who account, choices []Choice) (Step, error) {
+	login, err := tx.Login(ctx, id)
+	if err != nil {
+		return Step{}, err
+	}
+	return s.next(ctx, tx, login, who, choices)
+}
+
+// Status says again what a login needs next. A code is a new one: codes are kept by their hash.
+//
+// Errors: outcome NotFound, Invalid "Login already granted" and "Login revoked".
+func (s *SignIn) Status(ctx context.Context, id string) (step Step, err error) {
+	login, err := s.login(ctx, id)
+	switch {
+	case err != nil:
+		return Step{}, err
+	case login.Granted && !login.Revoked:
+		return Step{}, outcome.New(outcome.Invalid, "Login already granted")
+	}
+	login, who, err := s.pending(ctx, id)
+	if err != nil {
+		return Step{}, err
+	}
+	choices, err := s.choices(ctx, login)
+	if err != nil {
+		return Step{}, err
+	}
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		step, err = s.advance(ctx, tx, login.ID, who, choices)
+		return err
+	})
+	return step, err
+}
+
+// ChooseProfile picks the membership of a login.
+//
+// Errors: outcome NotFound, Invalid.
+func (s *SignIn) ChooseProfile(ctx context.Context, id, membership string) (step Step, err error) {
+	var fields outcome.Fields
+	fields.Check(id != "", "login", "Missing login")
+	fields.Check(membership != "", "profile", "Missing profile")
+	if err := fields.Err(); err != nil {
+		return Step{}, err
+	}
+	login, who, err := s.pending(ctx, id)
+	if err != nil {
+		return Step{}, err
+	}
+	if login.Membership != "" {
+		return Step{}, outcome.New(outcome.Invalid, "Login profile already set")
+	}
+	project, err := s.chosen(ctx, login, membership)
+	if err != nil {
+		return Step{}, err
+	}
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		set, err := tx.ChooseMembership(ctx, login.ID, project, membership)
+		if err == nil && !set {
+			err = outcome.New(outcome.Invalid, "Login profile already set")
+		}
+		if err == nil {
+			step, err = s.advance(ctx, tx, login.ID, who, nil)
+		}
+		return err
+	})
+	return step, err
+}
+
+// chosen is the project of a membership that the login may have.
+func (s *SignIn) chosen(ctx context.Context, login store.Login, membership string) (project string, err error) {
+	key := store.Key{Scope: store.SystemProject, Kind: medplum.TypeProjectMembership, Value: membership}
+	ref, err := s.Store.Owner(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", outcome.New(outcome.Invalid, "Profile not found")
+	}
+	if err != nil {
+		return "", err
+	}
+	m, _, err := s.directory.member(ctx, ref)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "", outcome.New(outcome.Invalid, "Profile not found")
+	case err != nil:
+		return "", err
+	case m.User.Reference != login.UserType+"/"+login.UserID:
+		return "", outcome.New(outcome.Invalid, "Invalid profile")
+	case !m.IsActive():
+		return "", outcome.New(outcome.Invalid, "Profile not active")
+	}
+	choices, err := s.choices(ctx, login)
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(choices, func(c Choice) bool { return c.ID == membership }) {
+		return "", outcome.New(outcome.Invalid, "Invalid profile") // not of the project that was asked for
+	}
+	return ref.Project, nil
+}
