@@ -113,7 +113,7 @@ func (l *loading) login(ctx context.Context, id string) (Claims, error) {
 	if err != nil {
 		return Claims{}, unauthorized(err)
 	}
-	if login.Revoked || login.Membership == "" {
+	if login.Revoked || !login.Granted || login.Membership == "" {
 		return Claims{}, outcome.New(outcome.Unauthorized, "")
 	}
 	return Claims{

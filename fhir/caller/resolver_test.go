@@ -118,7 +118,7 @@ func TestARevokedLoginIsNobodyAtOnce(t *testing.T) {
 		login := store.Login{
 			ID: clock.System{}.NewID(), UserProject: w.A.ID, UserType: medplum.TypeUser, UserID: user,
 			MembershipProject: w.A.ID, Membership: w.A.Staff.Claims.Membership, AuthMethod: "password",
-			Scope: "openid", ExpiresAt: store.At(time.Now().Add(time.Hour)),
+			Scope: "openid", Granted: true, ExpiresAt: store.At(time.Now().Add(time.Hour)),
 		}
 		require.NoError(t, w.Store.InTx(ctx, func(tx *store.Tx) error { return tx.AddLogin(ctx, login) }))
 		r, records := resolver(t, w, w.Store)

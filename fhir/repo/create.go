@@ -96,6 +96,10 @@ func (a *access) after(ctx context.Context, ref store.Ref, secret string) error 
 	return nil
 }
 
+// minSecret is how long a client's secret must be. It is kept under a fast hash, which only a value
+// that cannot be guessed withstands.
+const minSecret = 16
+
 // keepSecret takes a secret that is not the stored one already: a client that was read by an
 // administrator comes back with it.
 func (a *access) keepSecret(ctx context.Context, ref store.Ref, secret string) error {
@@ -105,6 +109,9 @@ func (a *access) keepSecret(ctx context.Context, ref store.Ref, secret string) e
 	current, _, err := a.repo.Secrets.ClientSecrets(ctx, a.tx, ref.Project, ref.ID)
 	if err != nil || current == secret {
 		return err
+	}
+	if len(secret) < minSecret {
+		return outcome.New(outcome.Invalid, "A secret has at least %d characters", minSecret).At("ClientApplication.secret")
 	}
 	return a.repo.Secrets.SetClientSecret(ctx, a.tx, ref.Project, ref.ID, secret)
 }

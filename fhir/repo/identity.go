@@ -89,7 +89,7 @@ func (a *access) setProject(c *change, doc *document.Node) (*document.Node, erro
 // membership holds a ProjectMembership to its project and user, gives a new one without policies
 // the project's default, and refuses what it must not point at.
 func (a *access) membership(ctx context.Context, c *change, doc *document.Node) (*document.Node, error) {
-	doc, err := a.bindMembership(c, doc)
+	doc, err := a.bindMembership(ctx, c, doc)
 	if err != nil {
 		return nil, err
 	}
@@ -103,21 +103,34 @@ func (a *access) membership(ctx context.Context, c *change, doc *document.Node) 
 	if err := a.policiesExist(ctx, c.ref.Project, m); err != nil {
 		return nil, err
 	}
-	if c.old != nil && reference(c.oldDoc, "profile").Reference == m.Profile.Reference {
+	if c.old != nil && !c.old.Deleted && reference(c.oldDoc, "profile").Reference == m.Profile.Reference {
 		return doc, nil
 	}
 	return doc, a.peopleExist(ctx, c.ref.Project, m)
 }
 
-// bindMembership keeps the elements that never change.
-func (a *access) bindMembership(c *change, doc *document.Node) (*document.Node, error) {
-	if c.old == nil {
-		if _, id := reference(doc, "project").Split(); id != c.ref.Project {
-			return nil, outcome.New(outcome.Forbidden, "")
-		}
+// bindMembership keeps the elements that never change. Only a super admin makes a membership of
+// another project than the own.
+func (a *access) bindMembership(ctx context.Context, c *change, doc *document.Node) (*document.Node, error) {
+	if c.old != nil {
+		return putBackAll(doc, c.oldDoc, []string{"project", "user"})
+	}
+	project := reference(doc, "project")
+	if _, id := project.Split(); id == c.ref.Project {
 		return doc, nil
 	}
-	return putBackAll(doc, c.oldDoc, []string{"project", "user"})
+	if !a.everywhere() {
+		return nil, outcome.New(outcome.Forbidden, "")
+	}
+	ok, err := a.exists(ctx, store.SystemProject, project, medplum.TypeProject)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, outcome.New(outcome.Invalid, "Project %s does not exist", project.Reference).At("ProjectMembership.project")
+	}
+	_, c.ref.Project = project.Split()
+	return doc, nil
 }
 
 // policiesExist refuses a policy that does not exist in the project: its membership could not be
