@@ -1,0 +1,106 @@
+package pages
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// field is one labelled input of a form.
+type field struct {
+	name, label, kind, autocomplete string
+	value, hint, problem            string
+	focused, readonly               bool
+}
+
+// described are the ids of what explains the field to a screen reader.
+func (f field) described() string {
+	switch {
+	case f.problem != "" && f.hint != "":
+		return f.name + "-problem " + f.name + "-hint"
+	case f.problem != "":
+		return f.name + "-problem"
+	case f.hint != "":
+		return f.name + "-hint"
+	}
+	return ""
+}
+
+// form is a page that asks for something.
+type form struct {
+	title, intro, button string
+	problem              string // about the form as a whole
+	fields               []field
+	hidden               []field // sent along unseen
+}
+
+// link leads to another page.
+type link struct{ address, text string }
+
+// titleWithState tells at once, as a screen reader begins with the title, that something was wrong.
+func (f form) titleWithState() string {
+	if f.fails() {
+		return "Error: " + f.title
+	}
+	return f.title
+}
+
+// fails says whether the form comes back because something was wrong.
+func (f form) fails() bool {
+	for _, field := range f.fields {
+		if field.problem != "" {
+			return true
+		}
+	}
+	return f.problem != ""
+}
+
+// blame puts the issues of an outcome beside the fields that they name and the others above the
+// form. It says false for an error that no entry into the form can mend.
+func (f *form) blame(err error) (status int, mendable bool) {
+	var refusal *outcome.Outcome
+	if !errors.As(err, &refusal) || refusal.Code.Status >= http.StatusInternalServerError {
+		return 0, false
+	}
+	for _, issue := range refusal.Issues {
+		if named := f.named(issue.Expression); named != nil {
+			named.problem = issue.Text
+		} else {
+			f.problem = issue.Text
+		}
+	}
+	f.focus()
+	return refusal.Code.Status, true
+}
+
+func (f *form) named(expression []string) *field {
+	for i := range f.fields {
+		if len(expression) > 0 && f.fields[i].name == expression[0] {
+			return &f.fields[i]
+		}
+	}
+	return nil
+}
+
+// focus puts the cursor where it is needed: the first field that is wrong, or the first.
+func (f *form) focus() {
+	at := 0
+	for i := range f.fields {
+		f.fields[i].focused = false
+		if f.fields[i].problem != "" && f.fields[at].problem == "" {
+			at = i
+		}
+	}
+	if len(f.fields) > 0 {
+		f.fields[at].focused = true
+	}
+}
+
+// device is where a request comes from.
+func device(c echo.Context) admin.Device {
+	return admin.Device{Address: c.RealIP(), Agent: c.Request().UserAgent()}
+}

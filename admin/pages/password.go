@@ -1,0 +1,86 @@
+package pages
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/web"
+)
+
+// askPassword shows the form of a mailed link. It looks at the link and does not use it up.
+func (h *Handler) askPassword(c echo.Context) error {
+	link, err := h.SignIn.PasswordLink(c.Request().Context(), c.Param("id"), c.Param("secret"))
+	if err != nil {
+		return h.deadLink(c, err)
+	}
+	return show(c, http.StatusOK, h.ask(passwordForm(link)))
+}
+
+func (h *Handler) setPassword(c echo.Context) error {
+	entered, err := web.ReadForm(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	link, err := h.SignIn.PasswordLink(ctx, c.Param("id"), c.Param("secret"))
+	if err != nil {
+		return h.deadLink(c, err)
+	}
+	setting := admin.PasswordSetting{ID: c.Param("id"), Secret: c.Param("secret"), Password: entered.Get("password")}
+	if err := h.SignIn.SetPassword(ctx, setting); err != nil {
+		f := passwordForm(link)
+		status, mendable := f.blame(err)
+		if !mendable {
+			return err
+		}
+		return show(c, status, h.ask(f))
+	}
+	return show(c, http.StatusOK, h.message("Your password is set", "You can sign in now.", h.toSignIn(link.Project)))
+}
+
+func passwordForm(link admin.Link) form {
+	f := form{
+		title: "Set password", button: "Set password",
+		intro: "Choose the new password of your account.",
+		fields: []field{
+			// A password manager wants to know whose password it is.
+			{name: "email", label: "Email", kind: "email", autocomplete: "username", value: link.Email, readonly: true},
+			{name: "password", label: "New password", kind: "password", autocomplete: "new-password", hint: "A long one is a good one; a few words that do not belong together will do."},
+		},
+	}
+	if link.Invite {
+		f.title, f.intro = "Welcome", "Choose a password to create your account."
+	}
+	f.fields[1].focused = true
+	return f
+}
+
+// deadLink says what is wrong with a link in words for whoever clicked on it.
+func (h *Handler) deadLink(c echo.Context, err error) error {
+	status, text := http.StatusBadRequest, ""
+	switch {
+	case outcome.Has(err, outcome.NotFound):
+		status, text = http.StatusNotFound, "This link is not valid. Please check that you have all of it."
+	case !outcome.Has(err, outcome.Invalid):
+		return err
+	case err.Error() == "Already used":
+		text = "This link was used already. If it was not you who used it, ask for a new password."
+	case err.Error() == "This link has expired":
+		text = "This link has expired. Ask whoever invited you for a new one, or ask for a new password."
+	default:
+		text = "This link is not valid. Please check that you have all of it."
+	}
+	return show(c, status, h.message("This link does not work", text, h.toSignIn("")))
+}
+
+// toSignIn leads to the sign-in page. A User of one project alone signs in to that by name.
+func (h *Handler) toSignIn(project string) *link {
+	address := h.AppURL.JoinPath("signin")
+	if project != "" {
+		address.RawQuery = "project=" + project
+	}
+	return &link{address.String(), "Sign in"}
+}
