@@ -24,10 +24,11 @@ type Claims struct {
 	Scope      string
 }
 
-// Logins knows the sessions; *store.Store implements it.
+// Logins knows the sessions; pkg/oauth decides which are live.
 type Logins interface {
-	// Login is a login that has not run out, revoked or not; any other is store.ErrNotFound.
-	Login(ctx context.Context, id string) (store.Login, error)
+	// LiveLogin is what a login says that is not revoked, has not run out and has a membership. Any
+	// other is store.ErrNotFound.
+	LiveLogin(ctx context.Context, id string) (Claims, error)
 }
 
 // Records reads identity resources with Admit's own rights; *repo.Repo implements it.
@@ -109,17 +110,12 @@ func (r *Resolver) load(ctx context.Context, claims Claims) (Caller, []mark, err
 // login is what a live login says; it counts for more than the token that names it.
 func (l *loading) login(ctx context.Context, id string) (Claims, error) {
 	l.from = append(l.from, mark{store.ChangeLogin, id})
-	login, err := l.logins.Login(ctx, id)
+	claims, err := l.logins.LiveLogin(ctx, id)
 	if err != nil {
 		return Claims{}, unauthorized(err)
 	}
-	if login.Revoked || !login.Granted || login.Membership == "" {
-		return Claims{}, outcome.New(outcome.Unauthorized, "")
-	}
-	return Claims{
-		LoginID: id, Project: login.MembershipProject, Membership: login.Membership,
-		ClientID: login.Client, Scope: login.Scope,
-	}, nil
+	claims.LoginID = id
+	return claims, nil
 }
 
 func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {

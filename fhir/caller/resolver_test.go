@@ -46,7 +46,7 @@ func resolver(t *testing.T, w *repotest.World, changes caller.Changes) (*caller.
 	t.Helper()
 	records := &counted{Records: w.Repo}
 	r := caller.NewResolver(caller.Options{
-		Logins: w.Store, Records: records, Changes: changes, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
+		Logins: repotest.Logins{Store: w.Store}, Records: records, Changes: changes, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
 	})
 	running, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -168,3 +168,24 @@ func TestASecretThatCouldBeGuessedIsRefused(t *testing.T) {
 		assert.Empty(t, find(t, w.As(t, w.A.Admin), []string{medplum.TypeClientApplication}, "name=c"), "nothing was made")
 	})
 }
+
+func TestAReadonlyElementThatIsNeededCannotBeLeftOut(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		s := w.As(t, w.With(t, w.A.ID, medplum.PolicyResource{ResourceType: "Observation", ReadonlyFields: []string{"status"}}))
+		_, err := s.Create(ctx, "Observation", []byte(`{"resourceType":"Observation","status":"final","code":{"text":"x"}}`))
+		wantCode(t, err, outcome.Structure)
+	})
+}
+
+func TestAHiddenSecretIsNotShownToAnAdministrator(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		client := create(t, w.As(t, w.A.Admin), `{"resourceType":"ClientApplication","name":"c","secret":"hush0123456789abcdef"}`)
+		policy := medplum.RefTo(medplum.TypeAccessPolicy, w.Policy(t, w.A.ID, medplum.PolicyResource{
+			ResourceType: medplum.TypeClientApplication, HiddenFields: []string{"secret"},
+		}), "")
+		admin := w.As(t, w.Member(t, w.A.ID, "Practitioner", medplum.ProjectMembership{Admin: true, AccessPolicy: &policy}))
+		got, err := admin.Read(ctx, medplum.TypeClientApplication, client.ID)
+		require.NoError(t, err)
+		assert.NotContains(t, string(got.Content), "hush")
+	})
+}

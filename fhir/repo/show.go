@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
@@ -14,16 +15,17 @@ import (
 // extended members of meta when asked for, and with a client's secret for its administrators.
 // The stored bytes pass through untouched when nothing of that applies.
 func (a *access) show(ctx context.Context, interaction policy.Interaction, res store.Resource) (store.Resource, error) {
+	var hidden []string
 	if a.hasFields(res.Type) {
 		var err error
-		if res, err = a.mask(interaction, res); err != nil {
+		if res, hidden, err = a.mask(interaction, res); err != nil {
 			return store.Resource{}, err
 		}
 	}
 	if a.who.Extended {
 		res.Content = extend(res.Content, res.Meta)
 	}
-	if res.Type == medplum.TypeClientApplication && a.system == "" && a.who.ProjectAdmin() {
+	if res.Type == medplum.TypeClientApplication && a.system == "" && a.who.ProjectAdmin() && !slices.Contains(hidden, "secret") {
 		return a.withSecrets(ctx, res)
 	}
 	return res, nil
@@ -31,25 +33,24 @@ func (a *access) show(ctx context.Context, interaction policy.Interaction, res s
 
 // mask removes the fields that the rule hides which lets the caller see this resource. A
 // compartment may repeat what a hidden field says, so it goes with the first of them.
-func (a *access) mask(interaction policy.Interaction, res store.Resource) (store.Resource, error) {
+func (a *access) mask(interaction policy.Interaction, res store.Resource) (_ store.Resource, hidden []string, err error) {
 	doc, ix, err := indexed(res)
 	if err != nil {
-		return store.Resource{}, err
+		return store.Resource{}, nil, err
 	}
-	hidden := a.hidden(interaction, res, ix)
-	if len(hidden) == 0 {
-		return res, nil
+	if hidden = a.hidden(interaction, res, ix); len(hidden) == 0 {
+		return res, nil, nil
 	}
 	if res.Content = without(doc, pathsOf(hidden)); res.Content == nil {
 		res.Content = []byte("{}")
 	}
 	var shown extendedMeta
 	if err := json.Unmarshal(braces(res.Meta), &shown); err != nil {
-		return store.Resource{}, err
+		return store.Resource{}, nil, err
 	}
 	shown.Compartment, shown.Account = nil, nil
 	res.Meta = shown.members()
-	return res, nil
+	return res, hidden, nil
 }
 
 // hidden are the fields hidden from the caller. Whoever may write a resource but not read it sees

@@ -7,6 +7,7 @@ import (
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/fhir/validate"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -102,6 +103,9 @@ func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) 
 			return draft{}, err
 		}
 		if doc, err = a.byType(ctx, c, doc); err != nil {
+			return draft{}, err
+		}
+		if err = validate.Resource(doc, c.ref.Type); err != nil { // an element it needs may be gone
 			return draft{}, err
 		}
 		d = a.stamp(doc, c.ref, c.version, c.at)

@@ -49,7 +49,7 @@ func New(t testing.TB, db storetest.DB) *World {
 	log := slog.New(slog.DiscardHandler)
 	w.Repo = repo.New(repo.Options{Store: w.Store, Clock: clock.System{}, Secrets: w.Secrets, Log: log})
 	w.Resolver = caller.NewResolver(caller.Options{
-		Logins: w.Store, Records: w.Repo, Changes: w.Store, Clock: clock.System{}, Log: log,
+		Logins: Logins{w.Store}, Records: w.Repo, Changes: w.Store, Clock: clock.System{}, Log: log,
 	})
 	w.Super = w.Project(t, medplum.Project{Name: "Super", SuperAdmin: true})
 	w.A = w.Project(t, medplum.Project{Name: "A"})
@@ -134,6 +134,18 @@ func (w *World) Caller(t testing.TB, m Member) caller.Caller {
 func (w *World) As(t testing.TB, m Member) *repo.Session {
 	t.Helper()
 	return w.Repo.As(w.Caller(t, m))
+}
+
+// Logins reads logins as pkg/oauth does.
+type Logins struct{ *store.Store }
+
+// LiveLogin implements caller.Logins.
+func (l Logins) LiveLogin(ctx context.Context, id string) (caller.Claims, error) {
+	login, err := l.Login(ctx, id)
+	if err == nil && login.Revoked {
+		err = store.ErrNotFound
+	}
+	return caller.Claims{Project: login.MembershipProject, Membership: login.Membership, ClientID: login.Client, Scope: login.Scope}, err
 }
 
 // Secrets keeps client secrets in memory.
