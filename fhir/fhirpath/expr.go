@@ -7,10 +7,12 @@ import (
 	"github.com/admitdev/admit/fhir/definitions"
 )
 
-// literal is a constant.
-type literal struct{ value Value }
+// literal is a constant of one value.
+type literal Collection
 
-func (l literal) eval(*scope, Collection) (Collection, error) { return Collection{l.value}, nil }
+func literalOf(v Value) literal { return literal{v} }
+
+func (l literal) eval(*scope, Collection) (Collection, error) { return Collection(l), nil }
 
 // empty is {}.
 type empty struct{}
@@ -38,7 +40,7 @@ func variableOf(name string) (expr, error) {
 	case "%context":
 		return variable(func(s *scope) Value { return s.context }), nil
 	case "%ucum":
-		return literal{computedString("http://unitsofmeasure.org")}, nil
+		return literalOf(computedString("http://unitsofmeasure.org")), nil
 	}
 	return nil, fmt.Errorf("%w: %s", ErrUnsupported, name)
 }

@@ -112,8 +112,10 @@ func where(s *scope, in Collection, args []expr) (Collection, error) {
 		return nil, err
 	}
 	var out Collection
+	inner, focus := *s, make(Collection, 1)
 	for _, v := range in {
-		t, err := truthOf(args[0], s.with(v), Collection{v})
+		inner.this, focus[0] = v, v
+		t, err := truthOf(args[0], &inner, focus)
 		if err != nil {
 			return nil, err
 		}
@@ -131,8 +133,10 @@ func all(s *scope, in Collection, args []expr) (Collection, error) {
 
 func selectEach(s *scope, in Collection, args []expr) (Collection, error) {
 	var out Collection
+	inner, focus := *s, make(Collection, 1)
 	for _, v := range in {
-		more, err := args[0].eval(s.with(v), Collection{v})
+		inner.this, focus[0] = v, v
+		more, err := args[0].eval(&inner, focus)
 		if err != nil {
 			return nil, err
 		}
@@ -180,13 +184,17 @@ func intersect(s *scope, in Collection, args []expr) (Collection, error) {
 	if err != nil || len(other) == 0 {
 		return nil, err
 	}
-	both, wanted := &set{}, setOf(other)
+	wanted := other.has
+	if len(in) > few {
+		wanted = setOf(other).has
+	}
+	both := &set{}
 	for _, v := range in {
-		if wanted.has(v) && !both.has(v) {
+		if wanted(v) && !both.has(v) {
 			both.add(v)
 		}
 	}
-	return both.values, nil
+	return both.values, s.spend(len(in) + len(other))
 }
 
 func each(f func(Value, Collection) Collection) func(*scope, Collection, []expr) (Collection, error) {
@@ -268,7 +276,7 @@ func replaceMatches(in expr, args []expr) (expr, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: a computed substitution", ErrUnsupported)
 	}
-	replace := mapText(func(s string) string { return re.ReplaceAllString(s, with.value.text) })
+	replace := mapText(func(s string) string { return re.ReplaceAllString(s, with[0].text) })
 	return &call{in, nil, replace}, nil
 }
 
@@ -277,7 +285,7 @@ func compilePattern(pattern expr) (*regexp.Regexp, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: a computed pattern", ErrUnsupported)
 	}
-	re, err := regexp.Compile(l.value.text)
+	re, err := regexp.Compile(l[0].text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}

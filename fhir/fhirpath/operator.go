@@ -105,7 +105,7 @@ func memberOf(item, list Collection) (Collection, error) {
 	if len(item) > 1 {
 		return nil, fmt.Errorf("in: %w", ErrNotOne)
 	}
-	return boolean(has(list, item[0])), nil
+	return boolean(list.has(item[0])), nil
 }
 
 func oneText(c Collection) (string, error) {
@@ -178,19 +178,26 @@ type logical struct {
 }
 
 func (l *logical) eval(s *scope, focus Collection) (Collection, error) {
+	t, err := l.truth(s, focus)
+	if err != nil || t == unknown {
+		return nil, err
+	}
+	return boolean(t == yes), nil
+}
+
+func (l *logical) truth(s *scope, focus Collection) (truth, error) {
 	left, err := truthOf(l.left, s, focus)
 	if err != nil {
-		return nil, err
+		return unknown, err
 	}
-	out, err := l.logic(left, func() (truth, error) { return truthOf(l.right, s, focus) })
-	if err != nil || out == unknown {
-		return nil, err
-	}
-	return boolean(out == yes), nil
+	return l.logic(left, func() (truth, error) { return truthOf(l.right, s, focus) })
 }
 
 // truthOf evaluates to a boolean; one value that is none counts as true (N1 §4.5).
 func truthOf(e expr, s *scope, focus Collection) (truth, error) {
+	if l, ok := e.(*logical); ok {
+		return l.truth(s, focus)
+	}
 	c, err := e.eval(s, focus)
 	switch {
 	case err != nil || len(c) == 0:

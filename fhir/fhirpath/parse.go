@@ -126,13 +126,13 @@ func (p *parser) primary() (expr, error) {
 	switch t := p.next(); {
 	case t.kind == stringToken:
 		p.at++
-		return literal{computed(document.String, t.text)}, nil
+		return literalOf(computed(document.String, t.text)), nil
 	case t.kind == numberToken:
 		p.at++
-		return literal{computed(document.Number, t.text)}, nil
+		return literalOf(computed(document.Number, t.text)), nil
 	case t.word("true") || t.word("false"):
 		p.at++
-		return literal{computed(document.Bool, t.text)}, nil
+		return literalOf(computed(document.Bool, t.text)), nil
 	case t.kind == variableToken:
 		p.at++
 		return variableOf(t.text)

@@ -22,7 +22,7 @@ type set struct {
 
 func (s *set) has(v Value) bool {
 	if s.buckets == nil {
-		return has(s.values, v)
+		return s.values.has(v)
 	}
 	for _, i := range s.buckets[hash(v)] {
 		if same, known := equal(s.values[i], v); same && known {
@@ -48,7 +48,9 @@ func (s *set) add(v Value) {
 func setOf(values Collection) *set {
 	s := &set{}
 	for _, v := range values {
-		s.add(v)
+		if !s.has(v) {
+			s.add(v)
+		}
 	}
 	return s
 }
@@ -67,8 +69,8 @@ func distinct(in Collection) Collection {
 	return s.values
 }
 
-func has(list Collection, v Value) bool {
-	for _, item := range list {
+func (c Collection) has(v Value) bool {
+	for _, item := range c {
 		if same, known := equal(item, v); same && known {
 			return true
 		}

@@ -23,11 +23,17 @@ type Value struct {
 
 func computed(kind document.Kind, text string) Value { return Value{kind: kind, text: text} }
 
+// The two results that most expressions have. Collections are never written to once returned.
+var (
+	isTrue  = Collection{computed(document.Bool, "true")}
+	isFalse = Collection{computed(document.Bool, "false")}
+)
+
 func boolean(b bool) Collection {
 	if b {
-		return Collection{{kind: document.Bool, text: "true"}}
+		return isTrue
 	}
-	return Collection{{kind: document.Bool, text: "false"}}
+	return isFalse
 }
 
 // Primitive is the value as a JSON scalar: its kind and its characters. It is not ok for
