@@ -25,19 +25,20 @@ const base = "https://admit.example/fhir/R4/"
 // server is the surface on a listener; the header As names who calls.
 type server struct {
 	*repotest.World
-	url string
+	url     string
+	members map[string]caller.Claims
 }
 
 func start(t *testing.T, db storetest.DB) *server {
 	t.Helper()
 	s := &server{World: repotest.New(t, db)}
-	members := map[string]caller.Claims{"staff": s.A.Staff.Claims, "admin": s.A.Admin.Claims, "patient": s.A.Patient.Claims, "other": s.B.Staff.Claims}
+	s.members = map[string]caller.Claims{"staff": s.A.Staff.Claims, "admin": s.A.Admin.Claims, "patient": s.A.Patient.Claims, "other": s.B.Staff.Claims}
 	h, err := rest.New(rest.Options{Repo: s.Repo, Base: base, Version: "test", Released: time.Unix(0, 0)})
 	require.NoError(t, err)
 	e := echo.New()
 	h.MountPublic(e.Group("/fhir/R4", web.Errors(web.Outcome)))
 	h.Mount(e.Group("/fhir/R4", web.Errors(web.Outcome), s.Resolver.Middleware(func(c echo.Context) (caller.Claims, bool) {
-		claims, ok := members[c.Request().Header.Get("As")]
+		claims, ok := s.members[c.Request().Header.Get("As")]
 		return claims, ok
 	})))
 	listening := httptest.NewServer(e)

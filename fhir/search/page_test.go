@@ -104,7 +104,7 @@ func TestPagesNeitherLoseNorRepeat(t *testing.T) {
 			seen, next := map[string]int{}, first+"&_count=4"
 			for pages := 0; next != "" && pages < n; pages++ {
 				r := parse(t, "Patient?"+next)
-				rows, err := s.Search(ctx, query(t, r))
+				rows, err := s.Search(ctx, queryOf(t, r))
 				if err != nil {
 					t.Fatalf("%s: %v", next, err)
 				}

@@ -63,13 +63,14 @@ func (r *Request) known() error {
 
 // parser compiles the filters of one search.
 type parser struct {
-	base    string
-	bind    func(name string) (string, error) // of the placeholders of a criteria; nil elsewhere
-	closed  bool                              // a criteria: no chains
-	chains  int
-	uses    map[Use]bool
-	used    []Use
-	reaches []string
+	base       string
+	bind       func(name string) (string, error) // of the placeholders of a criteria; nil elsewhere
+	closed     bool                              // a criteria: no chains
+	chains     int
+	conditions int // of the type at hand
+	uses       map[Use]bool
+	used       []Use
+	reaches    []string
 }
 
 // use records a parameter by which something can be told of a resource.
@@ -103,6 +104,10 @@ func (p *parser) filters(r *Request, params []parameter) error {
 
 // all holds when every parameter does; nil when there are none.
 func (p *parser) all(resourceType string, params []parameter) (store.Predicate, error) {
+	if len(params) > maxFilters {
+		return nil, outcome.New(outcome.Invalid, "Search has too many parameters (max %d that narrow it)", maxFilters)
+	}
+	p.conditions = 0
 	var all store.And
 	for _, param := range params {
 		one, err := p.filter(resourceType, param.name, param.value, 0)
@@ -202,6 +207,9 @@ var kinds = map[definitions.ParamType]kind{
 // alternatives compiles each comma-separated value; the parameter holds when one of them does.
 func (p *parser) alternatives(code, value string, one func(raw string) (store.Predicate, error)) (store.Predicate, error) {
 	values := splitEscaped(value, ',')
+	if p.conditions += len(values); p.conditions > maxConditions {
+		return nil, outcome.New(outcome.Invalid, "Search has too many values (max %d of %s)", maxConditions, code)
+	}
 	any := make(store.Or, len(values))
 	for i, raw := range values {
 		if raw == "" {

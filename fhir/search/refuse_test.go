@@ -74,7 +74,9 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"name=%ff", "Invalid characters in search"},
 		{"name=a%00b", "Invalid characters in search"},
 		{"name=" + strings.Repeat("x", 70000), "Search is too long (max 65536 bytes)"},
-		{strings.Repeat("name=x&", 101), "Search has too many parameters (max 100)"},
+		{strings.Repeat("name=x&", 41), "Search has too many parameters (max 40)"},
+		{strings.Repeat("name=x&", 21), "Search has too many parameters (max 20 that narrow it)"},
+		{"name=" + strings.Repeat("x,", 100) + "x", "Search has too many values (max 100 of name)"},
 		{"_id=" + strings.Repeat("x,", 2000), "Search has too many values (max 2000)"},
 	} {
 		_, err := search.Parse([]string{"Patient"}, tc.query, base)

@@ -141,7 +141,8 @@ func (r *Request) readSummary(value string) (parameter, error) {
 }
 
 // elementName is how an element is named at the top of a resource, choices without their type.
-var elementName = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+// Medplum's App also names search parameters (_lastUpdated), which select nothing.
+var elementName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
 
 func (r *Request) readElements(value string) (parameter, error) {
 	for name := range strings.SplitSeq(value, ",") {

@@ -46,6 +46,11 @@ var fixtures = []string{
 	`{"resourceType":"ValueSet","id":"v","status":"active","url":"http://example.org/fhir/ValueSet/v"}`,
 	`{"resourceType":"ValueSet","id":"w","status":"active","url":"http://example.org/fhir"}`,
 	`{"resourceType":"Organization","id":"org","name":"Acme"}`,
+	`{"resourceType":"ProjectMembership","id":"m1","project":{"reference":"Project/p"},"user":{"reference":"User/u"},
+	  "profile":{"reference":"Patient/ana"},"accessPolicy":{"reference":"AccessPolicy/a"},"externalId":"E-1","admin":true}`,
+	`{"resourceType":"ProjectMembership","id":"m2","project":{"reference":"Project/p"},"user":{"reference":"ClientApplication/c"},
+	  "profile":{"reference":"ClientApplication/c"},"access":[{"policy":{"reference":"AccessPolicy/b"}}],"userName":"cli","active":false}`,
+	`{"resourceType":"User","id":"u","firstName":"A","lastName":"B","email":"ana@example.org","externalId":"E-1","project":{"reference":"Project/p"}}`,
 	`{"resourceType":"Practitioner","id":"doc","name":[{"family":"Doc"}]}`,
 }
 
@@ -170,6 +175,17 @@ var rules = []struct{ rule, search, ids string }{
 	{"_compartment", "Observation?_compartment=Patient/ana", "o100"},
 	{"_compartment of the patient", "Patient?_compartment=Patient/ana", "ana"},
 	{"nothing asked", "Organization?", "org"},
+	// Medplum's own types
+	{"a membership's user", "ProjectMembership?user=User/u", "m1"},
+	{"its profile", "ProjectMembership?profile=Patient/ana", "m1"},
+	{"the type of its profile", "ProjectMembership?profile-type=ClientApplication", "m2"},
+	{"its policies", "ProjectMembership?access-policy=AccessPolicy/b", "m2"},
+	{"its project", "ProjectMembership?project=Project/p", "m1 m2"},
+	{"its external id", "ProjectMembership?external-id=E-1", "m1"},
+	{"its user name", "ProjectMembership?user-name:exact=cli", "m2"},
+	{"administrators", "ProjectMembership?admin=true", "m1"},
+	{"active unless it says otherwise", "ProjectMembership?active:not=false", "m1"},
+	{"a user's address", "User?email=ANA@example.org", "u"},
 }
 
 // chains look at several resources, so the store alone can answer them (search.html#chaining,
@@ -220,7 +236,7 @@ func parse(t testing.TB, text string) *search.Request {
 
 func everything(string) (store.Predicate, error) { return nil, nil }
 
-func query(t testing.TB, r *search.Request) store.Query {
+func queryOf(t testing.TB, r *search.Request) store.Query {
 	t.Helper()
 	q, err := r.Query([]string{project}, everything)
 	if err != nil {
@@ -233,7 +249,7 @@ func TestRulesInMemory(t *testing.T) {
 	writes := stored(t)
 	for _, tc := range rules {
 		t.Run(tc.rule, func(t *testing.T) {
-			q := query(t, parse(t, tc.search))
+			q := queryOf(t, parse(t, tc.search))
 			var ids []string
 			for _, w := range writes {
 				if w.Type == q.Types[0] && search.Match(q.Where, w.Ref, w.LastUpdated, w.Index) {
@@ -255,7 +271,7 @@ func TestRulesInTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, tc := range slices.Concat(rules, chains) {
-			rows, err := s.Search(ctx, query(t, parse(t, tc.search)))
+			rows, err := s.Search(ctx, queryOf(t, parse(t, tc.search)))
 			if err != nil {
 				t.Fatalf("%s: %v", tc.search, err)
 			}

@@ -10,6 +10,8 @@
 package search
 
 import (
+	"reflect"
+
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -17,8 +19,10 @@ import (
 // The bounds of one search.
 const (
 	maxLength       = 64 << 10 // bytes of the query string
-	maxParameters   = 100
+	maxParameters   = 40
+	maxFilters      = 20   // parameters that narrow: a database's planner takes long over joins
 	maxAlternatives = 2000 // comma-separated values in all
+	maxConditions   = 100  // of those, the ones that are conditions of their own (strings, dates, …)
 	maxChain        = 3    // hops of a chain or _has
 	maxChains       = 64   // typed chains that one untyped chain may stand for
 	maxSortKeys     = 5
@@ -107,7 +111,7 @@ func (r *Request) Reaches() []string { return r.reaches }
 // Errors: outcome Forbidden when narrow leaves no type.
 func (r *Request) Query(projects []string, narrow Narrow) (store.Query, error) {
 	q := store.Query{Projects: projects, Sort: r.sort, After: r.after, Offset: r.Offset, Limit: r.Count + 1}
-	var alternatives store.Or
+	var visibles, wanteds store.Or
 	var refused error
 	for _, t := range r.Types {
 		visible, err := narrow(t)
@@ -123,29 +127,26 @@ func (r *Request) Query(projects []string, narrow Narrow) (store.Query, error) {
 			return store.Query{}, err
 		}
 		q.Types = append(q.Types, t)
-		alternatives = append(alternatives, both(visible, wanted))
+		visibles, wanteds = append(visibles, visible), append(wanteds, wanted)
 	}
-	switch {
-	case len(q.Types) == 0:
+	if len(q.Types) == 0 {
 		return store.Query{}, refused
-	case len(q.Types) == 1:
-		q.Where = alternatives[0]
-	default:
-		q.Where = perType(q.Types, alternatives)
 	}
+	q.Where = both(perType(q.Types, visibles), perType(q.Types, wanteds))
 	return q, nil
 }
 
-// perType joins what is wanted of each type; nil when all of them are wanted whole.
-func perType(types []string, wanted store.Or) store.Predicate {
-	narrowed := false
-	joined := make(store.Or, len(wanted))
-	for i, p := range wanted {
-		narrowed = narrowed || p != nil
+// perType holds when the predicate of the resource's type does. One that is the same for all types
+// is asked once.
+func perType(types []string, predicates store.Or) store.Predicate {
+	same := true
+	joined := make(store.Or, len(predicates))
+	for i, p := range predicates {
+		same = same && reflect.DeepEqual(p, predicates[0])
 		joined[i] = both(store.TypeIs(types[i]), p)
 	}
-	if !narrowed {
-		return nil
+	if same {
+		return predicates[0]
 	}
 	return joined
 }
