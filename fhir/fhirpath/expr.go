@@ -53,7 +53,6 @@ type path struct {
 }
 
 func (p *path) eval(s *scope, focus Collection) (Collection, error) {
-	names := p.names
 	if p.in != nil {
 		var err error
 		if focus, err = p.in.eval(s, focus); err != nil {
@@ -62,16 +61,20 @@ func (p *path) eval(s *scope, focus Collection) (Collection, error) {
 	}
 	var out Collection
 	for _, v := range focus {
-		rest := names
-		if p.in == nil && isTypeName(names[0]) {
-			if !v.Is(names[0]) {
-				continue
-			}
-			rest = names[1:]
-		}
-		out = walk(out, v, rest)
+		out = p.from(out, v)
 	}
-	return out, s.spend(len(focus) + len(out))
+	return out, s.env.spend(len(focus) + len(out))
+}
+
+// from appends what the names lead to.
+func (p *path) from(out Collection, v Value) Collection {
+	if p.in != nil || !isTypeName(p.names[0]) {
+		return walk(out, v, p.names)
+	}
+	if !v.Is(p.names[0]) {
+		return out
+	}
+	return walk(out, v, p.names[1:])
 }
 
 func walk(out Collection, v Value, names []string) Collection {

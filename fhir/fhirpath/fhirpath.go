@@ -57,8 +57,8 @@ func (e *Env) SetRoot(root Value) {
 }
 
 // spend counts steps.
-func (s *scope) spend(steps int) error {
-	if s.env.steps -= steps; s.env.steps < 0 {
+func (e *Env) spend(steps int) error {
+	if e.steps -= steps; e.steps < 0 {
 		return ErrTooCostly
 	}
 	return nil
@@ -84,6 +84,10 @@ func Compile(source string) (*Expression, error) {
 
 // Evaluate evaluates the expression with focus as $this and %context.
 func (e *Expression) Evaluate(env *Env, focus Value) (Collection, error) {
+	if p, ok := e.root.(*path); ok && p.in == nil { // most search parameters: no scope is needed
+		out := p.from(nil, focus)
+		return out, env.spend(1 + len(out))
+	}
 	return e.root.eval(&scope{env: env, this: focus, context: focus}, Collection{focus})
 }
 

@@ -108,7 +108,7 @@ func number(n int) Collection { return Collection{computed(document.Number, strc
 func count(_ *scope, in Collection, _ []expr) (Collection, error) { return number(len(in)), nil }
 
 func where(s *scope, in Collection, args []expr) (Collection, error) {
-	if err := s.spend(len(in)); err != nil {
+	if err := s.env.spend(len(in)); err != nil {
 		return nil, err
 	}
 	var out Collection
@@ -194,7 +194,7 @@ func intersect(s *scope, in Collection, args []expr) (Collection, error) {
 			both.add(v)
 		}
 	}
-	return both.values, s.spend(len(in) + len(other))
+	return both.values, s.env.spend(len(in) + len(other))
 }
 
 func each(f func(Value, Collection) Collection) func(*scope, Collection, []expr) (Collection, error) {
@@ -203,7 +203,7 @@ func each(f func(Value, Collection) Collection) func(*scope, Collection, []expr)
 		for _, v := range in {
 			out = f(v, out)
 		}
-		return out, s.spend(len(out))
+		return out, s.env.spend(len(out))
 	}
 }
 

@@ -84,19 +84,22 @@ func Fold(s string) string {
 	if isFolded(s) {
 		return s
 	}
-	out := make([]rune, 0, len(s))
+	if !isASCII(s) {
+		s = norm.NFKD.String(s)
+	}
+	out := make([]byte, 0, len(s)+1)
 	space := false
-	for _, r := range norm.NFKD.String(s) {
+	for _, r := range s {
 		switch {
-		case unicode.Is(unicode.Mn, r):
+		case r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r):
 		case unicode.IsSpace(r):
-			space = true
+			space = len(out) > 0
 		default:
-			if space && len(out) > 0 {
+			if space {
 				out = append(out, ' ')
 			}
 			space = false
-			out = append(out, foldRune(r)...)
+			out = appendFolded(out, r)
 		}
 	}
 	return string(out)
@@ -114,25 +117,30 @@ func isFolded(s string) bool {
 	return s == "" || before != ' '
 }
 
-// foldRune folds letters that decomposition leaves alone.
-func foldRune(r rune) []rune {
-	switch r {
-	case 'ß', 'ẞ':
-		return []rune("ss")
-	case 'æ', 'Æ':
-		return []rune("ae")
-	case 'œ', 'Œ':
-		return []rune("oe")
-	case 'ø', 'Ø':
-		return []rune("o")
-	case 'ł', 'Ł':
-		return []rune("l")
-	case 'đ', 'Đ', 'ð', 'Ð':
-		return []rune("d")
-	case 'þ', 'Þ':
-		return []rune("th")
-	case 'ς':
-		return []rune("σ")
+func isASCII(s string) bool {
+	for _, c := range []byte(s) {
+		if c >= utf8.RuneSelf {
+			return false
+		}
 	}
-	return []rune{unicode.ToLower(r)}
+	return true
+}
+
+// letters are those that decomposition leaves alone.
+var letters = map[rune]string{
+	'ß': "ss", 'ẞ': "ss", 'æ': "ae", 'Æ': "ae", 'œ': "oe", 'Œ': "oe", 'ø': "o", 'Ø': "o", 'ł': "l", 'Ł': "l",
+	'đ': "d", 'Đ': "d", 'ð': "d", 'Ð': "d", 'þ': "th", 'Þ': "th", 'ς': "σ",
+}
+
+func appendFolded(out []byte, r rune) []byte {
+	if r < utf8.RuneSelf {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return append(out, byte(r))
+	}
+	if folded, ok := letters[r]; ok {
+		return append(out, folded...)
+	}
+	return utf8.AppendRune(out, unicode.ToLower(r))
 }
