@@ -98,6 +98,9 @@ func (c *Config) complete() []error {
 	if (c.SuperAdminClient.ID == "") != (c.SuperAdminClient.Secret == "") {
 		faults = append(faults, errors.New("ADMIT_SUPERADMIN_CLIENT_ID, ADMIT_SUPERADMIN_CLIENT_SECRET: one is set without the other; accepted: both or neither"))
 	}
+	if c.SuperAdminClient.ID != "" && c.SuperAdmin.Email == "" {
+		faults = append(faults, errors.New("ADMIT_SUPERADMIN_CLIENT_ID is set without ADMIT_SUPERADMIN_EMAIL; accepted: the client together with the person who owns it"))
+	}
 	if n := utf8.RuneCountInString(c.SuperAdmin.Password.Reveal()); n > 0 && n < c.PasswordMinLength {
 		faults = append(faults, fmt.Errorf("ADMIT_SUPERADMIN_PASSWORD has %d characters; accepted: at least ADMIT_PASSWORD_MIN_LENGTH, %d", n, c.PasswordMinLength))
 	}

@@ -1,0 +1,68 @@
+// Package app is the admit command: it reads the configuration, wires the rooms together and
+// starts and stops them. It decides nothing else: where a room needs something of another that it
+// may not import, it declares an interface, and the answer is plugged in here.
+//
+//   - The database is migrated before the first request is taken.
+//   - On SIGTERM or an interrupt no request is taken any more, those in flight finish, then the
+//     jobs, then the database closes.
+//   - A fault of the configuration is told whole, and nothing has been touched.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/admitdev/admit/pkg/config"
+)
+
+// Main runs the command and returns its exit code.
+func Main(version string, args, environ []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	root := command(version, environ)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(stderr, "admit:", err)
+		return 1
+	}
+	return 0
+}
+
+func command(version string, environ []string) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "admit",
+		Short:         "A FHIR R4 server with the identities that may use it",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	config.Flags(root.PersistentFlags())
+	root.PersistentFlags().SortFlags = false
+	load := func(cmd *cobra.Command) (*config.Config, error) {
+		c, err := config.Load(environ, cmd.Flags())
+		if err != nil {
+			return nil, fmt.Errorf("the configuration is wrong\n%w", err)
+		}
+		return c, nil
+	}
+	root.AddCommand(
+		serveCommand(version, load),
+		migrateCommand(load),
+		versionCommand(version),
+		healthcheckCommand(load),
+	)
+	return root
+}
+
+// loader reads the configuration of a command that is about to run.
+type loader func(*cobra.Command) (*config.Config, error)
+
+var errUnhealthy = errors.New("the server does not answer")

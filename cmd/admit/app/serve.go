@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/config"
+	"github.com/admitdev/admit/pkg/mail"
+)
+
+func serveCommand(version string, load loader) *cobra.Command {
+	var demo bool
+	serve := &cobra.Command{
+		Use:   "serve",
+		Short: "Migrate the database and serve until SIGTERM",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			log := logger(c, cmd.ErrOrStderr())
+			for _, warning := range c.Warnings {
+				log.Warn(warning)
+			}
+			o := Options{Config: c, Clock: clock.System{}, Log: log, Version: named(version), MailWaits: tellOfMail(cmd.OutOrStdout())}
+			if demo {
+				return serveDemo(cmd.Context(), o, cmd.OutOrStdout())
+			}
+			return serve(cmd.Context(), o, cmd.OutOrStdout())
+		},
+	}
+	serve.Flags().BoolVar(&demo, "demo", false, "serve a throw-away database with a project and an administrator in it")
+	return serve
+}
+
+// serve listens first, so that an address that is taken is told before the database is touched.
+func serve(ctx context.Context, o Options, out io.Writer) error {
+	listener, err := listen(ctx, o.Config)
+	if err != nil {
+		return err
+	}
+	s, err := New(ctx, o)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := s.firstStart(ctx, out); err != nil {
+		return errors.Join(err, listener.Close(), s.Close())
+	}
+	o.Log.Info("serving", "address", listener.Addr().String(), "base", o.Config.BaseURL.String(), "version", o.Version)
+	return s.Run(ctx, listener)
+}
+
+func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("ADMIT_LISTEN: %w", err)
+	}
+	return listener, nil
+}
+
+// tellOfMail shows the operator a mail that waits in the drawer.
+func tellOfMail(out io.Writer) func(mail.Rendered) {
+	return func(m mail.Rendered) {
+		if m.Link != "" {
+			fmt.Fprintf(out, "\nNo mail server is configured (ADMIT_SMTP_URL). The mail %q to %s waits; its link:\n  %s\n", m.Subject, m.To, m.Link)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/admin/api"
+	"github.com/admitdev/admit/admin/signin"
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/fhir/rest"
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/jobs"
+	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/oauth"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/web"
+)
+
+// rooms is everything that lives as long as the server.
+type rooms struct {
+	store     *store.Store
+	jobs      *jobs.Client
+	repo      *repo.Repo
+	callers   *caller.Resolver
+	fhir      *rest.Handler
+	oauth     *oauth.Server
+	services  *admin.Service
+	signIn    *admin.SignIn
+	passwords *secret.Passwords
+	letters   *mail.Letters
+}
+
+// wire makes the rooms, from the ground up.
+func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
+	c, r := o.Config, &rooms{store: rows}
+	box, err := secret.OpenBox(ctx, rows)
+	if err != nil {
+		return nil, fmt.Errorf("open the server key: %w", err)
+	}
+	r.passwords = &secret.Passwords{
+		Rules:  secret.Rules{MinLength: c.PasswordMinLength, BlockList: c.PasswordBlocklist, AppName: c.AppName},
+		Hasher: secret.NewHasher(runtime.GOMAXPROCS(0)),
+	}
+	if err := r.wireMail(o, box); err != nil {
+		return nil, err
+	}
+	r.repo = repo.New(repo.Options{Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log})
+	r.oauth = oauth.New(oauth.Options{
+		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo),
+		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain,
+	})
+	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log})
+	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now()})
+	if err != nil {
+		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
+	}
+	r.wireAdmin(o, box)
+	return r, nil
+}
+
+// wireMail makes the letters, and the jobs with their workers. Nothing works before start, by when
+// the services that the workers call have been made.
+func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
+	c := o.Config
+	r.letters, err = mail.NewLetters(c.AppName, c.MailFrom, c.AppURL, box)
+	if err != nil {
+		return fmt.Errorf("read the templates of mails: %w", err)
+	}
+	worker := &mail.Worker{Store: r.store, Letters: r.letters, Clock: o.Clock, Log: o.Log, Waiting: o.MailWaits}
+	if c.SMTPURL != "" {
+		address, err := url.Parse(c.SMTPURL.Reveal())
+		if err != nil {
+			return errors.New("ADMIT_SMTP_URL is no URL")
+		}
+		if worker.Transport, err = mail.NewSMTP(address, c.MailFrom, nil); err != nil {
+			return fmt.Errorf("ADMIT_SMTP_URL: %w", err)
+		}
+	}
+	sendReset := jobs.Work(func(ctx context.Context, job admin.ResetPassword) error { return r.signIn.SendReset(ctx, job) })
+	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset}, jobs.Log(o.Log))
+	return err
+}
+
+func (r *rooms) wireAdmin(o Options, box *secret.Box) {
+	c := o.Config
+	mails := mail.NewMailer(r.jobs, box)
+	r.services = admin.New(admin.Options{
+		Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Mails: mails, Letters: r.letters, Fingerprints: box,
+		BaseURL: c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, Log: o.Log,
+	})
+	r.signIn = admin.NewSignIn(admin.SignInOptions{
+		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
+		AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, LoginLimit: c.LoginRateLimit,
+	})
+}
+
+// logins lets the resolver of callers ask package oauth: the same claims, each in its own room's
+// type, since pkg imports nothing of fhir.
+type logins struct{ *oauth.Server }
+
+// LiveLogin implements caller.Logins.
+func (l logins) LiveLogin(ctx context.Context, id string) (caller.Claims, error) {
+	claims, err := l.Server.LiveLogin(ctx, id)
+	return caller.Claims(claims), err
+}
+
+// verified is what the bearer middleware found, for the resolver.
+func verified(c echo.Context) (caller.Claims, bool) {
+	claims, ok := oauth.Verified(c)
+	return caller.Claims(claims), ok
+}
+
+// mount gives every surface its group.
+func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
+	outcomes := web.Errors(web.Outcome)
+	called := []echo.MiddlewareFunc{r.oauth.Authenticate(), r.callers.Middleware(verified)}
+	r.oauth.Mount(e)
+	signin.New(r.signIn, clock).Mount(e.Group("/auth", outcomes), called...)
+	r.fhir.MountPublic(e.Group("/fhir/R4", outcomes))
+	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	(&api.Handler{Admin: r.services}).Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+}
+
+// start runs what works in the background until ctx ends.
+func (r *rooms) start(ctx context.Context, running *sync.WaitGroup) error {
+	running.Go(func() { _ = r.callers.Run(ctx) }) // both end with ctx alone and log what fails before
+	running.Go(func() { _ = r.oauth.Run(ctx) })
+	return r.jobs.Start(ctx)
+}
+
+// halt lets the jobs that run finish, as long as ctx lasts.
+func (r *rooms) halt(ctx context.Context) error { return r.jobs.Stop(ctx) }
