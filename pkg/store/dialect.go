@@ -17,6 +17,9 @@ type dialect interface {
 	list(values []string) any
 	// contains is "column has the n-th parameter in it", without wildcards.
 	contains(column string, n int) string
+	// passive is a column in a condition or an order that shall not choose the index: SQLite
+	// chooses without statistics.
+	passive(column string) string
 	// statementContext is the context for a statement of a transaction.
 	statementContext(ctx context.Context) context.Context
 
@@ -47,6 +50,7 @@ func (postgres) list(values []string) any { return values }
 func (postgres) contains(column string, n int) string {
 	return "strpos(" + column + ", $" + strconv.Itoa(n) + ") > 0"
 }
+func (postgres) passive(column string) string                         { return column }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
 
 func arrayType(column string) string {
@@ -68,6 +72,8 @@ func (lite) in(column string, n int) string {
 func (lite) contains(column string, n int) string {
 	return "instr(" + column + ", ?" + strconv.Itoa(n) + ") > 0"
 }
+
+func (lite) passive(column string) string { return "+" + column }
 
 // statementContext is never cancelled: SQLite answers an interrupted statement by rolling the
 // whole transaction back, and with it the writes of others in the same group.

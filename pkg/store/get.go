@@ -32,15 +32,20 @@ func (r reader) Get(ctx context.Context, ref Ref, visible Predicate) (Resource, 
 		return Resource{}, ErrNotFound
 	}
 	ref.Type, ref.ID = clean(ref.Type), clean(ref.ID)
-	query := r.dialect.text(`SELECT ` + versionColumns + ` FROM resource r
+	query, args := r.getStatement(ref, visible)
+	return r.oneVersion(ctx, ref, query, args)
+}
+
+func (b *base) getStatement(ref Ref, visible Predicate) (string, []any) {
+	query := b.dialect.text(`SELECT ` + versionColumns + ` FROM resource r
 WHERE r.project_id = $1::uuid AND r.type = $2 AND r.id = $3`)
 	args := []any{ref.Project, ref.Type, ref.ID}
-	if visible != nil {
-		b := &builder{dialect: r.dialect, args: args, projects: []string{ref.Project}}
-		query += " AND " + b.condition(simplify(visible), scope{alias: "r", projects: b.projects, types: []string{ref.Type}, probe: true})
-		args = b.args
+	if visible == nil {
+		return query, args
 	}
-	return r.oneVersion(ctx, ref, query, args)
+	render := &builder{dialect: b.dialect, args: args, projects: []string{ref.Project}}
+	query += " AND " + render.condition(simplify(visible), scope{alias: "r", projects: render.projects, types: []string{ref.Type}, probe: true})
+	return query, render.args
 }
 
 func (r reader) oneVersion(ctx context.Context, ref Ref, query string, args []any) (Resource, error) {

@@ -154,14 +154,18 @@ func (b *builder) string(p String, i string) []string {
 	return []string{"(" + condition + ")"}
 }
 
-// comparison is one bound of an interval: column of the row, op, limit of the value.
-type comparison struct{ column, op, limit string }
+// comparison is one bound of an interval: column of the row, op, limit of the value. A passive
+// one is checked on rows that the others have found.
+type comparison struct {
+	column, op, limit string
+	passive           bool
+}
 
 // intervalConditions is what a prefix means (see Op): alternatives of which all bounds hold.
 func intervalConditions(op Op) [][]comparison {
-	within := []comparison{{"low", ">=", "low"}, {"low", "<=", "high"}, {"high", "<=", "high"}}
-	endsAfter := []comparison{{"high", ">", "high"}}
-	beginsBefore := []comparison{{"low", "<", "low"}}
+	within := []comparison{{column: "low", op: ">=", limit: "low"}, {column: "low", op: "<=", limit: "high"}, {column: "high", op: "<=", limit: "high", passive: true}}
+	endsAfter := []comparison{{column: "high", op: ">", limit: "high"}}
+	beginsBefore := []comparison{{column: "low", op: "<", limit: "low"}}
 	switch op {
 	case Ne:
 		return [][]comparison{beginsBefore, endsAfter}
@@ -174,11 +178,11 @@ func intervalConditions(op Op) [][]comparison {
 	case Le:
 		return [][]comparison{beginsBefore, within}
 	case Sa:
-		return [][]comparison{{{"low", ">", "high"}}}
+		return [][]comparison{{{column: "low", op: ">", limit: "high"}}}
 	case Eb:
-		return [][]comparison{{{"high", "<", "low"}}}
+		return [][]comparison{{{column: "high", op: "<", limit: "low"}}}
 	case Ap:
-		return [][]comparison{{{"low", "<=", "high"}, {"high", ">=", "low"}}}
+		return [][]comparison{{{column: "low", op: "<=", limit: "high"}, {column: "high", op: ">=", limit: "low"}}}
 	default:
 		return [][]comparison{within}
 	}
@@ -193,7 +197,11 @@ func (b *builder) interval(op Op, i string, low, high any) []string {
 			if c.limit == "high" {
 				limit = high
 			}
-			all = append(all, i+"."+c.column+" "+c.op+" "+b.arg(limit))
+			column := i + "." + c.column
+			if c.passive {
+				column = b.dialect.passive(column)
+			}
+			all = append(all, column+" "+c.op+" "+b.arg(limit))
 		}
 		conditions = append(conditions, "("+strings.Join(all, " AND ")+")")
 	}

@@ -14,9 +14,16 @@ func headArgs(w Write) []any {
 	}
 }
 
-// create writes the resource and its index rows in one statement; its text depends only on
-// which index tables get rows.
 func (d postgres) create(ctx context.Context, q querier, w Write) (bool, error) {
+	statement, args := d.createStatement(w)
+	var written int
+	err := first(ctx, q, statement, args, &written)
+	return written == 1, err
+}
+
+// createStatement writes the resource and its index rows in one statement; its text depends only
+// on which index tables get rows.
+func (d postgres) createStatement(w Write) (string, []any) {
 	var s strings.Builder
 	s.WriteString(`WITH w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
 VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1)`)
@@ -31,15 +38,20 @@ VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1
 		args = append(args, arrays...)
 	}
 	s.WriteString("\nSELECT count(*) FROM w")
+	return s.String(), args
+}
+
+func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
+	statement, args := d.replaceStatement(w, unkeyed)
 	var written int
-	err := first(ctx, q, s.String(), args, &written)
+	err := first(ctx, q, statement, args, &written)
 	return written == 1, err
 }
 
-// replace does the whole update in one statement. Index rows that stay the same are left alone,
-// so an update that changes one name writes two index rows. Everything hangs on w, the
+// replaceStatement does the whole update in one statement. Index rows that stay the same are left
+// alone, so an update that changes one name writes two index rows. Everything hangs on w, the
 // compare-and-set: when another was faster it is empty and nothing happens.
-func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
+func (d postgres) replaceStatement(w Write, unkeyed bool) (string, []any) {
 	var s strings.Builder
 	s.WriteString(`WITH old AS (SELECT version, last_updated, deleted, content, meta FROM resource
 WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $9 AND last_updated < $5`)
@@ -67,9 +79,7 @@ SELECT $1::uuid, $2::text, $3::text, old.* FROM old)`)
 		args = append(args, arrays...)
 	}
 	s.WriteString("\nSELECT count(*) FROM w")
-	var written int
-	err := first(ctx, q, s.String(), args, &written)
-	return written == 1, err
+	return s.String(), args
 }
 
 const ofResource = "i.project_id = $1::uuid AND i.type = $2 AND i.id = $3"

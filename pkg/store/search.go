@@ -96,7 +96,7 @@ func (q Query) scope() scope { return scope{alias: "r", projects: q.Projects, ty
 // contents fetched for the page alone.
 func (b *builder) search(q Query, where Predicate) (string, error) {
 	s := q.scope()
-	keys, onIndex, err := b.sortKeys(q, s)
+	keys, onIndex, err := b.sortKeys(q, s, where)
 	if err != nil {
 		return "", err
 	}

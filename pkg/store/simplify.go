@@ -111,3 +111,22 @@ func anyUsesIndex(parts []Predicate) bool {
 	}
 	return false
 }
+
+// drives says whether p is better answered from its values than row by row in the order asked for.
+func drives(p Predicate) bool {
+	switch p := p.(type) {
+	case And:
+		for _, part := range p {
+			if drives(part) {
+				return true
+			}
+		}
+		return false
+	case Or:
+		return usesIndex(p)
+	case Not, Missing, TypeIs, LastUpdated:
+		return false
+	default:
+		return true
+	}
+}

@@ -26,7 +26,7 @@ type sortKeys struct {
 
 // sortKeys renders the expressions. Keys that live in index tables are columns s0, s1 … of the
 // derived table k.
-func (b *builder) sortKeys(q Query, s scope) (sortKeys, bool, error) {
+func (b *builder) sortKeys(q Query, s scope, where Predicate) (sortKeys, bool, error) {
 	onIndex := false
 	for _, key := range q.Sort {
 		onIndex = onIndex || (key.Param != "_id" && key.Param != "_lastUpdated")
@@ -35,6 +35,10 @@ func (b *builder) sortKeys(q Query, s scope) (sortKeys, bool, error) {
 	if onIndex {
 		alias = "k"
 	}
+	lastUpdated := alias + ".last_updated"
+	if !onIndex && drives(where) {
+		lastUpdated = b.dialect.passive(lastUpdated)
+	}
 	k := sortKeys{given: len(q.Sort)}
 	desc := false
 	for i, key := range q.Sort {
@@ -42,7 +46,7 @@ func (b *builder) sortKeys(q Query, s scope) (sortKeys, bool, error) {
 		case key.Param == "_id":
 			k.keys = append(k.keys, sortKey{column: alias + ".id", desc: desc})
 		case key.Param == "_lastUpdated":
-			k.keys = append(k.keys, sortKey{column: alias + ".last_updated", desc: desc, number: true})
+			k.keys = append(k.keys, sortKey{column: lastUpdated, desc: desc, number: true})
 		case key.Kind < TokenKind || key.Kind > URIKind:
 			return k, false, fmt.Errorf("store: cannot sort by %s: it is in no index", key.Param)
 		default:

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"strings"
+)
+
+// PlanSearch is the plan of a search, as the database explains it.
+func (s *Store) PlanSearch(ctx context.Context, q Query) (statement, plan string, err error) {
+	q, where := q.prepared()
+	b := &builder{dialect: s.dialect, projects: q.Projects}
+	statement, err = b.search(q, where)
+	if err != nil {
+		return "", "", err
+	}
+	plan, err = s.explain(ctx, statement, b.args)
+	return statement, plan, err
+}
+
+// PlanGet is the plan of a read under a predicate.
+func (s *Store) PlanGet(ctx context.Context, ref Ref, visible Predicate) (statement, plan string, err error) {
+	statement, args := s.getStatement(ref, visible)
+	plan, err = s.explain(ctx, statement, args)
+	return statement, plan, err
+}
+
+// PlanReplace is the plan of an update; empty on SQLite, which has no one statement for it.
+func (s *Store) PlanReplace(ctx context.Context, w Write) (plan string, err error) {
+	d, ok := s.dialect.(postgres)
+	if !ok {
+		return "", nil
+	}
+	statement, args := d.replaceStatement(w, true)
+	return s.explain(ctx, statement, args)
+}
+
+func (s *Store) explain(ctx context.Context, statement string, args []any) (string, error) {
+	columns, prefix := 1, "EXPLAIN "
+	if s.writer != nil {
+		columns, prefix = 4, "EXPLAIN QUERY PLAN "
+	}
+	rows, err := s.reads.QueryContext(ctx, prefix+statement, args...)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		line := ""
+		into := []any{&line}
+		for range columns - 1 { // the text is the last column
+			into = append([]any{new(int)}, into...)
+		}
+		if err := rows.Scan(into...); err != nil {
+			return "", err
+		}
+		plan.WriteString(line + "\n")
+	}
+	return plan.String(), rows.Err()
+}
+
+// Run executes a statement of the database's own kind.
+func (s *Store) Run(ctx context.Context, statement string) error {
+	_, err := s.writes.ExecContext(ctx, statement)
+	return err
+}
+
+// Columns runs a query and joins each row's columns with spaces.
+func (s *Store) Columns(ctx context.Context, query string) ([]string, error) {
+	rows, err := s.reads.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for rows.Next() {
+		values, into := make([]string, len(names)), make([]any, len(names))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		all = append(all, strings.Join(values, " "))
+	}
+	return all, rows.Err()
+}
