@@ -18,5 +18,6 @@
 //     link says, before anybody is known to have a project.
 //   - signing_key, server_key: the server's own.
 //   - rate_limit: counted before anybody is known.
+//   - mail: the drawer, read whole by super administrators.
 //   - goose_db_version and the river_ tables are those libraries' own.
 package migrations
