@@ -16,8 +16,9 @@ const (
 // maxExponent bounds what can be said of a number's size; no quantity comes near.
 const maxExponent = 1_000_000_000
 
-// maxDigits bounds the digits that are compared; a number with more has no rows.
-const maxDigits = 1000
+// maxDigits bounds the digits that are compared, so that a row fits an index entry (see MaxKey); a
+// number with more has no rows.
+const maxDigits = 300
 
 // Decimal is a decimal as text whose byte order is the order of the numbers, exact to the last
 // digit, and the range that its spelling implies, [low, high): 100 is [99.5, 100.5), 100.00 is

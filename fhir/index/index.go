@@ -97,6 +97,7 @@ type builder struct{ rows store.Index }
 
 // index is the rows without repetitions.
 func (b *builder) index() store.Index {
+	b.bound()
 	b.rows.Token = distinct(b.rows.Token)
 	b.rows.Reference = distinct(b.rows.Reference)
 	b.rows.String = distinct(b.rows.String)

@@ -33,6 +33,23 @@ func TestTruncateKeepsRunesWhole(t *testing.T) {
 	}
 }
 
+func TestBoundKeepsValuesApart(t *testing.T) {
+	long := strings.Repeat("é", MaxKey)
+	for _, s := range []string{"", "a", strings.Repeat("x", MaxKey)} {
+		if Bound(s) != s {
+			t.Errorf("%q is changed", s)
+		}
+	}
+	a, b := Bound(long+"a"), Bound(long+"b")
+	if len(a) > MaxKey || a == b || a != Bound(long+"a") || !utf8.ValidString(a) {
+		t.Errorf("%q, %q", a, b)
+	}
+	ix := Extract(parse(t, `{"resourceType":"Patient","identifier":[{"system":"`+long+`","value":"`+long+`"}],"meta":{"source":"`+long+`"}}`), "Patient")
+	if len(ix.Token[0].System) > MaxKey || len(ix.Token[0].Code) > MaxKey || len(ix.URI[0].URI) > MaxKey {
+		t.Error("a row does not fit an index entry")
+	}
+}
+
 func TestDate(t *testing.T) {
 	at := func(s string) int64 {
 		v, err := time.Parse(time.RFC3339Nano, s)

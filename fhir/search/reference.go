@@ -43,7 +43,7 @@ func (p *parser) reference(param *definitions.SearchParam, resourceType, text st
 	}
 	row := index.Literal("", text)
 	if row.TargetID == "" && strings.ContainsAny(text, "/:") {
-		return []store.ReferenceValue{{URL: text}}, nil
+		return []store.ReferenceValue{{URL: index.Bound(text)}}, nil
 	}
 	value := store.ReferenceValue{Type: row.TargetType, ID: row.TargetID}
 	if value.ID == "" {

@@ -50,6 +50,9 @@ func (p *parser) uriParam(param *definitions.SearchParam, modifier, value string
 	}
 	return p.alternatives(param.Code, value, func(raw string) (store.Predicate, error) {
 		text, err := p.text(raw)
+		if match == store.URIExact {
+			text = index.Bound(text)
+		}
 		return store.URI{Param: param.Code, Match: match, Value: text}, err
 	})
 }
@@ -135,6 +138,7 @@ func (p *parser) unit(code, raw string, q *store.Quantity) error {
 	if err != nil {
 		return err
 	}
+	system, unit = index.Bound(system), index.Bound(unit)
 	if system != "" {
 		q.System = &system
 	}
@@ -255,6 +259,7 @@ func (p *parser) token(code, raw string) (store.TokenValue, error) {
 	if err != nil {
 		return store.TokenValue{}, err
 	}
+	system, text = index.Bound(system), index.Bound(text)
 	var v store.TokenValue
 	if hasSystem {
 		v.System = &system
@@ -321,10 +326,10 @@ func (p *parser) ofType(param *definitions.SearchParam, value string) (store.Pre
 				return nil, err
 			}
 		}
-		code := parts[1] + "|" + parts[2]
+		system, code := index.Bound(parts[0]), index.Bound(parts[1]+"|"+parts[2])
 		v := store.TokenValue{Code: &code}
-		if parts[0] != "" {
-			v.System = &parts[0]
+		if system != "" {
+			v.System = &system
 		}
 		any.Values = append(any.Values, v)
 	}
