@@ -53,22 +53,23 @@ func New(o Options) (*Handler, error) {
 	return &Handler{o, guard}, nil
 }
 
-// Mount adds the pages to the server's root.
+// Mount adds the pages to the server's root. A group there would answer for every path of the server
+// that is nobody's, so each route has its middleware to itself.
 func (h *Handler) Mount(e *echo.Echo) {
-	g := e.Group("", web.Errors(h.renderError), h.protect)
-	g.GET("/assets/style.css", h.style)
-	h.page(g, "/setup/:secret", h.askSetUp, h.setUp)
+	e.GET("/assets/style.css", h.style)
+	h.page(e, "/setup/:secret", h.askSetUp, h.setUp)
 	if h.AppURL.String() != h.BaseURL.String() {
 		return
 	}
-	h.page(g, "/setpassword/:id/:secret", h.askPassword, h.setPassword)
-	h.page(g, "/verifyemail/:id/:secret", h.askVerification, h.verifyEmail)
-	h.page(g, "/signin", h.askSignIn, h.signIn)
+	h.page(e, "/setpassword/:id/:secret", h.askPassword, h.setPassword)
+	h.page(e, "/verifyemail/:id/:secret", h.askVerification, h.verifyEmail)
+	h.page(e, "/signin", h.askSignIn, h.signIn)
 }
 
-func (h *Handler) page(g *echo.Group, path string, ask, act echo.HandlerFunc) {
-	g.GET(path, ask)
-	g.POST(path, act)
+func (h *Handler) page(e *echo.Echo, path string, ask, act echo.HandlerFunc) {
+	around := []echo.MiddlewareFunc{web.Errors(h.renderError), h.protect}
+	e.GET(path, ask, around...)
+	e.POST(path, act, around...)
 }
 
 // policy lets a page load its style sheet and post to itself, and nothing else.

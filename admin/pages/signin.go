@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/web"
 )
@@ -39,6 +40,12 @@ func (h *Handler) signIn(c echo.Context) error {
 		return show(c, status, h.ask(f))
 	}
 	return show(c, http.StatusOK, h.signedIn(who))
+}
+
+// profileType is what somebody is in a project.
+func profileType(profile medplum.Reference) string {
+	resourceType, _ := profile.Split()
+	return resourceType
 }
 
 // signInForm carries the project of those who belong to one alone: their address says nothing
