@@ -36,6 +36,7 @@ type Element struct {
 	Max        int         `json:"max,omitempty"` // greatest: 0 means one, no array; -1 unbounded
 	Choice     bool        `json:"x,omitempty"`   // value[x]
 	Types      []Type      `json:"t"`
+	Summary    bool        `json:"s,omitempty"`  // shown by _summary=true; at the top of a resource alone
 	ValueSet   string      `json:"vs,omitempty"` // of a required binding
 	Invariants []Invariant `json:"inv,omitempty"`
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -229,8 +230,8 @@ func compileCriteria(resourceType, criteria string, bind search.Bind) (p store.P
 
 // at puts the path of the element at fault before an outcome's expression.
 func at(err error, path string) error {
-	o, ok := err.(*outcome.Outcome)
-	if !ok {
+	var o *outcome.Outcome
+	if !errors.As(err, &o) {
 		return err
 	}
 	issue := &o.Issues[len(o.Issues)-1]
@@ -238,5 +239,5 @@ func at(err error, path string) error {
 		path += "." + issue.Expression[0]
 	}
 	issue.Expression = []string{path}
-	return o
+	return err
 }

@@ -123,6 +123,7 @@ func TestSubsets(t *testing.T) {
 			"_fields=name,birthDate":  "resourceType id meta name birthDate _birthDate",
 			"_elements=multipleBirth": "resourceType id meta multipleBirthInteger",
 			"_elements=nothing":       "resourceType id meta",
+			"_summary=true":           "resourceType id meta identifier name birthDate _birthDate",
 			"_summary=text":           "resourceType id meta text",
 			"_summary=data":           "resourceType id meta identifier name birthDate _birthDate multipleBirthInteger",
 			"_summary=false":          "resourceType id meta text identifier name birthDate _birthDate multipleBirthInteger",

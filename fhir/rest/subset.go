@@ -80,11 +80,20 @@ func wantedElements(request *search.Request, resourceType string) func(member st
 		}
 	case request.Summary == search.SummaryData:
 		return func(member string) bool { return trimmed(member) != "text" }
+	case request.Summary == search.SummaryTrue && slices.ContainsFunc(structure.Elements, summarized):
+		return func(member string) bool {
+			p, ok := structure.Property(trimmed(member))
+			return mandatory(member) || ok && p.Element.Summary
+		}
 	case request.Summary == search.SummaryText:
 		return func(member string) bool { return trimmed(member) == "text" || mandatory(member) }
 	}
 	return nil
 }
+
+// summarized says whether an element is part of a summary. Medplum's own types define none, so
+// they are shown whole.
+func summarized(e definitions.Element) bool { return e.Summary }
 
 // trimmed is the element of a member: _birthDate has the extensions of birthDate.
 func trimmed(member string) string {

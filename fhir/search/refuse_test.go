@@ -48,7 +48,6 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"_cursor=e30", "Invalid value of _cursor"},
 		{"_total=many", "Invalid value of _total: many"},
 		{"_summary=most", "Invalid value of _summary: most"},
-		{"_summary=true", "_summary=true is not supported; _elements is"},
 		{"_elements=name.family", "Invalid value of _elements: name.family"},
 		{"_type=Observation", "Invalid value of _type: Observation"},
 		{"_text=x", "Search parameter _text is not supported"},

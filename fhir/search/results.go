@@ -130,11 +130,9 @@ func (r *Request) readTotal(value string) (parameter, error) {
 
 func (r *Request) readSummary(value string) (parameter, error) {
 	switch r.Summary = Summary(value); r.Summary {
-	case SummaryTrue:
-		return parameter{}, outcome.New(outcome.NotSupported, "_summary=true is not supported; _elements is")
 	case SummaryCount:
 		return parameter{}, nil // the link has _count=0 and _total
-	case SummaryText, SummaryData, SummaryFalse:
+	case SummaryTrue, SummaryText, SummaryData, SummaryFalse:
 		return parameter{"_summary", value}, nil
 	}
 	return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _summary: %s", value)

@@ -34,6 +34,7 @@ type elementDefinition struct {
 	Min              int
 	Max              string
 	ContentReference string
+	IsSummary        bool
 	Type             []struct {
 		Code          string
 		TargetProfile []string

@@ -77,6 +77,7 @@ func structuresOf(def structureDefinition) []*definitions.Structure {
 			byPath[e.Path] = child
 			all = append(all, child)
 		}
+		element.Summary = e.IsSummary && parent == def.Name && kindOf(def) == definitions.Resource
 		byPath[parent].Elements = append(byPath[parent].Elements, element)
 	}
 	for _, st := range all {
