@@ -20,12 +20,23 @@ import (
 // Postgres is a database made from a migrated template; it is dropped at the test's end.
 func Postgres(t testing.TB) DB {
 	t.Helper()
+	return newDatabase(t, func(s *server) string { return s.template })
+}
+
+// EmptyPostgres is a database without a schema, for tests of migrations.
+func EmptyPostgres(t testing.TB) DB {
+	t.Helper()
+	return newDatabase(t, func(*server) string { return "template1" })
+}
+
+func newDatabase(t testing.TB, template func(*server) string) DB {
+	t.Helper()
 	s, err := postgresServer()
 	if err != nil {
 		t.Fatalf("PostgreSQL: %v", err)
 	}
 	name := fmt.Sprintf("admit_test_%d_%d", os.Getpid(), s.made.Add(1))
-	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + s.template); err != nil {
+	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + template(s)); err != nil {
 		t.Fatalf("make a PostgreSQL database: %v", err)
 	}
 	t.Cleanup(func() {
