@@ -72,10 +72,20 @@ type walker struct {
 	inContained bool
 }
 
+// keep is how much room a walker takes to its next walk; a hostile document's is given back.
+const keep = 1024
+
 func (w *walker) reset() {
-	clear(w.slots[:cap(w.slots)])
-	clear(w.local[:cap(w.local)])
-	*w = walker{path: w.path[:0], slots: w.slots[:0], local: w.local[:0]}
+	*w = walker{path: emptied(w.path), slots: emptied(w.slots), local: emptied(w.local)}
+}
+
+// emptied forgets what a slice held, so that no document is kept alive.
+func emptied[T any](s []T) []T {
+	if cap(s) > keep {
+		return nil
+	}
+	clear(s[:cap(s)])
+	return s[:0]
 }
 
 // step is one element of a path; index is -1 outside of arrays.
