@@ -106,6 +106,7 @@ type world struct {
 	passwords *passwords
 	post      *post
 	people    *admin.SignIn
+	handler   http.Handler
 	base      string
 	name      string // makes addresses of one rule differ from those of another
 }
@@ -153,7 +154,8 @@ func newWorldAt(t testing.TB, db storetest.DB, at *testClock, change ...func(*ad
 		return caller.Claims(claims), ok
 	}
 	signin.New(w.people, w.clock).Mount(e.Group("/auth", web.Errors(web.Outcome)), server.Authenticate(), callers.Middleware(verified))
-	listener := httptest.NewServer(web.Handler(e))
+	w.handler = web.Handler(e)
+	listener := httptest.NewServer(w.handler)
 	t.Cleanup(listener.Close)
 	w.base = listener.URL
 	return w

@@ -54,3 +54,18 @@ func KidForTest(t *testing.T, token string) string {
 	}
 	return message.Signatures()[0].ProtectedHeaders().KeyID()
 }
+
+// VerifyForTest verifies a token's signature, AccessForTest what a request's token is worth.
+func VerifyForTest(s *Server) func(token string) error {
+	return func(token string) error {
+		_, err := s.keys.verify(context.Background(), token)
+		return err
+	}
+}
+
+func AccessForTest(s *Server) func(token string) error {
+	return func(token string) error {
+		_, err := s.access(context.Background(), token)
+		return err
+	}
+}

@@ -1,0 +1,135 @@
+package signin_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/store/storetest"
+)
+
+// compare times ours and what it cannot do without, in turns, so that what else the machine does
+// falls on both. "ratio" is ours by the other.
+func compare(b *testing.B, ours, bare func()) {
+	b.Helper()
+	var spent [2]time.Duration
+	i := 0
+	for ; b.Loop(); i++ {
+		for which, do := range []func(){ours, bare} {
+			began := time.Now()
+			do()
+			spent[which] += time.Since(began)
+		}
+	}
+	b.ReportMetric(float64(spent[0].Nanoseconds())/float64(i), "ns/ours")
+	b.ReportMetric(float64(spent[0])/float64(spent[1]), "ratio")
+}
+
+// BenchmarkClientCredentials compares a token with its seven statements, straight to the driver.
+func BenchmarkClientCredentials(b *testing.B) {
+	storetest.Each(b, func(b *testing.B, db storetest.DB) {
+		w := newWorld(b, db)
+		_, project := w.owner(w.email("ada"), "Clinic")
+		client := w.clientOf(project)
+		plain, _, err := w.repo.Secrets.ClientSecrets(b.Context(), nil, project, client)
+		require.NoError(b, err)
+		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {plain}}.Encode()
+		ours := func() {
+			request := httptest.NewRequest(http.MethodPost, "/oauth2/token", strings.NewReader(form))
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			answer := httptest.NewRecorder()
+			w.handler.ServeHTTP(answer, request)
+			if answer.Code != http.StatusOK {
+				b.Fatal(answer.Body)
+			}
+		}
+		compare(b, ours, bareToken(b, db, w, project, client))
+	})
+}
+
+// bareToken reads and writes what a client_credentials token needs.
+func bareToken(b *testing.B, db storetest.DB, w *world, project, client string) func() {
+	direct := openRaw(b, db)
+	refs, err := w.store.Owners(b.Context(), store.SystemProject, repo.KeyUserMembership, "ClientApplication/"+client+"/", 1)
+	require.NoError(b, err)
+	require.Len(b, refs, 1)
+	ctx := context.Background()
+	read := func(query string, args ...any) {
+		rows, err := direct.QueryContext(ctx, query, args...)
+		require.NoError(b, err)
+		for rows.Next() {
+		}
+		require.NoError(b, rows.Err())
+		require.NoError(b, rows.Close())
+	}
+	const resource = `SELECT version, last_updated, deleted, content, meta FROM resource WHERE project_id = $1 AND type = $2 AND id = $3`
+	const owner = `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = $2 AND value >= $3 LIMIT 1`
+	const credential = `SELECT kind, hash FROM credential WHERE project_id = $1 AND type = $2 AND id = $3`
+	columns := strings.Repeat(", ''", 14)
+	insert := `INSERT INTO login (id, user_project, user_type, user_id, client_id, wanted_project, profile_type, membership_project, membership_id,
+auth_method, scope, nonce, code_challenge, code_challenge_method, remote_address, user_agent,
+auth_time, offline, mfa_verified, granted, revoked, updated_at, expires_at) VALUES ($1` + columns + `, '', 0, false, false, true, false, 0, 0)`
+	return func() {
+		read(owner, store.SystemProject, "ClientApplication", client)
+		read(resource, project, "ClientApplication", client)
+		read(credential, project, "ClientApplication", client)
+		read(owner, store.SystemProject, repo.KeyUserMembership, "ClientApplication/"+client+"/")
+		read(resource, project, "ProjectMembership", refs[0].ID)
+		read(resource, store.SystemProject, "Project", project)
+		_, err := direct.ExecContext(ctx, insert, secret.ID())
+		require.NoError(b, err)
+	}
+}
+
+func openRaw(b *testing.B, db storetest.DB) *sql.DB {
+	b.Helper()
+	driver, dsn := "pgx", db.URL
+	if db.Name == "sqlite" {
+		driver = "sqlite"
+		dsn = "file:" + strings.TrimPrefix(db.URL, "sqlite:") + "?_txlock=immediate&_journal_mode=WAL&_synchronous=FULL&_busy_timeout=10000"
+	}
+	pool, err := sql.Open(driver, dsn)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = pool.Close() })
+	if db.Name == "sqlite" {
+		pool.SetMaxOpenConns(1)
+	}
+	return pool
+}
+
+// BenchmarkLogin compares a sign-in by password with the one hash that it cannot do without.
+func BenchmarkLogin(b *testing.B) {
+	storetest.Each(b, func(b *testing.B, db storetest.DB) {
+		w := newWorld(b, db)
+		w.owner(w.email("ada"), "Clinic")
+		hash, err := w.passwords.Hash(b.Context(), password)
+		require.NoError(b, err)
+		body := fmt.Sprintf(`{"email":%q,"password":%q,"codeChallenge":%q,"codeChallengeMethod":"S256"}`, w.email("ada"), password, challenge())
+		compare(b, func() {
+			request := httptest.NewRequest(http.MethodPost, "/auth/login", strings.NewReader(body))
+			request.Header.Set("Content-Type", "application/json")
+			answer := httptest.NewRecorder()
+			w.handler.ServeHTTP(answer, request)
+			if answer.Code != http.StatusOK {
+				b.Fatal(answer.Body)
+			}
+		}, func() {
+			if match, err := w.passwords.Passwords.Verify(b.Context(), password, hash); err != nil || !match {
+				b.Fatal(match, err)
+			}
+		})
+	})
+}
