@@ -8,8 +8,9 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// values appends the index rows of w as one multi-row insert per table.
-func rawInserts(w store.Write) (statements []string, args [][]any) {
+// rawInserts are the index rows of w as one multi-row insert per table. Placeholders begin after
+// the first given ones, or anew in each statement when given is negative.
+func rawInserts(w store.Write, given int) (statements []string, args [][]any) {
 	add := func(table, columns string, rows ...[]any) {
 		if len(rows) == 0 {
 			return
@@ -27,11 +28,14 @@ func rawInserts(w store.Write) (statements []string, args [][]any) {
 					s.WriteString(", ")
 				}
 				all = append(all, v)
-				fmt.Fprintf(&s, "$%d", len(all))
+				fmt.Fprintf(&s, "$%d", max(given, 0)+len(all))
 			}
 			s.WriteString(")")
 		}
 		statements, args = append(statements, s.String()), append(args, all)
+		if given >= 0 {
+			given += len(all)
+		}
 	}
 	var tokens, references, texts, dates [][]any
 	for _, r := range w.Index.Token {
@@ -55,10 +59,22 @@ func rawInserts(w store.Write) (statements []string, args [][]any) {
 
 const rawResource = `INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
-// create is a resource and its index rows in one transaction, a statement per table.
+// create is a resource and its index rows in one transaction: on SQLite a statement per table, on
+// PostgreSQL one statement in all.
 func (r raw) create(w store.Write) error {
+	head := []any{w.Project, w.Type, w.ID, w.Version, w.LastUpdated.UnixMilli(), false, string(w.Content), string(w.Meta)}
+	if r.dialect == "postgres" {
+		statements, args := rawInserts(w, len(head))
+		text := "WITH w AS (" + rawResource + ")"
+		for i, statement := range statements {
+			text += fmt.Sprintf(", w%d AS (%s)", i, statement)
+			head = append(head, args[i]...)
+		}
+		_, err := r.Exec(text+" SELECT 1", head...)
+		return err
+	}
 	return r.inTx(func(tx *sql.Tx) error {
-		if _, err := tx.Exec(rawResource, w.Project, w.Type, w.ID, w.Version, w.LastUpdated.UnixMilli(), false, string(w.Content), string(w.Meta)); err != nil {
+		if _, err := tx.Exec(rawResource, head...); err != nil {
 			return err
 		}
 		return execAll(tx, w)
@@ -86,7 +102,7 @@ func (r raw) update(w store.Write) error {
 }
 
 func execAll(tx *sql.Tx, w store.Write) error {
-	statements, args := rawInserts(w)
+	statements, args := rawInserts(w, -1)
 	for i, statement := range statements {
 		if _, err := tx.Exec(statement, args[i]...); err != nil {
 			return err

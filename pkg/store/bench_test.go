@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,6 +96,16 @@ func BenchmarkCreateMany(b *testing.B) {
 	storetest.Each(b, func(b *testing.B, db storetest.DB) {
 		s, project := storetest.Open(b, db), clock.System{}.NewID()
 		var n atomic.Int64
+		var wait sync.WaitGroup
+		for range 64 { // opens the connections
+			wait.Go(func() {
+				if err := s.Put(b.Context(), patient(project, int(n.Add(1)))); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		b.ResetTimer()
 		b.SetParallelism(16)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {

@@ -37,8 +37,11 @@ type dialect interface {
 
 // postgres and lite are the two dialects. Statements are written once, for PostgreSQL.
 type (
-	postgres struct{ tables []indexTable }
-	lite     struct{ tables []indexTable }
+	postgres struct {
+		tables     []indexTable
+		statements *texts
+	}
+	lite struct{ tables []indexTable }
 )
 
 func (postgres) text(query string) string { return query }

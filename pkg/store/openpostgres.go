@@ -40,7 +40,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), db.Close())
 	}
 	s := &Store{writes: db, reads: db, onStop: []func() error{db.Close}}
-	s.reader = reader{base: &base{dialect: postgres{tables: indexTables()}, clock: o.Clock, log: o.Log, orm: orm}, q: db, pool: db}
+	s.reader = reader{base: &base{dialect: postgres{tables: indexTables(), statements: &texts{}}, clock: o.Clock, log: o.Log, orm: orm}, q: db, pool: db}
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // headArgs are the parameters with which every write statement begins.
@@ -21,26 +22,6 @@ func (d postgres) create(ctx context.Context, q querier, w Write) (bool, error) 
 	return written == 1, err
 }
 
-// createStatement writes the resource and its index rows in one statement; its text depends only
-// on which index tables get rows.
-func (d postgres) createStatement(w Write) (string, []any) {
-	var s strings.Builder
-	s.WriteString(`WITH w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
-VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1)`)
-	args := headArgs(w)
-	for _, t := range d.tables {
-		arrays := t.arrays(w.Index)
-		if arrays == nil {
-			continue
-		}
-		fmt.Fprintf(&s, ",\n%s AS (INSERT INTO %s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s)",
-			t.name+"_new", t.name, strings.Join(t.columns, ", "), unnest(t, len(args)))
-		args = append(args, arrays...)
-	}
-	s.WriteString("\nSELECT count(*) FROM w")
-	return s.String(), args
-}
-
 func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
 	statement, args := d.replaceStatement(w, unkeyed)
 	var written int
@@ -48,10 +29,68 @@ func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool)
 	return written == 1, err
 }
 
-// replaceStatement does the whole update in one statement. Index rows that stay the same are left
+// createStatement writes the resource and its index rows in one statement.
+func (d postgres) createStatement(w Write) (string, []any) {
+	shape, args := d.arguments(headArgs(w), w.Index)
+	return d.statements.text("create "+shape, func() string { return d.createText(shape) }), args
+}
+
+func (d postgres) replaceStatement(w Write, unkeyed bool) (string, []any) {
+	shape, args := d.arguments(append(headArgs(w), w.Replaces), w.Index)
+	kind := "replace "
+	if unkeyed {
+		kind = "replace unkeyed "
+	}
+	return d.statements.text(kind+shape, func() string { return d.replaceText(shape, unkeyed) }), args
+}
+
+// arguments appends the columns of the index tables that get rows. Which those are is the shape,
+// a letter for each table, and all that the text of a statement depends on.
+func (d postgres) arguments(args []any, ix Index) (shape string, all []any) {
+	letters := make([]byte, len(d.tables))
+	for i, t := range d.tables {
+		letters[i] = '-'
+		if arrays := t.arrays(ix); arrays != nil {
+			letters[i] = '+'
+			args = append(args, arrays...)
+		}
+	}
+	return string(letters), args
+}
+
+// texts keeps rendered statements; there are as many as shapes.
+type texts struct{ byShape sync.Map }
+
+func (t *texts) text(shape string, render func() string) string {
+	if kept, ok := t.byShape.Load(shape); ok {
+		return kept.(string)
+	}
+	rendered := render()
+	t.byShape.Store(shape, rendered)
+	return rendered
+}
+
+func (d postgres) createText(shape string) string {
+	var s strings.Builder
+	s.WriteString(`WITH w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
+VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1)`)
+	given := 8
+	for i, t := range d.tables {
+		if shape[i] == '-' {
+			continue
+		}
+		fmt.Fprintf(&s, ",\n%s_new AS (INSERT INTO %[1]s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s)",
+			t.name, strings.Join(t.columns, ", "), unnest(t, given))
+		given += len(t.columns)
+	}
+	s.WriteString("\nSELECT count(*) FROM w")
+	return s.String()
+}
+
+// replaceText does the whole update in one statement. Index rows that stay the same are left
 // alone, so an update that changes one name writes two index rows. Everything hangs on w, the
 // compare-and-set: when another was faster it is empty and nothing happens.
-func (d postgres) replaceStatement(w Write, unkeyed bool) (string, []any) {
+func (d postgres) replaceText(shape string, unkeyed bool) string {
 	var s strings.Builder
 	s.WriteString(`WITH old AS (SELECT version, last_updated, deleted, content, meta FROM resource
 WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $9 AND last_updated < $5`)
@@ -63,23 +102,22 @@ w AS (UPDATE resource SET version = $4, last_updated = $5, deleted = $6, content
 WHERE resource.project_id = $1::uuid AND resource.type = $2 AND resource.id = $3 RETURNING 1),
 history AS (INSERT INTO resource_history (project_id, type, id, version, last_updated, deleted, content, meta)
 SELECT $1::uuid, $2::text, $3::text, old.* FROM old)`)
-	args := append(headArgs(w), w.Replaces)
-	for _, t := range d.tables {
-		arrays := t.arrays(w.Index)
-		if arrays == nil {
+	given := 9
+	for i, t := range d.tables {
+		if shape[i] == '-' {
 			fmt.Fprintf(&s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s)", t.name, ofResource)
 			continue
 		}
-		rows, same := unnest(t, len(args)), t.same()
+		rows, same := unnest(t, given), t.same()
 		fmt.Fprintf(&s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s AND NOT EXISTS (SELECT 1 FROM %s WHERE %s))",
 			t.name, ofResource, rows, same)
 		fmt.Fprintf(&s, ",\n%s_new AS (INSERT INTO %[1]s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s "+
 			"WHERE NOT EXISTS (SELECT 1 FROM %[1]s i WHERE %[4]s AND %[5]s))",
 			t.name, strings.Join(t.columns, ", "), rows, ofResource, same)
-		args = append(args, arrays...)
+		given += len(t.columns)
 	}
 	s.WriteString("\nSELECT count(*) FROM w")
-	return s.String(), args
+	return s.String()
 }
 
 const ofResource = "i.project_id = $1::uuid AND i.type = $2 AND i.id = $3"

@@ -3,8 +3,10 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -13,8 +15,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"context"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -44,11 +44,16 @@ func version(path string) int {
 	return n
 }
 
-// watchdog runs the server until its standard input closes, which the operating system does
-// when the test binary ends in whatever way; then the server goes at once and leaves nothing.
-const watchdog = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
- -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300 -c shared_buffers=64MB -c jit=off -c wal_level=minimal \
- -c max_wal_senders=0 -c logging_collector=off </dev/null &
+// watchdog makes a cluster and runs its server until standard input closes, which the operating
+// system does when the test binary ends in whatever way; then the server goes at once and
+// leaves nothing.
+const watchdog = `"$1/initdb" -D "$2/data" -U admit --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync </dev/null || {
+ rm -rf "$2"
+ exit 1
+}
+"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
+ -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300 -c shared_buffers=64MB -c jit=off \
+ -c wal_level=minimal -c max_wal_senders=0 -c logging_collector=off </dev/null &
 cat >/dev/null
 kill -QUIT $!
 wait
@@ -75,30 +80,26 @@ func startCluster() (string, error) {
 			return "", err
 		}
 	}
-	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "admit",
-		"--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = attributes, dir
-	if output, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w: %s", err, output)
-	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return "", err
 	}
 	server := exec.Command("/bin/sh", "-c", watchdog, "sh", programs, dir)
 	server.SysProcAttr, server.Dir, server.Stdout, server.Stderr = attributes, dir, log, log
-	if _, err := server.StdinPipe(); err != nil { // stays open as long as this process lives
+	alive, err := server.StdinPipe()
+	if err != nil {
 		return "", err
 	}
 	if err := server.Start(); err != nil {
 		return "", err
 	}
-	kept = server
-	return awaitServer("postgres:///postgres?user=admit&host="+dir, filepath.Join(dir, "log"))
+	ended := make(chan error, 1)
+	go func() {
+		ended <- server.Wait()
+		_ = alive.Close() // until here it stays open, so long as this process lives
+	}()
+	return awaitServer("postgres:///postgres?user=admit&host="+dir, log, ended)
 }
-
-// kept holds the command, and with it the pipe, so that neither is collected.
-var kept *exec.Cmd
 
 // unprivileged is a user other than root.
 func unprivileged() (*syscall.Credential, error) {
@@ -118,7 +119,7 @@ func unprivileged() (*syscall.Credential, error) {
 }
 
 // awaitServer asks until the server answers: it has no other way to say that it is up.
-func awaitServer(url, log string) (string, error) {
+func awaitServer(url string, log *os.File, ended <-chan error) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -129,10 +130,16 @@ func awaitServer(url, log string) (string, error) {
 			return url, conn.Close(ctx)
 		}
 		select {
-		case <-ctx.Done():
-			text, readErr := os.ReadFile(log)
-			return "", errors.Join(fmt.Errorf("the server did not start: %w: %s", err, text), readErr)
 		case <-tick.C:
+			continue
+		case <-ctx.Done():
+		case err = <-ended:
 		}
+		text := make([]byte, 1<<16)
+		n, readErr := log.ReadAt(text, 0)
+		if errors.Is(readErr, io.EOF) {
+			readErr = nil
+		}
+		return "", errors.Join(fmt.Errorf("the server did not start: %w: %s", err, text[:n]), readErr)
 	}
 }
