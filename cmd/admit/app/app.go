@@ -21,10 +21,15 @@ import (
 	"github.com/admitdev/admit/pkg/config"
 )
 
-// Main runs the command and returns its exit code.
+// Main runs the command until its end, or until SIGTERM or an interrupt, and returns its exit code.
 func Main(version string, args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	return Run(ctx, version, args, environ, stdout, stderr)
+}
+
+// Run is Main with a context in the place of signals.
+func Run(ctx context.Context, version string, args, environ []string, stdout, stderr io.Writer) int {
 	root := command(version, environ)
 	root.SetArgs(args)
 	root.SetOut(stdout)

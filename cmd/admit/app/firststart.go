@@ -9,9 +9,9 @@ import (
 	"github.com/admitdev/admit/pkg/outcome"
 )
 
-// firstStart sees to it that there is a super administrator: the configured one, or whoever opens
+// FirstStart sees to it that there is a super administrator: the configured one, or whoever opens
 // the link first. Later starts change nothing.
-func (s *Server) firstStart(ctx context.Context, out io.Writer) error {
+func (s *Server) FirstStart(ctx context.Context, out io.Writer) error {
 	needed, err := s.services.NeedsSetUp(ctx)
 	if err != nil || !needed {
 		return err

@@ -37,7 +37,7 @@ func migrateCommand(load loader) *cobra.Command {
 
 // withStore opens the database, lends it to act and closes it.
 func withStore(ctx context.Context, c *config.Config, log io.Writer, act func(*store.Store) error) error {
-	rows, err := store.Open(ctx, store.Options{URL: c.DatabaseURL.Reveal(), Clock: clock.System{}, Log: logger(c, log)})
+	rows, err := store.Open(ctx, store.Options{URL: c.DatabaseURL.Reveal(), Clock: clock.System{}, Log: warnings(logger(c, log))})
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

@@ -50,7 +50,7 @@ func serve(ctx context.Context, o Options, out io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := s.firstStart(ctx, out); err != nil {
+	if err := s.FirstStart(ctx, out); err != nil {
 		return errors.Join(err, listener.Close(), s.Close())
 	}
 	o.Log.Info("serving", "address", listener.Addr().String(), "base", o.Config.BaseURL.String(), "version", o.Version)

@@ -45,7 +45,7 @@ type Server struct {
 // New opens and migrates the database and wires the rooms. Nothing runs before Run; a Server that
 // is not run wants Close.
 func New(ctx context.Context, o Options) (*Server, error) {
-	rows, err := store.Open(ctx, store.Options{URL: o.Config.DatabaseURL.Reveal(), Clock: o.Clock, Log: o.Log})
+	rows, err := store.Open(ctx, store.Options{URL: o.Config.DatabaseURL.Reveal(), Clock: o.Clock, Log: warnings(o.Log)})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -93,6 +93,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	running.Wait()
 	return errors.Join(served, stopped, s.Close())
 }
+
+// Store is the database, for tests that look behind the surfaces.
+func (s *Server) Store() *store.Store { return s.store }
 
 // Close closes the database.
 func (s *Server) Close() error { return s.store.Close() }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/admin/api"
+	"github.com/admitdev/admit/admin/pages"
 	"github.com/admitdev/admit/admin/signin"
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
@@ -37,6 +38,7 @@ type rooms struct {
 	signIn    *admin.SignIn
 	passwords *secret.Passwords
 	letters   *mail.Letters
+	pages     *pages.Handler
 }
 
 // wire makes the rooms, from the ground up.
@@ -64,6 +66,10 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
 	}
 	r.wireAdmin(o, box)
+	r.pages, err = pages.New(pages.Options{Service: r.services, SignIn: r.signIn, AppName: c.AppName, BaseURL: c.BaseURL, AppURL: c.AppURL})
+	if err != nil {
+		return nil, fmt.Errorf("make the pages: %w", err)
+	}
 	return r, nil
 }
 
@@ -86,7 +92,7 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 		}
 	}
 	sendReset := jobs.Work(func(ctx context.Context, job admin.ResetPassword) error { return r.signIn.SendReset(ctx, job) })
-	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset}, jobs.Log(o.Log))
+	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset}, jobs.Log(warnings(o.Log)))
 	return err
 }
 
@@ -128,6 +134,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	r.fhir.MountPublic(e.Group("/fhir/R4", outcomes))
 	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	(&api.Handler{Admin: r.services}).Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	r.pages.Mount(e)
 }
 
 // start runs what works in the background until ctx ends.

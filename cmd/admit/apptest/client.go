@@ -13,6 +13,7 @@ import (
 
 // Client asks a Server in somebody's name.
 type Client struct {
+	Person
 	t      testing.TB
 	base   string // without a final slash
 	header http.Header
@@ -22,7 +23,7 @@ type Client struct {
 func (c *Client) With(name, value string) *Client {
 	header := c.header.Clone()
 	header.Set(name, value)
-	return &Client{c.t, c.base, header}
+	return &Client{c.Person, c.t, c.base, header}
 }
 
 // GET asks for path.
