@@ -3,6 +3,7 @@ package apptest
 import (
 	"bytes"
 	"context"
+	"database/sql/driver"
 	"io"
 	"log/slog"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/cmd/admit/app"
@@ -24,8 +26,9 @@ import (
 
 // Server is a whole server that answers at URL until its test ends.
 type Server struct {
-	URL   string // without a final slash
-	Store *store.Store
+	URL    string // without a final slash
+	Store  *store.Store
+	Routes []*echo.Route
 
 	t      testing.TB
 	people map[Role]*Client
@@ -44,6 +47,7 @@ type Option func(*starting)
 type starting struct {
 	environ []string
 	clock   clock.Clock
+	wrap    func(driver.Connector) driver.Connector
 }
 
 // On uses a database of storetest; without it the server has one in memory.
@@ -56,6 +60,9 @@ func With(variables ...string) Option {
 
 // At replaces the machine's clock.
 func At(c clock.Clock) Option { return func(s *starting) { s.clock = c } }
+
+// Watched has every statement shown to watch before the database gets it.
+func Watched(watch storetest.Watch) Option { return func(s *starting) { s.wrap = watch.Wrap } }
 
 // The first super administrator of every server.
 const (
@@ -80,11 +87,11 @@ func Start(t testing.TB, options ...Option) *Server {
 	c, err := config.Load(lastOf(o.environ), nil)
 	require.NoError(t, err)
 	server, err := app.New(t.Context(), app.Options{
-		Config: c, Clock: o.clock, Version: "test", MailWaits: s.keepMail,
+		Config: c, Clock: o.clock, Version: "test", MailWaits: s.keepMail, Wrap: o.wrap,
 		Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: c.LogLevel})),
 	})
 	require.NoError(t, err)
-	s.Store = server.Store()
+	s.Store, s.Routes = server.Store(), server.Routes
 	require.NoError(t, server.FirstStart(t.Context(), io.Discard))
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)

@@ -1,0 +1,92 @@
+package apptest_test
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/cmd/admit/apptest"
+)
+
+// public are the routes that answer without credentials, each for a reason. A route that is not
+// here must answer 401.
+func public() map[string][]string {
+	return map[string][]string{
+		"tells nothing about anybody": {
+			"GET /", "GET /robots.txt", "GET /healthcheck", "GET /readyz", "GET /metrics", "GET /assets/style.css",
+			"GET /fhir/R4/metadata", "GET /fhir/R4/$versions", "GET /fhir/R4/.well-known/*", "GET /.well-known/*", "GET /auth/clientinfo/:id",
+		},
+		"is how one gets in": {
+			"POST /auth/method", "POST /auth/login", "POST /auth/newuser",
+			"GET /signin", "POST /signin",
+		},
+		"takes the id of a login, which only who began it knows": {
+			"GET /auth/login/:login", "POST /auth/newproject", "POST /auth/newpatient", "POST /auth/profile", "POST /auth/scope",
+			"POST /auth/mfa/login-enroll", "POST /auth/mfa/verify",
+		},
+		"takes a secret that was mailed or printed": {
+			"POST /auth/setpassword", "POST /auth/verifyemail",
+			"GET /setpassword/:id/:secret", "POST /setpassword/:id/:secret", "GET /verifyemail/:id/:secret", "POST /verifyemail/:id/:secret",
+			"GET /setup/:secret", "POST /setup/:secret",
+		},
+		"answers the same for everybody": {"POST /auth/resetpassword"},
+		"authenticates the client itself, in OAuth's words": {
+			"POST /oauth2/token", "POST /oauth2/introspect", "POST /oauth2/revoke",
+		},
+	}
+}
+
+func isPublic(route string) bool {
+	for _, routes := range public() {
+		for _, known := range routes {
+			prefix, open := strings.CutSuffix(known, "*")
+			if route == known || open && strings.HasPrefix(route, prefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// asPath fills a route's parameters with something that looks right.
+func asPath(route string) string {
+	path := strings.NewReplacer(":type", "Patient", "*", "x").Replace(route)
+	return regexp.MustCompile(`:\w+`).ReplaceAllString(path, "00000000-0000-4000-8000-000000000000")
+}
+
+// TestEveryRouteWantsACaller is made from the router: a new route is asked without credentials, and
+// with bad ones, until somebody has written down why it needs none.
+func TestEveryRouteWantsACaller(t *testing.T) {
+	s := apptest.Start(t)
+	nobody := s.As(apptest.Anonymous)
+	asked := 0
+	for _, route := range s.Routes {
+		name := route.Method + " " + route.Path
+		if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, route.Method) || isPublic(name) {
+			continue
+		}
+		asked++
+		t.Run(name, func(t *testing.T) {
+			for _, authorization := range []string{"", "Bearer x", "Basic eDp5", "Bearer a a"} {
+				c := nobody
+				if authorization != "" {
+					c = c.With("Authorization", authorization)
+				}
+				body := ""
+				if route.Method != http.MethodGet && route.Method != http.MethodDelete {
+					body = "{}"
+				}
+				got := c.Do(route.Method, asPath(route.Path), body)
+				got.WantStatus(http.StatusUnauthorized).WantIssue("unauthorized")
+				require.NotEmpty(t, got.Header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+	require.Greater(t, asked, 20, "the router was looked through")
+	s.WantUnchanged("User", "Project", "ProjectMembership", "Patient")
+	s.WantNoMail()
+}
