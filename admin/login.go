@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/oauth"
@@ -68,7 +69,8 @@ func (s *SignIn) recordRefusal(ctx context.Context, from Device) error {
 	})
 }
 
-// verify finds the User and compares the password. It costs one hash whatever it finds.
+// verify finds the User and compares the password. It costs the same reads and one hash whatever it
+// finds.
 func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, string, error) {
 	who, err := s.byEmail(ctx, in.Email, in.ProjectID)
 	var kept store.Credential
@@ -76,7 +78,13 @@ func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, string, 
 		kept, err = s.Store.Credential(ctx, who.ref, store.Password)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		if err := s.Passwords.VerifyNobody(ctx, in.Password); err != nil {
+		if who.ref.ID == "" {
+			err = s.lookForNobody(ctx)
+		}
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			err = s.Passwords.VerifyNobody(ctx, in.Password)
+		}
+		if err != nil {
 			return account{}, "", err
 		}
 		return account{}, "", wrongPassword()
@@ -89,6 +97,16 @@ func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, string, 
 		err = wrongPassword()
 	}
 	return who, kept.Hash, err
+}
+
+// lookForNobody reads what is read of a User who exists.
+func (s *SignIn) lookForNobody(ctx context.Context) error {
+	nobody := store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: store.SystemProject}
+	if _, err := s.account(ctx, nobody); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	_, err := s.Store.Credential(ctx, nobody, store.Password)
+	return err
 }
 
 // begin stores the login of somebody whose password was right. If the password is changed

@@ -53,8 +53,25 @@ func (s *SignIn) ResetPassword(ctx context.Context, in ResetRequest) error {
 	if in.ProjectID != "" && !store.ValidProject(in.ProjectID) {
 		return outcome.New(outcome.Invalid, "Invalid projectId").At("projectId")
 	}
+	if over, err := s.tooManyResets(ctx, in); err != nil || over {
+		return err // one's drawer is not filled by a stranger; the answer does not say so
+	}
 	job := ResetPassword{mail.Canonical(in.Email), in.ProjectID, in.SendEmail == nil || *in.SendEmail}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error { return s.Jobs.Enqueue(ctx, tx, job) })
+}
+
+// tooManyResets counts the requests for an address, known or not.
+func (s *SignIn) tooManyResets(ctx context.Context, in ResetRequest) (bool, error) {
+	if s.LoginLimit < 0 {
+		return false, nil
+	}
+	name := "reset " + secret.SHA256(in.ProjectID+" "+mail.Canonical(in.Email))
+	err := s.countUp(ctx, name, s.LoginLimit)
+	var tooSoon *TooSoon
+	if errors.As(err, &tooSoon) {
+		return true, nil
+	}
+	return false, err
 }
 
 // SendReset is the work of ResetPassword: a request, its resource and its mail in one transaction.
@@ -187,9 +204,18 @@ func useRequest(ctx context.Context, tx *repo.Tx, request store.SecurityRequest)
 	return err
 }
 
-// changePassword replaces a password, voids the links that would do the same and ends every
-// session. The password comes first: a sign-in under way waits for it or is seen by what follows.
+// changePassword is replacePassword by whoever's it is.
 func changePassword(ctx context.Context, tx *repo.Tx, user store.Ref, hash string) error {
+	if err := replacePassword(ctx, tx, user, hash); err != nil {
+		return err
+	}
+	self := user.Type + "/" + user.ID
+	return audit.Record(ctx, tx.Store(), audit.Event{Project: user.Project, Action: audit.PasswordSet, Agent: self, Entities: []string{self}})
+}
+
+// replacePassword sets a password, voids the links that would do the same and ends every session.
+// The password comes first: a sign-in under way waits for it or is seen by what follows.
+func replacePassword(ctx context.Context, tx *repo.Tx, user store.Ref, hash string) error {
 	rows := tx.Store()
 	err := rows.SetCredential(ctx, store.Credential{
 		Project: user.Project, Type: user.Type, ID: user.ID, Kind: store.Password, Hash: hash,
@@ -200,11 +226,7 @@ func changePassword(ctx context.Context, tx *repo.Tx, user store.Ref, hash strin
 	if err == nil {
 		err = rows.RevokeLogins(ctx, user)
 	}
-	if err != nil {
-		return err
-	}
-	self := user.Type + "/" + user.ID
-	return audit.Record(ctx, rows, audit.Event{Project: user.Project, Action: audit.PasswordSet, Agent: self, Entities: []string{self}})
+	return err
 }
 
 // VerifyEmail proves the address of whoever holds the secret of a verify-email mail.

@@ -161,3 +161,11 @@ func verifiedEmail(t *testing.T, w *world) {
 	require.Equal(t, true, user["emailVerified"])
 	w.signIn(email, nil)
 }
+
+// limitedResets: an address gets so many mails a minute, and nobody learns that there were more.
+func limitedResets(t *testing.T, w *world) {
+	for range 8 {
+		w.post200("/auth/resetpassword", "", object{"email": w.email("ada")})
+	}
+	require.Len(t, w.post.jobs, 5)
+}

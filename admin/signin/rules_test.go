@@ -60,5 +60,6 @@ func limitRules() []rule {
 		{"tries are limited per account, known or not", limitPerAccount},
 		{"tries are limited per address", limitPerAddress},
 		{"a success is forgiven", successIsForgiven},
+		{"mails to an address are limited", limitedResets},
 	}
 }

@@ -59,6 +59,13 @@ func (s *Server) asker(ctx context.Context, request *http.Request, form url.Valu
 		if err == nil {
 			claims, err = s.LiveLogin(ctx, claims.LoginID)
 		}
+		var member Membership
+		if err == nil {
+			member, err = s.Directory.Membership(ctx, claims.Project, claims.Membership)
+		}
+		if err == nil && !member.Active {
+			err = errToken
+		}
 		if errors.Is(err, errToken) || errors.Is(err, store.ErrNotFound) {
 			return "", s.basicChallenge()
 		}
