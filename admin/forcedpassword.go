@@ -70,16 +70,7 @@ func (s *Service) forcePassword(ctx context.Context, who caller.Caller, scope st
 		if err != nil {
 			return err
 		}
-		err = rows.SetCredential(ctx, store.Credential{
-			Project: user.Project, Type: user.Type, ID: user.ID, Kind: store.Password, Hash: hash,
-		})
-		if err != nil {
-			return err
-		}
-		if err := rows.RevokeLogins(ctx, user); err != nil {
-			return err
-		}
-		if err := rows.SupersedeSecurityRequests(ctx, user); err != nil {
+		if err := replacePassword(ctx, tx, user, hash); err != nil {
 			return err
 		}
 		return audit.Record(ctx, rows, event(who, who.Project, audit.PasswordSet, medplum.TypeUser+"/"+user.ID))

@@ -74,6 +74,7 @@ func TestAnInviteThatBreaksARuleChangesNothing(t *testing.T) {
 			{name: "by somebody who is no administrator", as: &c.staff, body: homer, code: outcome.Forbidden},
 			{name: "by nobody", as: &caller.Caller{}, body: homer, code: outcome.Forbidden},
 			{name: "into another project", as: &c.bob, body: homer, code: outcome.NotFound},
+			{name: "into what is no project's id", as: &c.super, to: "x", body: homer, code: outcome.NotFound},
 			{name: "into a project that is none", as: &c.super, to: nobody, body: homer, code: outcome.NotFound},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
@@ -85,7 +86,7 @@ func TestAnInviteThatBreaksARuleChangesNothing(t *testing.T) {
 				if tc.to != "" {
 					to = tc.to
 				}
-				_, err := c.tryInvite(as, to, tc.body, "")
+				_, err := c.tryInvite(as, to, tc.body, "a key of its own: "+tc.name)
 				wantOutcome(t, err, tc.code, tc.text)
 				assert.Empty(t, c.count(t).minus(before))
 			})

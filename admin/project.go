@@ -58,6 +58,9 @@ func (s *Service) ReplaceList(ctx context.Context, who caller.Caller, project st
 	if err := s.mayAdminister(ctx, who, project, audit.ProjectChange); err != nil {
 		return store.Resource{}, err
 	}
+	if items == nil { // no body at all: nobody means to empty a list by that
+		return store.Resource{}, outcome.New(outcome.Invalid, "Expected array")
+	}
 	content, err := marshal(items)
 	if err != nil {
 		return store.Resource{}, err

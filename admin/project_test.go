@@ -44,7 +44,7 @@ func TestTheListsOfAProject(t *testing.T) {
 		assert.JSONEq(t, `{"id":"`+c.project+`","name":"Clinic","secret":[{"name":"KEY","valueString":"v"},{"name":"N","valueDecimal":1.50}],
 			"site":[{"name":"site","domain":["127.0.0.1"]}],"setting":[{"name":"icure","valueBoolean":true}]}`, string(shown))
 
-		_, err = c.ReplaceList(ctx, c.ada, c.project, admin.Secrets, raw())
+		_, err = c.ReplaceList(ctx, c.ada, c.project, admin.Secrets, []json.RawMessage{})
 		require.NoError(t, err)
 		for _, broken := range [][]json.RawMessage{raw(`{"valueString":"no name"}`), raw(`1`), raw(`{"name":"x","nope":1}`), raw(`null`)} {
 			_, err = c.ReplaceList(ctx, c.ada, c.project, admin.Secrets, broken)
@@ -55,6 +55,10 @@ func TestTheListsOfAProject(t *testing.T) {
 		assert.Empty(t, details.Secret)
 		assert.NotEmpty(t, details.Site)
 
+		_, err = c.ReplaceList(ctx, c.ada, c.project, admin.Sites, nil)
+		wantOutcome(t, err, outcome.Invalid, "Expected array")
+		_, err = c.Project(ctx, c.super, "no project's id")
+		wantOutcome(t, err, outcome.NotFound, "")
 		for _, who := range []struct {
 			name string
 			err  func() error

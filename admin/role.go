@@ -19,7 +19,7 @@ func (s *Service) mayAdminister(ctx context.Context, who caller.Caller, project 
 	switch {
 	case !who.ProjectAdmin():
 		return s.refuse(ctx, who, action, outcome.New(outcome.Forbidden, ""))
-	case who.SuperAdmin || who.Project == project:
+	case who.Project == project, who.SuperAdmin && store.ValidProject(project):
 		return nil
 	}
 	return s.refuse(ctx, who, action, outcome.New(outcome.NotFound, ""))
