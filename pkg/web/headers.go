@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,24 +14,21 @@ import (
 // securityHeaders sends with every answer what contract §0.1 lists. A page that needs a style
 // sheet of its own widens the policy in its handler.
 func securityHeaders(base *url.URL) echo.MiddlewareFunc {
-	fixed := map[string]string{
-		"Cache-Control":           "no-store, no-cache, must-revalidate",
-		"Pragma":                  "no-cache",
-		"Expires":                 "0",
-		"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';",
-		"Referrer-Policy":         "no-referrer",
-		"X-Content-Type-Options":  "nosniff",
-		"X-Frame-Options":         "DENY",
+	fixed := http.Header{
+		"Cache-Control":           {"no-store, no-cache, must-revalidate"},
+		"Pragma":                  {"no-cache"},
+		"Expires":                 {"0"},
+		"Content-Security-Policy": {"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"},
+		"Referrer-Policy":         {"no-referrer"},
+		"X-Content-Type-Options":  {"nosniff"},
+		"X-Frame-Options":         {"DENY"},
 	}
 	if base != nil && base.Scheme == "https" {
-		fixed["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+		fixed["Strict-Transport-Security"] = []string{"max-age=31536000; includeSubDomains"}
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			header := c.Response().Header()
-			for name, value := range fixed {
-				header.Set(name, value)
-			}
+			maps.Copy(c.Response().Header(), fixed) // the values are shared; Set and Add replace them
 			return next(c)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // observe counts and times requests by route, and logs them: refused ones at info, others at
 // debug. The route, not the path, is logged: paths of set-password links hold their secret.
-func observe(metrics *prometheus.Registry) echo.MiddlewareFunc {
+func observe(log *slog.Logger, metrics *prometheus.Registry) echo.MiddlewareFunc {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "admit_http_request_duration_seconds",
 		Help:    "Time from the request's header to the end of its handler.",
@@ -34,7 +34,7 @@ func observe(metrics *prometheus.Registry) echo.MiddlewareFunc {
 			if status >= http.StatusBadRequest {
 				level = slog.LevelInfo
 			}
-			if ctx := c.Request().Context(); logger(c).Enabled(ctx, level) {
+			if ctx := c.Request().Context(); log.Enabled(ctx, level) {
 				logger(c).LogAttrs(ctx, level, "request", slog.String("method", method), slog.String("route", c.Path()),
 					slog.Int("status", status), slog.Duration("took", took.Round(time.Microsecond)), slog.String("from", c.RealIP()))
 			}

@@ -1,9 +1,9 @@
 package web
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -46,9 +46,9 @@ func (l Limits) middleware(now clock.Clock) echo.MiddlewareFunc {
 			}
 			used, reset := counts.add(kind + " " + network(c.RealIP()))
 			header := c.Response().Header()
-			header.Set("RateLimit", fmt.Sprintf(`"requests";r=%d;t=%d`, max(0, limit-used), reset))
+			header.Set("RateLimit", `"requests";r=`+strconv.Itoa(max(0, limit-used))+`;t=`+strconv.Itoa(reset))
 			if used > limit {
-				header.Set(echo.HeaderRetryAfter, fmt.Sprint(reset))
+				header.Set(echo.HeaderRetryAfter, strconv.Itoa(reset))
 				return outcome.New(outcome.TooManyRequests, "")
 			}
 			return next(c)

@@ -47,7 +47,7 @@ func New(o Options) *echo.Echo {
 		carry(o.Log),
 		requestIDs(o.Clock),
 		securityHeaders(o.BaseURL),
-		observe(o.Metrics),
+		observe(o.Log, o.Metrics),
 		Errors(Outcome),
 		recovered(),
 		cors(o),

@@ -22,7 +22,7 @@ import (
 )
 
 // options are those of a server that limits and trusts nothing.
-func options(t *testing.T) web.Options {
+func options(t testing.TB) web.Options {
 	t.Helper()
 	base, err := url.Parse("http://admit.example/")
 	require.NoError(t, err)
