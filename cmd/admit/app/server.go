@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,8 @@ type Options struct {
 	Version string
 	// MailWaits is told once of each mail that nobody sends, because there is no mail server.
 	MailWaits func(mail.Rendered)
+	// Wrap, when set, stands around the database driver; tests inject faults with it.
+	Wrap func(driver.Connector) driver.Connector
 }
 
 // Server is all rooms, wired.
@@ -45,7 +48,7 @@ type Server struct {
 // New opens and migrates the database and wires the rooms. Nothing runs before Run; a Server that
 // is not run wants Close.
 func New(ctx context.Context, o Options) (*Server, error) {
-	rows, err := store.Open(ctx, store.Options{URL: o.Config.DatabaseURL.Reveal(), Clock: o.Clock, Log: warnings(o.Log)})
+	rows, err := store.Open(ctx, store.Options{URL: o.Config.DatabaseURL.Reveal(), Clock: o.Clock, Log: warnings(o.Log), Wrap: o.Wrap})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
