@@ -219,7 +219,9 @@ func TestANewMemberHasThePoliciesThatAreNamedOrTheDefault(t *testing.T) {
 func TestARepeatedInvite(t *testing.T) {
 	eachClinic(t, func(t *testing.T, c *clinic) {
 		c.open(t)
-		alice := func(more string) string { return person("Practitioner", "alice@example.com", `,"sendEmail":false`+more) }
+		alice := func(more string) string {
+			return person("Practitioner", "alice@example.com", `,"sendEmail":false`+more)
+		}
 		first := c.invite(t, alice(`,"membership":{"userName":"alice"}`))
 		before := c.count(t)
 
