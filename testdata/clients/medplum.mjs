@@ -10,7 +10,8 @@ const baseUrl = process.env.ADMIT_URL;
 const mailUrl = process.env.MAIL_URL;
 
 // The SDK makes its PKCE challenge with what a browser has and Node 20 has not.
-globalThis.window = { btoa, atob, TextEncoder };
+globalThis.window = { btoa, atob, TextEncoder, TextDecoder };
+globalThis.location = { protocol: 'https:', host: 'app.example' }; // sent along as redirect_uri
 const session = new Map();
 globalThis.sessionStorage = {
   getItem: (key) => session.get(key) ?? null,
@@ -18,6 +19,15 @@ globalThis.sessionStorage = {
   removeItem: (key) => void session.delete(key),
   clear: () => session.clear(),
 };
+
+// A step needs what those before it made.
+let broken = false;
+const step = (name, run) => test(name, async () => {
+  assert.ok(!broken, 'an earlier step failed');
+  broken = true;
+  await run();
+  broken = false;
+});
 
 const newClient = () => new MedplumClient({ baseUrl, cacheTime: 0, fetch });
 const refused = (status, text) => (err) => {
@@ -32,7 +42,7 @@ const owner = newClient();
 const ownerLogin = { email: 'owner@sdk.example', password: 'Quiet-harbour-41' };
 let project;
 
-test('a stranger registers, makes a project and is its admin', async () => {
+step('a stranger registers, makes a project and is its admin', async () => {
   const user = await owner.startNewUser({
     firstName: 'Ada', lastName: 'Owner', ...ownerLogin, projectId: 'new', recaptchaToken: '', remember: true,
   });
@@ -53,7 +63,7 @@ test('a stranger registers, makes a project and is its admin', async () => {
   assert.ok(owner.getAccessPolicy().resource.length > 0);
 });
 
-test('the owner signs in again with the password', async () => {
+step('the owner signs in again with the password', async () => {
   const again = newClient();
   const login = await again.startLogin({ ...ownerLogin, remember: false });
   const profile = await again.processCode(login.code);
@@ -61,7 +71,7 @@ test('the owner signs in again with the password', async () => {
   await assert.rejects(again.startLogin({ ...ownerLogin, password: 'Not-the-password' }), refused(400, /./));
 });
 
-test('a code is good for one exchange and needs its verifier', async () => {
+step('a code is good for one exchange and needs its verifier', async () => {
   const other = newClient();
   const login = await other.startLogin({ ...ownerLogin });
   const verifier = sessionStorage.getItem('codeVerifier');
@@ -71,7 +81,7 @@ test('a code is good for one exchange and needs its verifier', async () => {
 });
 
 let membership;
-test('the owner invites a practitioner, the way the App does', async () => {
+step('the owner invites a practitioner, the way the App does', async () => {
   membership = await owner.invite(project.id, {
     resourceType: 'Practitioner', firstName: 'Homer', lastName: 'Simpson', email: 'Homer@SDK.example', sendEmail: true,
   });
@@ -89,7 +99,7 @@ test('the owner invites a practitioner, the way the App does', async () => {
 
 const homer = newClient();
 const homerLogin = { email: 'homer@sdk.example', password: 'Donut-glaze-77' };
-test('the invited person sets a password from the mailed link and signs in', async () => {
+step('the invited person sets a password from the mailed link and signs in', async () => {
   const mail = await (await fetch(`${mailUrl}?to=homer@sdk.example`)).text();
   const link = mail.match(/setpassword\/([^/\s"]+)\/([^/\s"<]+)/);
   assert.ok(link, `no link in the mail:\n${mail}`);
@@ -108,7 +118,7 @@ test('the invited person sets a password from the mailed link and signs in', asy
   assert.equal(homer.getProject().id, project.id);
 });
 
-test('the invited person has no admin rights', async () => {
+step('the invited person has no admin rights', async () => {
   await assert.rejects(
     homer.invite(project.id, { resourceType: 'Practitioner', firstName: 'M', lastName: 'B', email: 'moe@sdk.example' }),
     refused(403, /Forbidden/),
@@ -117,7 +127,7 @@ test('the invited person has no admin rights', async () => {
 });
 
 let patient;
-test('a resource is created, read, changed, found, and its history told', async () => {
+step('a resource is created, read, changed, found, and its history told', async () => {
   patient = await homer.createResource({
     resourceType: 'Patient', name: [{ family: 'Simpson', given: ['Bart'] }], birthDate: '2010-04-01',
     identifier: [{ system: 'urn:mrn', value: 'SDK-1' }],
@@ -146,7 +156,7 @@ test('a resource is created, read, changed, found, and its history told', async 
   assert.equal(first.active, undefined);
 });
 
-test('a wrong resource is refused with the place of the mistake', async () => {
+step('a wrong resource is refused with the place of the mistake', async () => {
   await assert.rejects(homer.createResource({ resourceType: 'Patient', nope: 1 }), (err) => {
     assert.equal(err.outcome.issue[0].details.text, 'Invalid additional property "nope"');
     assert.deepEqual(err.outcome.issue[0].expression, ['Patient.nope']);
@@ -155,7 +165,7 @@ test('a wrong resource is refused with the place of the mistake', async () => {
   await assert.rejects(homer.readResource('Patient', '00000000-0000-4000-8000-000000000000'), refused(404, /Not found/));
 });
 
-test('the other project sees none of it', async () => {
+step('the other project sees none of it', async () => {
   const stranger = newClient();
   const user = await stranger.startNewUser({
     firstName: 'Ned', lastName: 'Next', email: 'ned@sdk.example', password: 'Hidily-ho-5150', projectId: 'new', recaptchaToken: '',
@@ -170,7 +180,7 @@ test('the other project sees none of it', async () => {
   );
 });
 
-test('a deleted resource is gone, and history says so', async () => {
+step('a deleted resource is gone, and history says so', async () => {
   await homer.deleteResource('Patient', patient.id);
   await assert.rejects(homer.readResource('Patient', patient.id, { cache: 'reload' }), refused(410, /Gone/));
   const history = await homer.readHistory('Patient', patient.id, undefined, { cache: 'reload' });
@@ -178,14 +188,14 @@ test('a deleted resource is gone, and history says so', async () => {
   assert.equal(history.entry[0].response.status, '410');
 });
 
-test('a refresh token gives the next access token', async () => {
+step('a refresh token gives the next access token', async () => {
   const before = owner.getAccessToken();
   await owner.refreshIfExpired(2 * 60 * 60 * 1000); // as if within the grace period
   assert.notEqual(owner.getAccessToken(), before);
   assert.equal((await owner.get('auth/me', { cache: 'reload' })).profile.id, owner.getProfile().id);
 });
 
-test('a program signs in with its client secret', async () => {
+step('a program signs in with its client secret', async () => {
   const client = await owner.post(`admin/projects/${project.id}/client`, { name: 'Batch job' });
   assert.match(client.secret, /^[0-9a-f]{64}$/);
   const program = newClient();
@@ -194,7 +204,7 @@ test('a program signs in with its client secret', async () => {
   await assert.rejects(newClient().startClientLogin(client.id, 'f'.repeat(64)), refused(400, /./));
 });
 
-test('signing out ends the session at once', async () => {
+step('signing out ends the session at once', async () => {
   const token = homer.getAccessToken();
   await homer.signOut();
   assert.equal(homer.getActiveLogin(), undefined);
