@@ -253,3 +253,11 @@ const patient = `{"resourceType":"Patient","id":"018f6d0e-7a1e-7c3b-9d65-0c1f4a9
 	`"address":[{"use":"home","type":"both","line":["534 Erewhon St"],"city":"PleasantVille","district":"Rainbow","state":"Vic","postalCode":"3999","period":{"start":"1974-12-25"}}],` +
 	`"contact":[{"relationship":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0131","code":"N"}]}],"name":{"family":"du Marché","given":["Bénédicte"]},"gender":"female"}],` +
 	`"managingOrganization":{"reference":"Organization/1"}}`
+
+func TestSpliceReplacesNothingElse(t *testing.T) {
+	n := mustParse(t, `{ "a": [1.00, {"\u0062": "x"}], "c": "x" }`)
+	edits := map[*Node][]byte{n.Get("a").Items[1].Get("b"): []byte(`"y"`)}
+	if got := string(n.Splice(nil, edits)); got != `{"a":[1.00,{"\u0062":"y"}],"c":"x"}` {
+		t.Error(got)
+	}
+}

@@ -35,8 +35,11 @@ type Request struct{ Method, URL string }
 
 // Response is a Bundle.entry.response; Outcome is a resource.
 type Response struct {
-	Status  string
-	Outcome []byte
+	Status       string
+	Location     string
+	ETag         string
+	LastModified string
+	Outcome      []byte
 }
 
 // JSON is the Bundle as it goes over the wire. An empty one has no entry, for FHIR has no empty
@@ -113,6 +116,13 @@ func (w *writer) entry(e Entry) {
 	}
 	if e.Response != nil {
 		member("response").raw(`{"status":`).text(e.Response.Status)
+		for _, m := range [...]struct{ name, value string }{
+			{"location", e.Response.Location}, {"etag", e.Response.ETag}, {"lastModified", e.Response.LastModified},
+		} {
+			if m.value != "" {
+				w.raw(`,"` + m.name + `":`).text(m.value)
+			}
+		}
 		if e.Response.Outcome != nil {
 			w.raw(`,"outcome":`)
 			w.out = append(w.out, e.Response.Outcome...)
