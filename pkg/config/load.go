@@ -22,6 +22,9 @@ func Flags(flags *pflag.FlagSet) {
 			usage += " (default " + s.absent + ")"
 		}
 		flags.String(s.flag(), s.fallback, usage)
+		if s.accepted == aBoolean {
+			flags.Lookup(s.flag()).NoOptDefVal = "true" // --allow-pkce-plain alone
+		}
 	}
 }
 

@@ -131,10 +131,10 @@ func oneOf(off, on string) func(string) (bool, error) {
 func address(value string) (string, error) {
 	_, port, err := net.SplitHostPort(value)
 	if err != nil {
-		return "", errors.New("no host:port")
+		return "", errors.New("not a host:port")
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return "", errors.New("no port number")
+		return "", errors.New("not a port number")
 	}
 	return value, nil
 }
@@ -143,9 +143,9 @@ func webAddress(value string) (*url.URL, error) {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil:
-		return nil, errors.New("no URL")
+		return nil, errors.New("not a URL")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, errors.New("no http or https URL")
+		return nil, errors.New("not an http or https URL")
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return nil, errors.New("has a query, fragment or user")
 	}
@@ -174,7 +174,7 @@ func database(value string) (Secret, error) {
 func smtp(value string) (Secret, error) {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" {
-		return "", errors.New("no smtp or smtps URL")
+		return "", errors.New("not an smtp or smtps URL")
 	}
 	return Secret(value), nil
 }
@@ -182,7 +182,7 @@ func smtp(value string) (Secret, error) {
 func mailbox(value string) (*mail.Address, error) {
 	parsed, err := mail.ParseAddress(value)
 	if err != nil {
-		return nil, errors.New("no mail address")
+		return nil, errors.New("not a mail address")
 	}
 	return parsed, nil
 }
@@ -190,7 +190,7 @@ func mailbox(value string) (*mail.Address, error) {
 func email(value string) (string, error) {
 	parsed, err := mail.ParseAddress(value)
 	if err != nil || parsed.Name != "" || parsed.Address != value {
-		return "", errors.New("no plain e-mail address")
+		return "", errors.New("not a plain e-mail address")
 	}
 	return value, nil
 }
@@ -204,7 +204,7 @@ func password(value string) (Secret, error) {
 
 func fhirID(value string) (string, error) {
 	if !regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`).MatchString(value) {
-		return "", errors.New("no FHIR id")
+		return "", errors.New("not a FHIR id")
 	}
 	return value, nil
 }
@@ -215,7 +215,7 @@ func origin(value string) (string, error) {
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme == "" || u.Host == "" || value != u.Scheme+"://"+u.Host {
-		return "", errors.New("no origin (scheme://host:port, without a path)")
+		return "", errors.New("not an origin (scheme://host:port, without a path)")
 	}
 	return value, nil
 }
@@ -226,7 +226,7 @@ func network(value string) (netip.Prefix, error) {
 	}
 	address, err := netip.ParseAddr(value)
 	if err != nil {
-		return netip.Prefix{}, errors.New("no address or prefix")
+		return netip.Prefix{}, errors.New("not an address or a prefix")
 	}
 	return netip.PrefixFrom(address, address.BitLen()), nil
 }
@@ -234,7 +234,7 @@ func network(value string) (netip.Prefix, error) {
 func limit(value string) (int, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 && n != -1 {
-		return 0, errors.New("no limit")
+		return 0, errors.New("not a limit")
 	}
 	return n, nil
 }
