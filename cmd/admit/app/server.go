@@ -23,7 +23,7 @@ import (
 )
 
 // grace is what requests in flight, and then jobs, get to finish.
-const grace = 20 * time.Second
+const grace = 10 * time.Second
 
 // Options are what a Server is made from.
 type Options struct {
