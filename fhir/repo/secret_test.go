@@ -93,3 +93,17 @@ func TestAClientsSecretIsShownToItsAdministratorsAlone(t *testing.T) {
 		assert.Empty(t, shown)
 	})
 }
+
+func TestALinkShowsNoSecrets(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		const secret = "hush0123456789abcdef"
+		client := create(t, w.As(t, w.A.Admin), `{"resourceType":"ClientApplication","name":"c","secret":"`+secret+`"}`)
+		linked := w.Project(t, medplum.Project{Name: "C", Link: []medplum.Link{{Project: medplum.RefTo("Project", w.A.ID, "")}}})
+		got, err := w.As(t, linked.Admin).Read(ctx, medplum.TypeClientApplication, client.ID)
+		require.NoError(t, err)
+		assert.NotContains(t, string(got.Content), secret, "it is another project's administrator who asks")
+		got, err = w.As(t, w.Super.Admin).Read(ctx, medplum.TypeClientApplication, client.ID)
+		require.NoError(t, err)
+		assert.Contains(t, string(got.Content), secret)
+	})
+}

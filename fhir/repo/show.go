@@ -25,10 +25,16 @@ func (a *access) show(ctx context.Context, interaction policy.Interaction, res s
 	if a.who.Extended {
 		res.Content = extend(res.Content, res.Meta)
 	}
-	if res.Type == medplum.TypeClientApplication && a.system == "" && a.who.ProjectAdmin() && !slices.Contains(hidden, "secret") {
+	if res.Type == medplum.TypeClientApplication && a.administers(res.Project) && !slices.Contains(hidden, "secret") {
 		return a.withSecrets(ctx, res)
 	}
 	return res, nil
+}
+
+// administers says whether a caller acts who may administer the project. A link to it lets read,
+// and no more.
+func (a *access) administers(project string) bool {
+	return a.system == "" && (a.who.SuperAdmin || a.who.Admin && a.who.Project == project)
 }
 
 // mask removes the fields that the rule hides which lets the caller see this resource. A
