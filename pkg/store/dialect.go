@@ -25,6 +25,9 @@ type dialect interface {
 
 	// create inserts a resource with its index rows; false when its id is taken.
 	create(ctx context.Context, q querier, w Write) (bool, error)
+	// createAll inserts resources of one project with their index rows; a taken id is a broken
+	// primary key.
+	createAll(ctx context.Context, q querier, all []Write) error
 	// replace moves the version that w replaces to the history and puts w and its index rows in
 	// its place; false, with nothing changed, when that version is not current, is not earlier,
 	// or, if unkeyed is asked for, when the resource holds keys.

@@ -9,6 +9,7 @@ type indexTable struct {
 	// arrays are the rows column by column, for unnest; rows are they one by one.
 	arrays func(Index) []any
 	rows   func(Index) [][]any
+	count  func(Index) int
 }
 
 // indexTables are the six of them, in the order of Kind.
@@ -76,6 +77,7 @@ func table[R any](name string, of func(Index) []R, columns ...column[R]) indexTa
 		t.columns = append(t.columns, c.name)
 		t.types = append(t.types, c.kind)
 	}
+	t.count = func(ix Index) int { return len(of(ix)) }
 	t.arrays = func(ix Index) []any {
 		rows := of(ix)
 		if len(rows) == 0 {

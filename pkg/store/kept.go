@@ -79,6 +79,16 @@ func (ix Index) kept() Index {
 	}
 }
 
+// add appends the rows of another resource.
+func (ix *Index) add(more Index) {
+	ix.Token = append(ix.Token, more.Token...)
+	ix.Reference = append(ix.Reference, more.Reference...)
+	ix.String = append(ix.String, more.String...)
+	ix.Date = append(ix.Date, more.Date...)
+	ix.Quantity = append(ix.Quantity, more.Quantity...)
+	ix.URI = append(ix.URI, more.URI...)
+}
+
 func once[R comparable](rows []R, kept func(R) R) []R {
 	seen := make(map[R]struct{}, len(rows))
 	unique := make([]R, 0, len(rows))

@@ -22,6 +22,16 @@ func (d postgres) create(ctx context.Context, q querier, w Write) (bool, error) 
 	return written == 1, err
 }
 
+// createAll is one statement for any number of resources.
+func (d postgres) createAll(ctx context.Context, q querier, all []Write) error {
+	statement := d.statements.text("create all", d.createAllText)
+	_, err := q.ExecContext(ctx, statement, d.createAllArguments(all)...)
+	if uniqueViolation(err) {
+		return ErrExists
+	}
+	return err
+}
+
 func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
 	statement, args := d.replaceStatement(w, unkeyed)
 	var written int
@@ -85,6 +95,61 @@ VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1
 	}
 	s.WriteString("\nSELECT count(*) FROM w")
 	return s.String()
+}
+
+// createAllText takes columns of resources, and columns of index rows that begin with their
+// resource's type and id.
+func (d postgres) createAllText() string {
+	var s strings.Builder
+	s.WriteString(`WITH w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
+SELECT $1::uuid, n.* FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::text[]) AS n)`)
+	given := 8
+	for i, t := range d.tables {
+		columns := "type, id, " + strings.Join(t.columns, ", ")
+		arrays := []string{fmt.Sprintf("$%d::text[], $%d::text[]", given+1, given+2)}
+		for j, kind := range t.types {
+			arrays = append(arrays, fmt.Sprintf("$%d::%s[]", given+3+j, kind))
+		}
+		insert := fmt.Sprintf("INSERT INTO %s (project_id, %s) SELECT $1::uuid, n.* FROM unnest(%s) AS n", t.name, columns, strings.Join(arrays, ", "))
+		if i < len(d.tables)-1 {
+			insert = fmt.Sprintf("%s_new AS (%s)", t.name, insert)
+			s.WriteString(",\n" + insert)
+		} else {
+			s.WriteString("\n" + insert)
+		}
+		given += 2 + len(t.columns)
+	}
+	return s.String()
+}
+
+func (d postgres) createAllArguments(all []Write) []any {
+	n := len(all)
+	types, ids, versions, contents, metas := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	times, deleted := make([]int64, n), make([]bool, n)
+	for i, w := range all {
+		types[i], ids[i], versions[i], contents[i], metas[i] = w.Type, w.ID, w.Version, string(w.Content), string(w.Meta)
+		times[i], deleted[i] = w.LastUpdated.UnixMilli(), w.Deleted
+	}
+	args := []any{all[0].Project, types, ids, versions, times, deleted, contents, metas}
+	var joined Index
+	for _, w := range all {
+		joined.add(w.Index)
+	}
+	for _, t := range d.tables {
+		var rowTypes, rowIDs []string
+		for _, w := range all {
+			for range t.count(w.Index) {
+				rowTypes, rowIDs = append(rowTypes, w.Type), append(rowIDs, w.ID)
+			}
+		}
+		args = append(args, rowTypes, rowIDs)
+		arrays := t.arrays(joined)
+		if arrays == nil {
+			arrays = make([]any, len(t.columns))
+		}
+		args = append(args, arrays...)
+	}
+	return args
 }
 
 // replaceText does the whole update in one statement. Index rows that stay the same are left

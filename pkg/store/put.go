@@ -10,11 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// Put writes all of w or nothing. One write of a resource without keys is one round trip.
-// It fails with ErrVersion, ErrExists, ErrTime or a *KeyConflict.
+// maxTogether is how many creates one statement takes at most.
+const maxTogether = 500
+
+// Put writes all of w or nothing. One write of a resource without keys is one round trip, and so
+// are many creates of one project without keys. It fails with ErrVersion, ErrExists, ErrTime or a
+// *KeyConflict.
 func (s *Store) Put(ctx context.Context, w ...Write) error {
-	if s.writer == nil && len(w) == 1 && len(w[0].Keys) == 0 {
+	switch {
+	case s.writer != nil:
+	case len(w) == 1 && len(w[0].Keys) == 0:
 		return s.putOne(ctx, w[0])
+	case len(w) > 1 && len(w) <= maxTogether && together(w) == len(w):
+		return s.retry(ctx, func() (again bool, err error) {
+			err = createAll(ctx, s.reader, w)
+			return serialization(err), err
+		})
 	}
 	return s.InTx(ctx, func(tx *Tx) error { return tx.Put(ctx, w...) })
 }
@@ -41,13 +52,46 @@ func (s *Store) putOne(ctx context.Context, w Write) error {
 	return s.InTx(ctx, func(tx *Tx) error { return tx.Put(ctx, w) })
 }
 
-// Put writes w within the transaction. A write that fails has changed nothing, so after
-// ErrVersion, ErrExists or a *KeyConflict the transaction may go on without it.
+// Put writes w within the transaction. One write that fails has changed nothing, so after
+// ErrVersion, ErrExists or a *KeyConflict the transaction may go on without it; several creates
+// are one statement, whose failure ends the transaction.
 func (tx *Tx) Put(ctx context.Context, w ...Write) error {
-	for _, one := range w {
-		if err := tx.put(ctx, one); err != nil {
+	for len(w) > 0 {
+		n := together(w)
+		if n < 2 {
+			if err := tx.put(ctx, w[0]); err != nil {
+				return err
+			}
+			w = w[1:]
+			continue
+		}
+		if err := createAll(ctx, tx.reader, w[:n]); err != nil {
 			return err
 		}
+		w = w[n:]
+	}
+	return nil
+}
+
+// together is how many of the first writes are creates of one project without keys.
+func together(w []Write) int {
+	n := 0
+	for n < min(len(w), maxTogether) && w[n].Replaces == "" && len(w[n].Keys) == 0 && w[n].Project == w[0].Project {
+		n++
+	}
+	return n
+}
+
+func createAll(ctx context.Context, r reader, w []Write) error {
+	rows := make([]Write, len(w))
+	for i, one := range w {
+		var err error
+		if rows[i], err = prepareWrite(one); err != nil {
+			return err
+		}
+	}
+	if err := r.dialect.createAll(ctx, r.q, rows); err != nil {
+		return fmt.Errorf("put %d resources of %s: %w", len(w), w[0].Project, err)
 	}
 	return nil
 }

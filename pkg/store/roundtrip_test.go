@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,54 @@ func TestAWriteIsOneRoundTripOnPostgres(t *testing.T) {
 			t.Errorf("version %s took %d statements: %q", w.Version, len(executed.all), executed.all)
 		}
 	}
+}
+
+// TestManyCreatesAreOneRoundTripOnPostgres: what a statement for one and a statement for many
+// leave behind is the same.
+func TestManyCreatesAreOneRoundTripOnPostgres(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		executed := &statementsOf{}
+		s := storetest.OpenFaulty(t, db, executed.hook)
+		project := clock.System{}.NewID()
+		many := make([]store.Write, 20)
+		for i := range many {
+			many[i] = patient(project, i)
+			many[i].Index = everyIndex(i)
+		}
+		many[7].Index = store.Index{}
+		executed.all = nil
+		if err := s.Put(t.Context(), many...); err != nil {
+			t.Fatal(err)
+		}
+		if db.Name == "postgres" && len(executed.all) != 1 {
+			t.Errorf("%d creates took %d statements", len(many), len(executed.all))
+		}
+		for _, w := range many {
+			one := w
+			one.ID += "x"
+			if err := s.Put(t.Context(), one); err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.Get(t.Context(), w.Ref, nil)
+			if err != nil || string(got.Content) != string(w.Content) || string(got.Meta) != string(w.Meta) || !got.LastUpdated.Equal(w.LastUpdated) {
+				t.Errorf("%s: %v", w.ID, err)
+			}
+		}
+		for _, table := range []string{"token", "reference", "string", "date", "quantity", "uri"} {
+			rows, err := s.Columns(t.Context(), "SELECT count(*), count(DISTINCT id) FROM "+table+"_index WHERE id LIKE '%x'")
+			all, err2 := s.Columns(t.Context(), "SELECT count(*), count(DISTINCT id) FROM "+table+"_index WHERE id NOT LIKE '%x'")
+			if err != nil || err2 != nil || strings.Join(rows, "") != strings.Join(all, "") {
+				t.Errorf("%s: %q and %q, %v %v", table, rows, all, err, err2)
+			}
+		}
+		again := []store.Write{patient(project, 100), many[3]}
+		if err := s.Put(t.Context(), again...); !errors.Is(err, store.ErrExists) {
+			t.Errorf("an id that is taken: %v", err)
+		}
+		if _, err := s.Get(t.Context(), again[0].Ref, nil); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("half was written: %v", err)
+		}
+	})
 }
 
 // TestSQLiteWritersShareACommit: those that wait while others are written are committed together.

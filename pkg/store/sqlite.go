@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +23,16 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING`
 		}
 	}
 	return true, nil
+}
+
+// createAll has no round trips to save.
+func (d lite) createAll(ctx context.Context, q querier, all []Write) error {
+	for _, w := range all {
+		if written, err := d.create(ctx, q, w); err != nil || !written {
+			return cmp.Or(err, ErrExists)
+		}
+	}
+	return nil
 }
 
 // replace copies the old version to the history, which is the compare-and-set: nothing else
@@ -106,25 +118,19 @@ func (t indexTable) delete(ctx context.Context, q querier, ref Ref, row []any) e
 	return err
 }
 
-// insert writes rows in statements of 16, 4 and 1 rows, so that three compiled statements serve
-// any number.
+// maxRows bounds how many forms of an insertion are kept compiled.
+const maxRows = 32
+
+// insert writes rows in one statement, unless they are very many.
 func (t indexTable) insert(ctx context.Context, q querier, ref Ref, rows [][]any) error {
-	for len(rows) > 0 {
-		n := 1
-		for _, size := range []int{16, 4} {
-			if len(rows) >= size {
-				n = size
-				break
-			}
-		}
-		args := make([]any, 0, n*(3+len(t.columns)))
-		for _, row := range rows[:n] {
+	for chunk := range slices.Chunk(rows, maxRows) {
+		args := make([]any, 0, len(chunk)*(3+len(t.columns)))
+		for _, row := range chunk {
 			args = append(append(args, ref.Project, ref.Type, ref.ID), row...)
 		}
-		if _, err := q.ExecContext(ctx, t.insertion(n), args...); err != nil {
+		if _, err := q.ExecContext(ctx, t.insertion(len(chunk)), args...); err != nil {
 			return err
 		}
-		rows = rows[n:]
 	}
 	return nil
 }
