@@ -118,7 +118,7 @@ func (e Event) resource(id string, at time.Time) auditEvent {
 	case "system":
 		who.Name = "Admit"
 	default:
-		who.Who = &reference{Reference: e.Agent}
+		who.name(e.Agent)
 	}
 	if e.RemoteAddr != "" {
 		who.Network = &network{Address: e.RemoteAddr, Type: "2"} // an IP address

@@ -1,5 +1,7 @@
 package audit
 
+import "strings"
+
 // auditEvent is the part of AuditEvent that Admit writes.
 type auditEvent struct {
 	ResourceType string   `json:"resourceType"`
@@ -28,9 +30,21 @@ type reference struct {
 
 type agent struct {
 	Who       *reference `json:"who,omitempty"`
+	AltID     string     `json:"altId,omitempty"`
 	Name      string     `json:"name,omitempty"`
 	Requestor bool       `json:"requestor"`
 	Network   *network   `json:"network,omitempty"`
+}
+
+// name says who it was. Types that R4 does not let a reference to an agent have (User,
+// ClientApplication, Bot) are an identity within the application.
+func (a *agent) name(ref string) {
+	switch resourceType, _, _ := strings.Cut(ref, "/"); resourceType {
+	case "Practitioner", "PractitionerRole", "Organization", "Device", "Patient", "RelatedPerson":
+		a.Who = &reference{Reference: ref}
+	default:
+		a.AltID = ref
+	}
 }
 
 type network struct {

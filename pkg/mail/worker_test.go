@@ -66,7 +66,7 @@ func open(t *testing.T, db storetest.DB, transport admitmail.Transport, c clock.
 		Store: o.rows, Letters: l, Transport: transport, Clock: c, Log: slog.New(slog.DiscardHandler),
 		Waiting: func(r admitmail.Rendered) { o.waiting <- r },
 	}
-	queue, err := jobs.New(o.rows, []jobs.Worker{w.Job()}, jobs.RetryAfter(func(int) time.Duration { return 0 }))
+	queue, err := jobs.New(o.rows, []jobs.Worker{w.Job()}, jobs.RetryAfter(func(int) time.Duration { return 20 * time.Millisecond }))
 	require.NoError(t, err)
 	require.NoError(t, queue.Start(context.Background()))
 	t.Cleanup(func() { require.NoError(t, queue.Stop(context.Background())) })
