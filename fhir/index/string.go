@@ -1,6 +1,7 @@
 package index
 
 import (
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -61,7 +62,7 @@ func fullName(n *document.Node) string {
 }
 
 func (b *builder) addString(param, s string) {
-	if folded := truncate(Fold(s)); folded != "" {
+	if folded := truncate(fold(s, MaxFolded)); folded != "" {
 		b.rows.String = append(b.rows.String, store.StringRow{Param: param, Folded: folded, Exact: s})
 	}
 }
@@ -80,29 +81,60 @@ func truncate(s string) string {
 
 // Fold makes a string comparable (R4 search.html#string): lower case, without accents, runs of
 // white space as one space, none around.
-func Fold(s string) string {
+func Fold(s string) string { return fold(s, math.MaxInt) }
+
+// fold is Fold until it has enough bytes: one character may decompose into eighteen.
+func fold(s string, enough int) string {
 	if isFolded(s) {
 		return s
 	}
-	if !isASCII(s) {
-		s = norm.NFKD.String(s)
+	f := folding{out: make([]byte, 0, min(len(s), enough)+1)}
+	if isASCII(s) {
+		f.add(s, enough)
+		return string(f.out)
 	}
-	out := make([]byte, 0, len(s)+1)
-	space := false
+	var pieces norm.Iter
+	for pieces.InitString(norm.NFKD, s); !pieces.Done() && len(f.out) <= enough; {
+		f.addBytes(pieces.Next())
+	}
+	return string(f.out)
+}
+
+// folding is a string being folded.
+type folding struct {
+	out   []byte
+	space bool // white space was seen since the last letter
+}
+
+func (f *folding) add(s string, enough int) {
 	for _, r := range s {
-		switch {
-		case r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r):
-		case unicode.IsSpace(r):
-			space = len(out) > 0
-		default:
-			if space {
-				out = append(out, ' ')
-			}
-			space = false
-			out = appendFolded(out, r)
+		if len(f.out) > enough {
+			return
 		}
+		f.addRune(r)
 	}
-	return string(out)
+}
+
+func (f *folding) addBytes(piece []byte) {
+	for len(piece) > 0 {
+		r, size := utf8.DecodeRune(piece)
+		f.addRune(r)
+		piece = piece[size:]
+	}
+}
+
+func (f *folding) addRune(r rune) {
+	switch {
+	case r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r):
+	case unicode.IsSpace(r):
+		f.space = len(f.out) > 0
+	default:
+		if f.space {
+			f.out = append(f.out, ' ')
+		}
+		f.space = false
+		f.out = appendFolded(f.out, r)
+	}
 }
 
 // isFolded recognises what needs no work: lower-case ASCII with single spaces.

@@ -26,6 +26,27 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// TestFoldingStopsWhenItHasEnough: one character may decompose into eighteen, and a megabyte of them
+// must not take more work than the kilobyte that is kept.
+func TestFoldingStopsWhenItHasEnough(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Repeat(rapid.StringOfN(rapid.RuneFrom([]rune("aÉ \u0301ﷺß\t")), 1, 40, -1).Draw(t, "s"), 60)
+		if got, want := truncate(fold(s, MaxFolded)), truncate(Fold(s)); got != want {
+			t.Errorf("%q instead of %q", got, want)
+		}
+	})
+	var b builder
+	long := strings.Repeat("ﷺ", 300_000)
+	if took := testing.Benchmark(func(tb *testing.B) {
+		for range tb.N {
+			b.rows.String = b.rows.String[:0]
+			b.addString("name", long)
+		}
+	}).AllocedBytesPerOp(); took > 64<<10 {
+		t.Errorf("%d bytes to fold what is cut after %d", took, MaxFolded)
+	}
+}
+
 func TestTruncateKeepsRunesWhole(t *testing.T) {
 	long := "a" + strings.Repeat("é", MaxFolded)
 	if got := truncate(long); !utf8.ValidString(got) || len(got) != MaxFolded-1 && len(got) != MaxFolded {
