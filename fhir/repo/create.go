@@ -6,7 +6,6 @@ import (
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
-	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -16,6 +15,11 @@ import (
 //
 // Errors: outcome Forbidden, Invalid/Structure/… of validation, Conflict for a taken unique value.
 func (a *access) Create(ctx context.Context, resourceType string, body []byte) (made store.Resource, err error) {
+	return a.CreateAs(ctx, resourceType, "", body)
+}
+
+// CreateAs is Create of a resource whose id NewID has given already, because others refer to it.
+func (a *access) CreateAs(ctx context.Context, resourceType, id string, body []byte) (made store.Resource, err error) {
 	if _, err = a.writable(policy.Create, resourceType); err != nil {
 		return store.Resource{}, err
 	}
@@ -25,8 +29,10 @@ func (a *access) Create(ctx context.Context, resourceType string, body []byte) (
 	}
 	c := change{interaction: policy.Create, in: in, version: a.newID(), at: a.now()}
 	c.ref = store.Ref{Project: a.home(resourceType), Type: resourceType}
-	if c.ref.ID, err = a.newOrGiven(ctx, resourceType, in.doc.Text("id")); err != nil {
-		return store.Resource{}, err
+	if c.ref.ID = id; id == "" {
+		if c.ref.ID, err = a.newOrGiven(ctx, resourceType, in.doc.Text("id")); err != nil {
+			return store.Resource{}, err
+		}
 	}
 	if !needsTx(resourceType) {
 		made, err = a.create(ctx, &c)
@@ -73,6 +79,9 @@ func (a *access) create(ctx context.Context, c *change) (store.Resource, error) 
 
 // put writes the draft with its keys and what else changes with it.
 func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, error) {
+	if err := mustBeIndexable(d.index); err != nil {
+		return store.Resource{}, err
+	}
 	replaces := ""
 	if c.old != nil {
 		replaces = c.old.Version
@@ -114,34 +123,4 @@ func (a *access) keepSecret(ctx context.Context, ref store.Ref, secret string) e
 		return outcome.New(outcome.Invalid, "A secret has at least %d characters", minSecret).At("ClientApplication.secret")
 	}
 	return a.repo.Secrets.SetClientSecret(ctx, a.tx, ref.Project, ref.ID, secret)
-}
-
-// CreateIfNone creates a resource unless the search, made from query, finds one that the caller may
-// see; then that one is the answer. Callers with the same query wait for one another.
-//
-// Errors: as Create's, MultipleMatches.
-func (a *access) CreateIfNone(ctx context.Context, resourceType string, body []byte, query string, req *search.Request) (made store.Resource, created bool, err error) {
-	req.Count = max(req.Count, 1) // two rows tell several matches from one
-	err = a.inTx(ctx, func(a *access) error {
-		lock := store.Key{Scope: a.who.Project, Kind: "condition", Value: resourceType + "?" + query}
-		if _, _, err := a.tx.Claim(ctx, lock, store.Ref{Project: a.who.Project, Type: "condition", ID: a.newID()}); err != nil {
-			return err
-		}
-		matches, err := a.Search(ctx, req)
-		switch {
-		case err != nil:
-			return err
-		case len(matches) > 1:
-			return outcome.New(outcome.MultipleMatches, "")
-		case len(matches) == 1:
-			made, created = matches[0].Resource, false
-		default:
-			if made, err = a.Create(ctx, resourceType, body); err != nil {
-				return err
-			}
-			created = true
-		}
-		return a.tx.Release(ctx, lock)
-	})
-	return made, created, err
 }

@@ -80,10 +80,20 @@ func refused(err error) error {
 	case errors.Is(err, store.ErrExists):
 		return outcome.New(outcome.Conflict, "A resource with this id exists already")
 	case errors.Is(err, store.ErrVersion):
-		return outcome.New(outcome.PreconditionFailed, "")
+		return raced{outcome.New(outcome.PreconditionFailed, "")}
 	}
 	return err
 }
+
+// raced is a write that somebody else's came before; Raced tells it from an If-Match that names
+// another version.
+type raced struct{ *outcome.Outcome }
+
+// Unwrap makes it the outcome that clients see.
+func (r raced) Unwrap() error { return r.Outcome }
+
+// Raced says that the same write may go well when it is tried again.
+func Raced(err error) bool { return errors.As(err, new(raced)) }
 
 // conflictText is what Medplum's clients compare: the text of PostgreSQL about Medplum's index.
 func conflictText(k store.Key) string {

@@ -128,6 +128,9 @@ func (t *Tx) As(c caller.Caller) *Tx {
 func (a *access) now() time.Time { return a.repo.Clock.Now() }
 func (a *access) newID() string  { return a.repo.Clock.NewID() }
 
+// NewID is an id for CreateAs.
+func (a *access) NewID() string { return a.newID() }
+
 // marshal is JSON without escapes for HTML, as a client would have written it.
 func marshal(v any) ([]byte, error) {
 	var out bytes.Buffer

@@ -64,6 +64,11 @@ func (a *access) update(ctx context.Context, resourceType, id string, in incomin
 	if ifMatch != "" && ifMatch != got.Version {
 		return store.Resource{}, outcome.New(outcome.PreconditionFailed, "")
 	}
+	return a.over(ctx, got, in)
+}
+
+// over writes in over what was found.
+func (a *access) over(ctx context.Context, got found, in incoming) (store.Resource, error) {
 	c := &change{interaction: policy.Update, ref: got.Ref, in: in, old: &got.Resource}
 	c.version, c.at = a.newID(), store.Later(a.now(), got.LastUpdated)
 	if err := a.before(ctx, c, got); err != nil {

@@ -4,7 +4,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/fhir/definitions"
-	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
@@ -34,16 +33,13 @@ func (h *Handler) create(c echo.Context) error {
 
 // createIfNone is the conditional create (R4 http.html#ccreate).
 func (h *Handler) createIfNone(c echo.Context, resourceType, query string, body []byte) error {
-	req, err := search.Parse([]string{resourceType}, query, h.base)
+	condition, err := h.condition(resourceType, query)
 	if err != nil {
 		return err
 	}
-	made, created, err := h.session(c).CreateIfNone(c.Request().Context(), resourceType, body, query, req)
+	made, created, err := h.session(c).CreateIfNone(c.Request().Context(), body, condition)
 	if err != nil {
 		return err
 	}
-	if created {
-		return h.written(c, outcome.Created, made)
-	}
-	return h.written(c, outcome.OK, made)
+	return h.written(c, createdOr(created), made)
 }

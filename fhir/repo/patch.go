@@ -1,0 +1,99 @@
+package repo
+
+import (
+	"context"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Patch changes a document; fhir/patch makes it.
+type Patch interface {
+	Apply(content []byte, resourceType string) ([]byte, error)
+}
+
+// maxPatchAttempts is how often a patch is made again because somebody else's write came between.
+const maxPatchAttempts = 5
+
+// Patch changes a resource as an update by the same caller would. It works on what the caller sees:
+// to its tests and paths hidden elements are not there, and they come back afterwards.
+//
+// Errors: as Update's, Gone, what the patch itself refuses.
+func (a *access) Patch(ctx context.Context, resourceType, id string, p Patch, ifMatch string) (made store.Resource, err error) {
+	visible, err := a.writable(policy.Update, resourceType)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	attempt := func(a *access) (err error) {
+		made, err = a.patch(ctx, resourceType, id, p, ifMatch, visible)
+		return refused(err)
+	}
+	for range maxPatchAttempts {
+		if needsTx(resourceType) {
+			err = a.inTx(ctx, attempt)
+		} else {
+			err = attempt(a)
+		}
+		if a.tx != nil || !Raced(err) {
+			break
+		}
+	}
+	if err != nil {
+		return store.Resource{}, err
+	}
+	return a.show(ctx, policy.Update, made)
+}
+
+func (a *access) patch(ctx context.Context, resourceType, id string, p Patch, ifMatch string, visible store.Predicate) (store.Resource, error) {
+	got, err := a.writeTarget(ctx, resourceType, id, visible)
+	switch {
+	case err != nil:
+		return store.Resource{}, err
+	case got.Deleted:
+		return store.Resource{}, outcome.New(outcome.Gone, "")
+	case ifMatch != "" && ifMatch != got.Version:
+		return store.Resource{}, outcome.New(outcome.PreconditionFailed, "")
+	}
+	content, err := a.patched(ctx, got.Resource, p)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	in, err := receiveUpdate(resourceType, id, content)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	return a.over(ctx, got, in)
+}
+
+// patched is the document that an update would bring: the patch on what the caller sees, and what
+// it does not see as it was.
+func (a *access) patched(ctx context.Context, res store.Resource, p Patch) ([]byte, error) {
+	plain := *a
+	plain.who.Extended = false
+	seen, err := plain.show(ctx, policy.Update, res)
+	if err != nil {
+		return nil, err
+	}
+	content, err := p.Apply(seen.Content, res.Type)
+	if err != nil || !a.hasFields(res.Type) {
+		return content, err
+	}
+	_, hidden, err := a.mask(policy.Update, res)
+	if err != nil || len(hidden) == 0 {
+		return content, err
+	}
+	old, err := parsed(res)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := document.Parse(content)
+	if err != nil {
+		return nil, err
+	}
+	if doc, err = putBackAll(doc, old, hidden); err != nil {
+		return nil, err
+	}
+	return doc.Raw, nil
+}
