@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -74,6 +75,36 @@ func TestTheListsOfAProject(t *testing.T) {
 		details, err = c.Project(ctx, c.super, c.project)
 		require.NoError(t, err)
 		assert.NotEmpty(t, details.Site, "what was refused changed nothing")
+	})
+}
+
+// TestATokenForLessDoesNotAdminister: an app that was given some of an administrator's data has the
+// administrator's role in its token and must not use it.
+func TestATokenForLessDoesNotAdminister(t *testing.T) {
+	eachClinic(t, func(t *testing.T, c *clinic) {
+		c.open(t)
+		scoped := func(who caller.Caller, scope string) caller.Caller {
+			var err error
+			who.Policy, err = policy.Compile(nil, policy.Subject{
+				Project: who.Project, Profile: who.Profile, Admin: who.Admin, SuperAdmin: who.SuperAdmin, Scope: scope,
+			})
+			require.NoError(t, err)
+			return who
+		}
+		before := c.count(t)
+		ada, super := scoped(c.ada, "openid user/Patient.read"), scoped(c.super, "user/*.read")
+		_, err := c.tryInvite(ada, c.project, person("Practitioner", "mole@example.com", `,"membership":{"admin":true}`), "")
+		wantOutcome(t, err, outcome.Forbidden, "")
+		_, err = c.tryInvite(super, c.project, person("Practitioner", "mole@example.com", ""), "")
+		wantOutcome(t, err, outcome.Forbidden, "")
+		_, err = c.Project(context.Background(), ada, c.project)
+		wantOutcome(t, err, outcome.Forbidden, "")
+		_, err = c.Mail(context.Background(), super, "")
+		wantOutcome(t, err, outcome.Forbidden, "")
+		assert.Empty(t, c.count(t).minus(before))
+
+		_, err = c.tryInvite(scoped(c.ada, "user/*.*"), c.project, person("Practitioner", "friend@example.com", ""), "")
+		require.NoError(t, err)
 	})
 }
 

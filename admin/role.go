@@ -5,6 +5,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -17,7 +18,7 @@ import (
 // Errors: outcome Forbidden, NotFound.
 func (s *Service) mayAdminister(ctx context.Context, who caller.Caller, project string, action audit.Action) error {
 	switch {
-	case !who.ProjectAdmin():
+	case !who.ProjectAdmin(), !mayByScope(who):
 		return s.refuse(ctx, who, action, outcome.New(outcome.Forbidden, ""))
 	case who.Project == project, who.SuperAdmin && store.ValidProject(project):
 		return nil
@@ -29,10 +30,16 @@ func (s *Service) mayAdminister(ctx context.Context, who caller.Caller, project 
 //
 // Errors: outcome Forbidden.
 func (s *Service) mustBeSuper(ctx context.Context, who caller.Caller, action audit.Action) error {
-	if who.SuperAdmin {
+	if who.SuperAdmin && mayByScope(who) {
 		return nil
 	}
 	return s.refuse(ctx, who, action, outcome.New(outcome.Forbidden, ""))
+}
+
+// mayByScope says whether the token lets its holder administer: a client that was given some of an
+// administrator's data must not be able to make itself another administrator.
+func mayByScope(who caller.Caller) bool {
+	return who.Policy != nil && who.Policy.ScopesGrant(policy.Update, medplum.TypeProjectMembership)
 }
 
 // refuse writes the attempt down and gives the refusal back. What cannot be written down is logged:

@@ -457,6 +457,27 @@ func TestScopes(t *testing.T) {
 	}
 }
 
+func TestScopesOfAnAdministratorsToken(t *testing.T) {
+	for scope, want := range map[string]bool{
+		"":                                   true,
+		"openid offline_access":              true,
+		"user/*.*":                           true,
+		"user/*.read":                        false,
+		"user/Patient.cruds":                 false,
+		"patient/*.*":                        false,
+		"user/ProjectMembership.u":           true,
+		"user/*.cruds?_lastUpdated=gt2020":   false,
+		"user/nonsense":                      false,
+		"system/ProjectMembership.cruds x/y": true,
+	} {
+		s := subject
+		s.Scope, s.Admin = scope, true
+		if got := compile(t, s, `{"resourceType":"*"}`).ScopesGrant(policy.Update, medplum.TypeProjectMembership); got != want {
+			t.Errorf("%q: %t", scope, got)
+		}
+	}
+}
+
 // TestDescribe is what a running Medplum showed an owner in /auth/me.
 func TestDescribe(t *testing.T) {
 	p, err := policy.Compile([]policy.Source{{Policy: medplum.AccessPolicy{Resource: []medplum.PolicyResource{{ResourceType: "*"}}}}},

@@ -106,6 +106,14 @@ func scopeGrants(permission string) []Interaction {
 	return out
 }
 
+// ScopesGrant says whether the token's scopes leave an interaction with a type as it is. What is no
+// interaction with a resource, such as an administrator's invite, asks it about the resource that
+// it comes to: a token that was given for less must not do more by another route.
+func (p *Policy) ScopesGrant(i Interaction, resourceType string) bool {
+	where, ok := p.scopes.narrow(i, resourceType)
+	return ok && where == nil
+}
+
 // narrow is what the scopes leave of an interaction with a type.
 func (s scopes) narrow(i Interaction, resourceType string) (store.Predicate, bool) {
 	if !s.given {
