@@ -6,6 +6,7 @@ import (
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
 
@@ -59,6 +60,19 @@ func compartmentRows(doc *document.Node, ref store.Ref, accounts []medplum.Refer
 		add(row)
 	}
 	return rows
+}
+
+// maxIndexRows is how many index rows one resource may have; a megabyte of the longest lists that
+// mean something, the members of a Group, stays below. Each row is written while others wait.
+const maxIndexRows = 1 << 15
+
+// mustBeIndexable refuses a resource that would take the database for itself.
+func mustBeIndexable(ix store.Index) error {
+	rows := len(ix.Token) + len(ix.Reference) + len(ix.String) + len(ix.Date) + len(ix.Quantity) + len(ix.URI)
+	if rows <= maxIndexRows {
+		return nil
+	}
+	return outcome.New(outcome.TooLong, "A resource may have at most %d searchable values, this one has %d", maxIndexRows, rows)
 }
 
 // references reads an array of References.

@@ -2,6 +2,8 @@ package repo_test
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -187,5 +189,23 @@ func TestAHiddenSecretIsNotShownToAnAdministrator(t *testing.T) {
 		got, err := admin.Read(ctx, medplum.TypeClientApplication, client.ID)
 		require.NoError(t, err)
 		assert.NotContains(t, string(got.Content), "hush")
+	})
+}
+
+func TestAResourceHasABoundedNumberOfIndexRows(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		s := w.As(t, w.A.Patient)
+		_, id := w.A.Patient.Profile.Split()
+		given := func(n int) string {
+			names := make([]string, n)
+			for i := range names {
+				names[i] = `"g` + strconv.Itoa(i) + `"`
+			}
+			return `{"resourceType":"Patient","name":[{"given":[` + strings.Join(names, ",") + `]}]}`
+		}
+		_, err := s.Update(ctx, "Patient", id, withID(id, given(80_000)), "")
+		wantCode(t, err, outcome.TooLong)
+		_, err = s.Update(ctx, "Patient", id, withID(id, given(100)), "")
+		require.NoError(t, err)
 	})
 }
