@@ -271,6 +271,27 @@ func TestTheProfileIsFoundByAddressWhateverItsCase(t *testing.T) {
 	})
 }
 
+// TestNobodyGetsTheProfileOfAnotherMember: a patient who writes somebody else's address into their
+// own record is not given that person as a reader of it, nor keeps them from being invited.
+func TestNobodyGetsTheProfileOfAnotherMember(t *testing.T) {
+	eachClinic(t, func(t *testing.T, c *clinic) {
+		c.open(t)
+		mallory := c.invite(t, person("Patient", "mallory@example.com", `,"sendEmail":false`))
+		_, id := mallory.Profile.Split()
+		_, err := c.Repo.System("test", c.project).Update(context.Background(), "Patient", id, []byte(`{"resourceType":"Patient","id":"`+id+`",
+			"telecom":[{"system":"email","value":"mallory@example.com"},{"system":"email","value":"victim@example.com"}]}`), "")
+		require.NoError(t, err)
+		victim := c.invite(t, person("Patient", "victim@example.com", `,"sendEmail":false`))
+		assert.NotEqual(t, mallory.Profile.Reference, victim.Profile.Reference)
+
+		own := c.create(t, c.project, `{"resourceType":"Patient","telecom":[{"system":"email","value":"second@example.com"}]}`)
+		_, err = c.Repo.System("test", c.project).Update(context.Background(), "Patient", id, []byte(`{"resourceType":"Patient","id":"`+id+`",
+			"telecom":[{"system":"email","value":"second@example.com"}]}`), "")
+		require.NoError(t, err)
+		assert.Equal(t, "Patient/"+own.ID, c.invite(t, person("Patient", "second@example.com", `,"sendEmail":false`)).Profile.Reference)
+	})
+}
+
 func TestASuperAdministratorInvitesIntoAnyProject(t *testing.T) {
 	eachClinic(t, func(t *testing.T, c *clinic) {
 		c.open(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
@@ -51,20 +52,61 @@ func (v *inviting) namedProfile(ctx context.Context, named medplum.Reference) (m
 	return profileReference(res)
 }
 
-// profileByAddress finds the one profile of the type, and of the patient, that has the address.
+// maxCandidates is how many profiles with the address are looked at.
+const maxCandidates = 20
+
+// profileByAddress finds the one profile of the type, and of the patient, that has the address and
+// is nobody else's. Members write their own addresses, so an address alone proves nothing: whoever
+// put somebody else's into their record would get that person as a second reader and writer of it.
 func (v *inviting) profileByAddress(ctx context.Context) (medplum.Reference, error) {
-	query := url.Values{"email": {escapeToken(v.in.Email)}, "_count": {"2"}}
+	query := url.Values{"email": {escapeToken(v.in.Email)}, "_count": {strconv.Itoa(maxCandidates)}}
 	if v.in.Patient != nil && v.in.ResourceType == "RelatedPerson" {
 		query.Set("patient", v.in.Patient.Reference)
 	}
-	found, err := v.s.search(ctx, v.tx, "find the profile of an invited address", v.project.ID, v.in.ResourceType, query)
-	switch {
-	case err != nil || len(found) == 0:
+	candidates, err := v.s.search(ctx, v.tx, "find the profile of an invited address", v.project.ID, v.in.ResourceType, query)
+	if err != nil {
 		return medplum.Reference{}, err
-	case len(found) > 1:
-		return medplum.Reference{}, outcome.New(outcome.MultipleMatches, "")
 	}
-	return profileReference(found[0])
+	var found []store.Resource
+	for _, candidate := range candidates {
+		taken, err := v.isAnothers(ctx, candidate)
+		if err != nil {
+			return medplum.Reference{}, err
+		}
+		if !taken {
+			found = append(found, candidate)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return medplum.Reference{}, nil
+	case 1:
+		return profileReference(found[0])
+	}
+	return medplum.Reference{}, outcome.New(outcome.MultipleMatches, "")
+}
+
+// isAnothers says whether a profile is that of a member with another address.
+func (v *inviting) isAnothers(ctx context.Context, profile store.Resource) (bool, error) {
+	query := url.Values{"profile": {profile.Type + "/" + profile.ID}, "_count": {strconv.Itoa(maxCandidates)}}
+	members, err := v.s.search(ctx, v.tx, "see whose a profile is", v.project.ID, medplum.TypeProjectMembership, query)
+	if err != nil {
+		return false, err
+	}
+	for _, member := range members {
+		var m medplum.ProjectMembership
+		if err := decode(member, &m); err != nil {
+			return false, err
+		}
+		_, user, err := v.s.userOf(ctx, v.tx, m.User)
+		if err != nil {
+			return false, err
+		}
+		if user.Email != "" && user.Email != v.in.Email {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // escapeToken keeps the characters that separate values from doing so (R4 search.html#escaping).
