@@ -1,0 +1,192 @@
+package apptest_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/admitdev/admit/cmd/admit/apptest"
+)
+
+// The roles of the matrix. All but the super admin belong to the project that is "own".
+var matrixRoles = []apptest.Role{
+	apptest.Anonymous, apptest.Patient, apptest.Practitioner, apptest.Program, apptest.Admin, apptest.SuperAdmin,
+}
+
+// who are the roles that may.
+type who []apptest.Role
+
+var (
+	nobody  = who{}
+	callers = who{apptest.Patient, apptest.Practitioner, apptest.Program, apptest.Admin, apptest.SuperAdmin}
+	persons = who{apptest.Patient, apptest.Practitioner, apptest.Admin, apptest.SuperAdmin}
+	staff   = who{apptest.Practitioner, apptest.Program, apptest.Admin, apptest.SuperAdmin}
+	admins  = who{apptest.Admin, apptest.SuperAdmin}
+	super   = who{apptest.SuperAdmin}
+)
+
+// right is who may use a route for what is in their project, and for what is in another. Where the
+// route's parameters leave something open, a line of the matrix names it.
+type right struct {
+	route      string // as the router has it
+	of         string // a type, for the routes that take any
+	body       string
+	own, other who
+}
+
+// matrix has a line or more for each route that wants a caller.
+func matrix() []right {
+	lines := []right{
+		{"GET /auth/me", "", "", callers, callers},
+		{"GET /auth/mfa/status", "", "", persons, persons},
+		{"POST /auth/mfa/enroll", "", "{}", persons, persons},
+		{"POST /auth/mfa/disable", "", "{}", persons, persons},
+		{"POST /auth/changepassword", "", "{}", callers, callers},
+		{"POST /auth/revoke", "", "{}", callers, callers},
+		{"GET /oauth2/userinfo", "", "", callers, callers},
+		{"POST /oauth2/userinfo", "", "", callers, callers},
+
+		{"GET /admin/projects/:project", "", "", admins, super},
+		{"POST /admin/projects/:project/invite", "", "{}", admins, super},
+		{"POST /admin/projects/:project/client", "", "{}", admins, super},
+		{"POST /admin/projects/:project/bot", "", "{}", admins, super},
+		{"POST /admin/projects/:project/secrets", "", "[{}]", admins, super},
+		{"POST /admin/projects/:project/settings", "", "[{}]", admins, super},
+		{"POST /admin/projects/:project/sites", "", "[{}]", admins, super},
+		{"GET /admin/projects/:project/members/:membership", "", "", admins, super},
+		{"DELETE /admin/projects/:project/members/:membership", "", "", admins, super}, // the owner's, which stays
+		{"POST /admin/projects/:project/members/:membership/resetpassword", "", "{}", admins, super},
+		{"POST /admin/projects/setpassword", "", "{}", admins, admins}, // names no project
+		{"GET /admin/super/mail", "", "", super, super},
+		{"GET /admin/super/mail/:mail", "", "", super, super},
+		{"POST /admin/super/setpassword", "", "{}", super, super},
+
+		{"GET /fhir/R4", "", "", callers, callers},
+		{"GET /fhir/R4/", "", "", callers, callers},
+		{"POST /fhir/R4/_search", "", "", callers, callers},
+	}
+	for _, types := range []struct {
+		names       []string
+		read, write who
+		searched    who // the answer holds what one may see
+	}{
+		{[]string{"Patient", "Observation"}, staff, staff, callers},
+		// A patient's policy is for all types, as far as they are in the compartment: these never are.
+		{[]string{"AccessPolicy", "ClientApplication"}, admins, admins, append(who{apptest.Patient}, admins...)},
+		{[]string{"ProjectMembership"}, admins, admins, admins},
+		{[]string{"Project"}, admins, admins, admins},
+		{[]string{"User"}, super, super, admins}, // of the server, not of a project
+	} {
+		for _, name := range types.names {
+			for _, method := range []string{"GET", "HEAD"} {
+				lines = append(lines,
+					right{method + " /fhir/R4/:type/:id", name, "", types.read, super},
+					right{method + " /fhir/R4/:type/:id/_history/:vid", name, "", types.read, super})
+			}
+			lines = append(lines,
+				right{"GET /fhir/R4/:type/:id/_history", name, "", types.read, super},
+				right{"PUT /fhir/R4/:type/:id", name, `{"resourceType":":type","id":":id":more}`, types.write, super},
+				right{"PATCH /fhir/R4/:type/:id", name, `[{"op":"test","path":"/id","value":"another"}]`, types.write, super},
+				right{"GET /fhir/R4/:type", name, "", types.searched, types.searched},
+				right{"POST /fhir/R4/:type/_search", name, "", types.searched, types.searched})
+		}
+	}
+	return lines
+}
+
+// leftOut are routes whose rights show only in what they change; tests of their own hold them.
+var leftOut = []string{
+	"POST /oauth2/logout", "GET /oauth2/logout", "POST /admin/projects/:project/members/:membership",
+	"POST /fhir/R4/:type", "PUT /fhir/R4/:type", "PATCH /fhir/R4/:type", "DELETE /fhir/R4/:type", "DELETE /fhir/R4/:type/:id",
+}
+
+// TestMatrixOfRoutesRolesAndProjects asks each route of the router as each role, for the role's own
+// project and for another. A route that is in no line fails.
+func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		clinic, elsewhere := newTarget(s, s.As(apptest.Admin)), newTarget(s, s.As(apptest.OtherAdmin))
+		for _, route := range s.Routes {
+			name := route.Method + " " + route.Path
+			if isPublic(name) || strings.HasPrefix(route.Method, "echo_") || slices.Contains(leftOut, name) {
+				continue
+			}
+			if !slices.ContainsFunc(matrix(), func(r right) bool { return r.route == name }) {
+				t.Errorf("%s is in no line of the matrix", name)
+			}
+		}
+		clients := map[apptest.Role]*apptest.Client{}
+		for _, role := range matrixRoles {
+			clients[role] = s.As(role).With("If-Match", `W/"none"`) // no write gets past the version it claims to replace
+		}
+		for _, line := range matrix() {
+			for _, role := range matrixRoles {
+				for _, in := range []struct {
+					project string
+					target  target
+					may     who
+				}{{"own", clinic, line.own}, {"other", elsewhere, line.other}} {
+					t.Run(fmt.Sprintf("%s/%s/%s/%s", line.route, line.of, role, in.project), func(t *testing.T) {
+						method, path, _ := strings.Cut(in.target.fill(line.route, line.of), " ")
+						as := clients[role]
+						if method == http.MethodPatch {
+							as = as.With("Content-Type", "application/json-patch+json")
+						}
+						status := as.Do(method, path, in.target.fill(line.body, line.of)).Status
+						switch {
+						case role == apptest.Anonymous:
+							if status != http.StatusUnauthorized {
+								t.Errorf("status %d", status)
+							}
+						case slices.Contains(in.may, role):
+							if status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound || status >= 500 {
+								t.Errorf("may, but status %d", status)
+							}
+						case status != http.StatusForbidden && status != http.StatusNotFound:
+							t.Errorf("may not, but status %d", status)
+						}
+					})
+				}
+			}
+		}
+	})
+}
+
+// target is what there is in a project to reach for.
+type target struct {
+	project, membership, mail string
+	ids, versions, required   map[string]string // by type
+}
+
+func newTarget(s *apptest.Server, admin *apptest.Client) target {
+	_, membership, _ := strings.Cut(admin.Membership, "/")
+	_, user, _ := strings.Cut(admin.User, "/")
+	to := target{project: admin.Project, membership: membership, ids: map[string]string{}, versions: map[string]string{}}
+	to.required = map[string]string{
+		"Observation": `,"status":"final","code":{"text":"x"}`,
+		"User":        `,"firstName":"A","lastName":"B"`,
+		"ProjectMembership": `,"project":{"reference":"Project/` + admin.Project + `"},"user":{"reference":"` + admin.User +
+			`"},"profile":{"reference":"` + admin.Profile + `"}`,
+	}
+	to.ids["Patient"] = admin.POST("/fhir/R4/Patient", `{"resourceType":"Patient"}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["Observation"] = admin.POST("/fhir/R4/Observation",
+		`{"resourceType":"Observation","status":"final","code":{"text":"x"}}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["AccessPolicy"] = admin.POST("/fhir/R4/AccessPolicy", `{"resourceType":"AccessPolicy","name":"x"}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["ClientApplication"] = admin.POST("/admin/projects/"+admin.Project+"/client", `{"name":"x"}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["ProjectMembership"], to.ids["Project"], to.ids["User"] = membership, admin.Project, user
+	everything := s.As(apptest.SuperAdmin)
+	for name, id := range to.ids {
+		to.versions[name] = everything.GET("/fhir/R4/" + name + "/" + id).WantStatus(http.StatusOK).Field("meta.versionId")
+	}
+	address := "m." + admin.Project + "@example.com"
+	admin.POST("/admin/projects/"+admin.Project+"/invite",
+		`{"resourceType":"Practitioner","firstName":"M","lastName":"Ail","email":"`+address+`"}`).WantStatus(http.StatusOK)
+	to.mail = s.MailTo(address).ID
+	return to
+}
+
+func (to target) fill(route, of string) string {
+	return strings.NewReplacer(":project", to.project, ":membership", to.membership, ":mail", to.mail,
+		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
+}
