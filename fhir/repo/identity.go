@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
+	"slices"
 
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -22,8 +24,25 @@ func (a *access) byType(ctx context.Context, c *change, doc *document.Node) (*do
 		return a.user(ctx, c, doc)
 	case medplum.TypeAccessPolicy:
 		return doc, checkPolicy(doc)
+	case medplum.TypeClientApplication:
+		return doc, checkRedirects(doc)
 	}
 	return doc, nil
+}
+
+// checkRedirects refuses addresses to which no code may ever be sent: those without a scheme or with
+// a fragment (RFC 6749 §3.1.2), and those that a browser would run as a program.
+func checkRedirects(doc *document.Node) error {
+	for _, name := range []string{"redirectUri", "redirectUris"} {
+		for _, value := range doc.Get(name).Values() {
+			address, err := url.Parse(value.String())
+			if err != nil || address.Scheme == "" || address.Fragment != "" ||
+				slices.Contains([]string{"javascript", "data", "vbscript", "blob", "file"}, address.Scheme) {
+				return outcome.New(outcome.Invalid, "Invalid redirect URI").At("ClientApplication." + name)
+			}
+		}
+	}
+	return nil
 }
 
 // checkPolicy refuses a policy that could not be compiled: its holders could do nothing at all.

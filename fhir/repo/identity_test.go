@@ -233,3 +233,22 @@ func TestLoginsAndKeysAreTheServersAlone(t *testing.T) {
 		}
 	})
 }
+
+func TestAClientRedirectsToNoProgram(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		admin := w.As(t, w.A.Admin)
+		client := func(element string) []byte {
+			return []byte(`{"resourceType":"ClientApplication","name":"c",` + element + `}`)
+		}
+		for _, address := range []string{"javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "//x.example/cb", "/cb", "https://x.example/cb#a"} {
+			for _, element := range []string{`"redirectUri":"` + address + `"`, `"redirectUris":["https://x.example/cb","` + address + `"]`} {
+				_, err := admin.Create(ctx, medplum.TypeClientApplication, client(element))
+				wantCode(t, err, outcome.Invalid)
+			}
+		}
+		for _, address := range []string{"https://x.example/cb?a=b", "http://localhost:3000/", "com.example.app:/cb"} {
+			_, err := admin.Create(ctx, medplum.TypeClientApplication, client(`"redirectUri":"`+address+`"`))
+			require.NoError(t, err, address)
+		}
+	})
+}
