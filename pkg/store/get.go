@@ -49,8 +49,11 @@ WHERE r.project_id = $1::uuid AND r.type = $2 AND r.id = $3`)
 }
 
 func (r reader) oneVersion(ctx context.Context, ref Ref, query string, args []any) (Resource, error) {
+	if err := ctx.Err(); err != nil { // on SQLite a read by key takes less than to watch for a cancel
+		return Resource{}, err
+	}
 	found := versionScan{resource: &Resource{Ref: ref}}
-	err := first(ctx, r.q, query, args, found.into()...)
+	err := first(r.dialect.statementContext(ctx), r.q, query, args, found.into()...)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Resource{}, ErrNotFound

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strings"
 
-	gormsqlite "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"modernc.org/sqlite"
 )
@@ -47,11 +46,11 @@ func openSQLite(ctx context.Context, o Options) (*Store, error) {
 	}
 	readStatements := newPrepared(s.reads)
 	s.onStop = append([]func() error{readStatements.close, s.reads.Close}, s.onStop...)
-	orm, err := gorm.Open(gormsqlite.New(gormsqlite.Config{DriverName: "sqlite", Conn: s.reads}), ormConfig())
+	orm, err := gorm.Open(ormSQLite{s.reads}, ormConfig())
 	if err != nil {
 		return fail(err)
 	}
-	s.reader = reader{base: &base{dialect: lite{tables: indexTables()}, clock: o.Clock, log: o.Log, orm: orm}, q: readStatements, pool: s.reads}
+	s.reader = reader{base: &base{dialect: lite{tables: indexTables()}, clock: o.Clock, log: o.Log, orm: orm}, q: readStatements, pool: readStatements}
 	s.writer = newWriter(s.writes)
 	s.onStop = append([]func() error{s.writer.close}, s.onStop...)
 	return s, nil

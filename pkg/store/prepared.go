@@ -38,6 +38,20 @@ func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) 
 	return statement.QueryContext(ctx, args...)
 }
 
+// QueryRowContext implements gorm.ConnPool.
+func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	statement, err := p.prepare(ctx, query)
+	if err != nil || statement == nil { // what failed fails again, in the row
+		return p.db.QueryRowContext(ctx, query, args...)
+	}
+	return statement.QueryRowContext(ctx, args...)
+}
+
+// PrepareContext implements gorm.ConnPool.
+func (p *prepared) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return p.db.PrepareContext(ctx, query)
+}
+
 func (p *prepared) cached(query string) *sql.Stmt {
 	p.mu.RLock()
 	defer p.mu.RUnlock()

@@ -47,7 +47,7 @@ func (s *Store) InTx(ctx context.Context, fn func(*Tx) error) error {
 	var err error
 	if s.writer != nil {
 		err = s.writer.do(ctx, func(g *group) error {
-			tx = &Tx{reader: reader{base: s.base, q: g, pool: g.tx}, sql: g.tx}
+			tx = &Tx{reader: reader{base: s.base, q: g, pool: g}, sql: g.tx}
 			return fn(tx)
 		})
 	} else {

@@ -245,3 +245,19 @@ func (g *group) QueryContext(ctx context.Context, query string, args ...any) (*s
 	}
 	return g.tx.QueryContext(ctx, query, args...)
 }
+
+// QueryRowContext implements gorm.ConnPool.
+func (g *group) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if ctx.Err() == nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if statement := g.statement(ctx, query); statement != nil {
+		return statement.QueryRowContext(ctx, args...)
+	}
+	return g.tx.QueryRowContext(ctx, query, args...)
+}
+
+// PrepareContext implements gorm.ConnPool.
+func (g *group) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return g.tx.PrepareContext(ctx, query)
+}
