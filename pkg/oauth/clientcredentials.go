@@ -39,8 +39,7 @@ func (s *Server) clientCredentials(ctx context.Context, r grantRequest) (tokens,
 	if err != nil {
 		return tokens{}, err
 	}
-	err = s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.AddLogin(ctx, of.login) })
-	return made, err
+	return made, s.Store.AddLogin(ctx, of.login)
 }
 
 // clientMember is the active membership of a client; one without gets nothing.

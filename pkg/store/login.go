@@ -53,6 +53,15 @@ func (tx *Tx) AddLogin(ctx context.Context, l Login) error {
 	return nil
 }
 
+// AddLogin is Tx.AddLogin in a transaction of its own.
+func (s *Store) AddLogin(ctx context.Context, l Login) error {
+	add := func(tx *Tx) error { return tx.AddLogin(ctx, l) }
+	if s.writer == nil { // one statement is its own transaction
+		return add(&Tx{reader: s.reader})
+	}
+	return s.InTx(ctx, add)
+}
+
 // Login reads a login, revoked or not; ErrNotFound when there is none or it has run out.
 func (r reader) Login(ctx context.Context, id string) (Login, error) {
 	var l Login
