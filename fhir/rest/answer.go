@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -35,6 +36,8 @@ func blob(c echo.Context, status int, content []byte) error {
 		}
 		content = indented.Bytes()
 	}
+	// Without it net/http sends what does not fit its buffer in chunks.
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(content)))
 	return c.Blob(status, web.FHIRJSON, content)
 }
 
