@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"database/sql/driver"
+	"sync/atomic"
 	"testing"
 
 	"github.com/admitdev/admit/pkg/store"
@@ -13,6 +14,17 @@ import (
 // n-th.
 type Hook func(ctx context.Context, statement string) error
 
+// Statement is one statement on its way to the database.
+type Statement struct {
+	Conn int64  // on which connection, counted from 1
+	Text string // "BEGIN", "COMMIT" and "ROLLBACK" stand for the calls of the driver
+	Args []driver.NamedValue
+	Rows bool // it is a query
+}
+
+// Watch is a Hook that sees all of a statement.
+type Watch func(ctx context.Context, statement Statement) error
+
 // OpenFaulty opens the store of a test with a hook on its statements.
 func OpenFaulty(t testing.TB, db DB, hook Hook) *store.Store {
 	t.Helper()
@@ -20,37 +32,46 @@ func OpenFaulty(t testing.TB, db DB, hook Hook) *store.Store {
 }
 
 // Wrap is for store.Options.Wrap.
-func (h Hook) Wrap(c driver.Connector) driver.Connector { return faultyConnector{c, h} }
+func (h Hook) Wrap(c driver.Connector) driver.Connector {
+	return Watch(func(ctx context.Context, s Statement) error { return h(ctx, s.Text) }).Wrap(c)
+}
+
+// Wrap is for store.Options.Wrap.
+func (w Watch) Wrap(c driver.Connector) driver.Connector {
+	return &faultyConnector{Connector: c, watch: w}
+}
 
 type faultyConnector struct {
 	driver.Connector
-	hook Hook
+	watch Watch
+	conns atomic.Int64
 }
 
 // Connect implements driver.Connector.
-func (c faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
+func (c *faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &faultyConn{conn, c.hook}, nil
+	return &faultyConn{conn, c.conns.Add(1), c.watch}, nil
 }
 
 // faultyConn hands on what both drivers know and database/sql asks for.
 type faultyConn struct {
 	driver.Conn
-	hook Hook
+	number int64
+	watch  Watch
 }
 
 func (c *faultyConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	if err := c.hook(ctx, "BEGIN"); err != nil {
+	if err := c.watch(ctx, Statement{Conn: c.number, Text: "BEGIN"}); err != nil {
 		return nil, err
 	}
 	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return faultyTx{tx, c.hook}, nil
+	return faultyTx{tx, c}, nil
 }
 
 func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
@@ -58,18 +79,18 @@ func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.S
 	if err != nil {
 		return nil, err
 	}
-	return &faultyStmt{statement, query, c.hook}, nil
+	return &faultyStmt{statement, query, c}, nil
 }
 
 func (c *faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.hook(ctx, query); err != nil {
+	if err := c.watch(ctx, Statement{c.number, query, args, false}); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.hook(ctx, query); err != nil {
+	if err := c.watch(ctx, Statement{c.number, query, args, true}); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
@@ -106,18 +127,18 @@ func (c *faultyConn) CheckNamedValue(v *driver.NamedValue) error {
 type faultyStmt struct {
 	driver.Stmt
 	query string
-	hook  Hook
+	conn  *faultyConn
 }
 
 func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.hook(ctx, s.query); err != nil {
+	if err := s.conn.watch(ctx, Statement{s.conn.number, s.query, args, false}); err != nil {
 		return nil, err
 	}
 	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
 }
 
 func (s *faultyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.hook(ctx, s.query); err != nil {
+	if err := s.conn.watch(ctx, Statement{s.conn.number, s.query, args, true}); err != nil {
 		return nil, err
 	}
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
@@ -125,12 +146,12 @@ func (s *faultyStmt) QueryContext(ctx context.Context, args []driver.NamedValue)
 
 type faultyTx struct {
 	driver.Tx
-	hook Hook
+	conn *faultyConn
 }
 
 // Commit does not commit when the hook fails, as when the disk is full or the server gone.
 func (t faultyTx) Commit() error {
-	if err := t.hook(context.Background(), "COMMIT"); err != nil {
+	if err := t.conn.watch(context.Background(), Statement{Conn: t.conn.number, Text: "COMMIT"}); err != nil {
 		_ = t.Tx.Rollback() // the hook's error is what the test wants to see
 		return err
 	}
@@ -139,7 +160,7 @@ func (t faultyTx) Commit() error {
 
 // Rollback rolls back even when the hook fails: a lost connection does too.
 func (t faultyTx) Rollback() error {
-	err := t.hook(context.Background(), "ROLLBACK")
+	err := t.conn.watch(context.Background(), Statement{Conn: t.conn.number, Text: "ROLLBACK"})
 	if undo := t.Tx.Rollback(); err == nil {
 		err = undo
 	}

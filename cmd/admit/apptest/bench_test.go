@@ -1,0 +1,164 @@
+package apptest
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/pkg/store/storetest"
+)
+
+// BenchmarkServed sends requests through everything a client meets (TCP, HTTP, middleware, token,
+// policy, store), and in turn runs the statements that they cause straight on the database driver,
+// with equivalent arguments, in the same transactions, from the same number of workers. Whatever
+// else the machine does meets both alike. It reports
+//
+//   - ns/op: the median time of a request, divided by the clients that send at once;
+//   - raw-ns/op: the same for the bare statements;
+//   - of-raw: their ratio. 1 is as fast as the driver, 0.5 half as fast.
+func BenchmarkServed(b *testing.B) {
+	storetest.Each(b, func(b *testing.B, db storetest.DB) {
+		w := newWorkload(b, db)
+		analyze(b, db)
+		for _, op := range operations() {
+			for _, clients := range []int{1, 8} {
+				b.Run(op.name+"/clients="+strconv.Itoa(clients), func(b *testing.B) { compare(b, w, op, clients) })
+			}
+		}
+	})
+}
+
+// analyze gives PostgreSQL's planner the statistics that autovacuum soon would.
+func analyze(b *testing.B, db storetest.DB) {
+	b.Helper()
+	if db.Name != "postgres" {
+		return
+	}
+	conn, err := pgx.Connect(b.Context(), db.URL)
+	require.NoError(b, err)
+	_, err = conn.Exec(b.Context(), "ANALYZE")
+	require.NoError(b, errors.Join(err, conn.Close(b.Context())))
+}
+
+// worker sends requests and runs their statements, never both at once.
+type worker struct {
+	*workload
+	op         operation
+	number     int
+	conn       *connection
+	raw        driven
+	recordings [2]*recording
+	version    string // of the patient that raw updates
+}
+
+// atOnce is how many requests in a row each of several clients sends before they wait for one another.
+const atOnce = 4
+
+func compare(b *testing.B, w *workload, op operation, clients int) {
+	workers := make([]*worker, clients)
+	drivers := raw(b, w.db, clients)
+	for i := range workers {
+		workers[i] = newWorker(b, w, op, i, drivers[i])
+	}
+	each := 1
+	if clients > 1 {
+		each = atOnce
+	}
+	var served, bare []time.Duration
+	run := func(n int) {
+		if n%2 == 0 {
+			served = append(served, together(b, workers, each, n, (*worker).request))
+		}
+		bare = append(bare, together(b, workers, each, n, (*worker).statements))
+		if n%2 == 1 {
+			served = append(served, together(b, workers, each, n, (*worker).request))
+		}
+	}
+	for n := range warmings { // until everything that can be prepared or remembered is
+		run(n)
+	}
+	served, bare = nil, nil
+	for n := warmings; b.Loop(); n++ {
+		run(n)
+	}
+	perOp := float64(clients * each)
+	b.ReportMetric(median(served)/perOp, "ns/op")
+	b.ReportMetric(median(bare)/perOp, "raw-ns/op")
+	b.ReportMetric(median(bare)/median(served), "of-raw")
+}
+
+// newWorker has two patients: one that its requests update and one that its statements do.
+func newWorker(b *testing.B, w *workload, op operation, number int, on driven) *worker {
+	b.Helper()
+	k := &worker{workload: w, op: op, number: number, conn: w.connect(b), raw: on}
+	w.warm(b, k.conn, op)
+	const bare = 100 // beyond the patients that requests update
+	require.NoError(b, k.conn.ask(op.request(w, bare+number, 1), op.status))
+	var err error
+	k.recordings, err = w.recordTwo(k.conn, op, bare+number)
+	require.NoError(b, err)
+	k.version = k.recordings[1].made
+	for _, r := range k.recordings {
+		require.NoError(b, on.prepare(r.statements))
+	}
+	return k
+}
+
+// together has every worker make ready and then times all of them, from the first start to the last end.
+func together(b *testing.B, workers []*worker, each, n int, ready func(*worker, int) func() error) time.Duration {
+	b.Helper()
+	todo := make([][]func() error, len(workers))
+	for i, k := range workers {
+		for j := range each {
+			todo[i] = append(todo[i], ready(k, n*each+j))
+		}
+	}
+	errs := make([]error, len(workers))
+	begun := time.Now()
+	if len(workers) == 1 {
+		errs[0] = todo[0][0]()
+	} else {
+		var running sync.WaitGroup
+		for i := range workers {
+			running.Go(func() {
+				for _, do := range todo[i] {
+					errs[i] = errors.Join(errs[i], do())
+				}
+			})
+		}
+		running.Wait()
+	}
+	took := time.Since(begun)
+	require.NoError(b, errors.Join(errs...))
+	return took
+}
+
+// request makes the n-th request ready.
+func (k *worker) request(n int) func() error {
+	request := k.op.request(k.workload, k.number, n)
+	return func() error { return k.conn.ask(request, k.op.status) }
+}
+
+// statements makes the statements of the n-th request ready. Each update finds the version of the
+// one before and is later than it.
+func (k *worker) statements(n int) func() error {
+	recorded := k.recordings[n%2]
+	round := recorded.newRound(k.version, time.Since(recorded.begun)+time.Duration(n)*50*time.Millisecond)
+	args := make([][]any, len(recorded.statements))
+	for i, s := range recorded.statements {
+		args[i] = round.args(s)
+	}
+	k.version = round.id(recorded.made)
+	return func() error { return k.raw.run(recorded.statements, args) }
+}
+
+func median(times []time.Duration) float64 {
+	slices.Sort(times)
+	return float64(times[len(times)/2])
+}

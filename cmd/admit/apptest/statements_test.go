@@ -1,0 +1,58 @@
+package apptest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/pkg/store/storetest"
+)
+
+// TestWhatARequestCostsTheDatabase holds the statements of a request whose caller is known already.
+// More of them is slower for everybody; fewer is welcome, and then the table is lowered.
+func TestWhatARequestCostsTheDatabase(t *testing.T) {
+	type cost struct{ statements, transactions int }
+	costs := map[string]map[string]cost{
+		"read":               {"postgres": {1, 0}, "sqlite": {1, 0}},
+		"search":             {"postgres": {1, 0}, "sqlite": {1, 0}},
+		"create":             {"postgres": {1, 0}, "sqlite": {5, 1}},
+		"update":             {"postgres": {2, 0}, "sqlite": {11, 1}},
+		"invite":             {"postgres": {19, 1}, "sqlite": {35, 1}},
+		"client_credentials": {"postgres": {7, 0}, "sqlite": {7, 1}},
+	}
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		w := newWorkload(t, db)
+		conn := w.connect(t)
+		for _, op := range operations() {
+			t.Run(op.name, func(t *testing.T) {
+				w.warm(t, conn, op)
+				var got cost
+				statements := w.record(func() { require.NoError(t, conn.ask(op.request(w, 0, warmings), op.status)) })
+				for _, s := range statements {
+					switch {
+					case s.Text == "BEGIN":
+						got.transactions++
+					case !transactional(s.Text):
+						got.statements++
+					}
+				}
+				if !assert.Equal(t, costs[op.name][db.Name], got) {
+					for _, s := range statements {
+						t.Logf("%s", s.Text)
+					}
+				}
+			})
+		}
+	})
+}
+
+const warmings = 20
+
+// warm sends requests until what can be known of their caller is.
+func (w *workload) warm(t testing.TB, conn *connection, op operation) {
+	t.Helper()
+	for n := range warmings {
+		require.NoError(t, conn.ask(op.request(w, 0, n), op.status))
+	}
+}

@@ -1,0 +1,142 @@
+package apptest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/pkg/store/storetest"
+)
+
+// patients is how many there are to find one among.
+const patients = 300
+
+// workload is a server with people and patients, and the requests whose cost is looked at.
+type workload struct {
+	*Server
+	*recorder
+	db       storetest.DB
+	admin    *Client
+	staff    *Client
+	program  *Client
+	patients []string // ids
+	next     atomic.Int64
+}
+
+// newWorkload starts a server that logs as one in production does.
+func newWorkload(t testing.TB, db storetest.DB) *workload {
+	t.Helper()
+	w := &workload{recorder: &recorder{}, db: db}
+	w.Server = Start(t, On(db), Watched(w.watch), With("ADMIT_LOG_LEVEL=info"))
+	w.admin, w.staff, w.program = w.As(Admin), w.As(Practitioner), w.As(Program)
+	for range patients {
+		w.patients = append(w.patients, w.staff.POST("/fhir/R4/Patient", w.patient("", true)).WantStatus(http.StatusCreated).Field("id"))
+	}
+	return w
+}
+
+// patient is the JSON of a patient of ordinary size. Each new one has a number of its own; one that
+// has an id has that for a number, so that updates change nothing but active.
+func (w *workload) patient(id string, active bool) string {
+	number := id
+	if id == "" {
+		number = strconv.FormatInt(w.next.Add(1), 10)
+	} else {
+		id = fmt.Sprintf(`"id":%q,`, id)
+	}
+	return fmt.Sprintf(`{"resourceType":"Patient",%s"identifier":[{"system":"urn:mrn","value":"MRN-%s"}],"active":%t,`+
+		`"name":[{"use":"official","family":"Example","given":["Eve","Maria"]}],"gender":"female","birthDate":"1980-02-03",`+
+		`"telecom":[{"system":"phone","value":"+43 1 234"},{"system":"email","value":"eve@example.com"}],`+
+		`"address":[{"line":["Street 1"],"city":"Vienna","postalCode":"1010","country":"AT"}]}`, id, number, active)
+}
+
+// operation is a kind of request. request gives the n-th one that the worker of this number sends.
+type operation struct {
+	name    string
+	status  int
+	request func(w *workload, worker, n int) []byte
+}
+
+// operations are those that the README speaks of. Each worker updates a patient of its own.
+func operations() []operation {
+	return []operation{
+		{"read", http.StatusOK, func(w *workload, _, _ int) []byte {
+			return w.staff.wire("GET", "/fhir/R4/Patient/"+w.patients[0], "", "")
+		}},
+		{"search", http.StatusOK, func(w *workload, _, _ int) []byte {
+			return w.staff.wire("GET", "/fhir/R4/Patient?identifier=urn:mrn%7CMRN-100", "", "")
+		}},
+		{"create", http.StatusCreated, func(w *workload, _, _ int) []byte {
+			return w.staff.wire("POST", "/fhir/R4/Patient", "application/fhir+json", w.patient("", true))
+		}},
+		{"update", http.StatusOK, func(w *workload, worker, n int) []byte {
+			id := w.patients[1+worker]
+			return w.staff.wire("PUT", "/fhir/R4/Patient/"+id, "application/fhir+json", w.patient(id, n%2 == 0))
+		}},
+		{"invite", http.StatusOK, func(w *workload, _, _ int) []byte {
+			return w.admin.wire("POST", "/admin/projects/"+w.admin.Project+"/invite", "application/json", fmt.Sprintf(
+				`{"resourceType":"Patient","firstName":"Homer","lastName":"Simpson","email":"bench-%d@example.com","sendEmail":false}`, w.next.Add(1)))
+		}},
+		{"client_credentials", http.StatusOK, func(w *workload, _, _ int) []byte {
+			return w.anonymous().wire("POST", "/oauth2/token", "application/x-www-form-urlencoded", url.Values{
+				"grant_type": {"client_credentials"}, "client_id": {w.program.ClientID}, "client_secret": {w.program.ClientSecret},
+			}.Encode())
+		}},
+	}
+}
+
+// wire is a request as its bytes.
+func (c *Client) wire(method, path, contentType, body string) []byte {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, strings.TrimPrefix(c.base, "http://"))
+	if token := c.header.Get("Authorization"); token != "" {
+		fmt.Fprintf(&s, "Authorization: %s\r\n", token)
+	}
+	if body != "" {
+		fmt.Fprintf(&s, "Content-Type: %s\r\nContent-Length: %d\r\n", contentType, len(body))
+	}
+	s.WriteString("\r\n" + body)
+	return []byte(s.String())
+}
+
+// connection is a keep-alive client that does no more than HTTP asks of it, since it shares the
+// machine with what is measured.
+type connection struct {
+	net.Conn
+	answers *bufio.Reader
+}
+
+func (w *workload) connect(t testing.TB) *connection {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.URL, "http://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &connection{conn, bufio.NewReader(conn)}
+}
+
+// ask sends a request and reads the whole answer.
+func (c *connection) ask(request []byte, want int) error {
+	if _, err := c.Write(request); err != nil {
+		return err
+	}
+	answer, err := http.ReadResponse(c.answers, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != want {
+		text, err := io.ReadAll(answer.Body)
+		return fmt.Errorf("%s: %s %v", answer.Status, text, err)
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
+}
