@@ -1,7 +1,9 @@
 package rest
 
 import (
+	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -26,23 +28,28 @@ func (h *Handler) history(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	count, err := number(query, "_count", defaultHistory, maxHistory)
+	bundle, err := h.versionsOf(c.Request().Context(), h.session(c), c.Param("type"), c.Param("id"), query)
 	if err != nil {
 		return err
+	}
+	return blob(c, http.StatusOK, bundle.JSON())
+}
+
+func (h *Handler) versionsOf(ctx context.Context, session actor, resourceType, id string, query url.Values) (r4.Bundle, error) {
+	count, err := number(query, "_count", defaultHistory, maxHistory)
+	if err != nil {
+		return r4.Bundle{}, err
 	}
 	offset, err := number(query, "_offset", 0, maxOffset)
 	if err != nil {
-		return err
+		return r4.Bundle{}, err
 	}
-	versions, total, err := h.session(c).History(c.Request().Context(), c.Param("type"), c.Param("id"), count, offset)
-	if err != nil {
-		return err
-	}
+	versions, total, err := session.History(ctx, resourceType, id, count, offset)
 	bundle := r4.Bundle{Type: "history", Total: &total}
 	for _, v := range versions {
 		bundle.Entries = append(bundle.Entries, h.historyEntry(v))
 	}
-	return blob(c, http.StatusOK, bundle.JSON())
+	return bundle, err
 }
 
 func (h *Handler) historyEntry(v store.Resource) r4.Entry {

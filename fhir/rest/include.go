@@ -6,7 +6,6 @@ import (
 
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/index"
-	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -21,13 +20,13 @@ const (
 // inclusion collects what a page includes (R4 search.html#include). Each resource comes through
 // the session's search, so nobody is shown more this way than by asking for it.
 type inclusion struct {
-	session *repo.Session
+	session actor
 	seen    map[string]bool // Type/id
 	found   []store.Row
 }
 
 // included follows the _include and _revinclude of a request from its matches.
-func (h *Handler) included(ctx context.Context, session *repo.Session, request *search.Request, matches []store.Row) ([]store.Row, error) {
+func (h *Handler) included(ctx context.Context, session actor, request *search.Request, matches []store.Row) ([]store.Row, error) {
 	if len(request.Includes) == 0 || len(matches) == 0 {
 		return nil, nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/patch"
 	"github.com/admitdev/admit/fhir/r4"
 	"github.com/admitdev/admit/fhir/repo"
 )
@@ -28,7 +29,7 @@ func (h *Handler) versions(c echo.Context) error {
 }
 
 // interactions are what this package routes for a type.
-var interactions = [...]string{"read", "vread", "update", "delete", "history-instance", "create", "search-type"}
+var interactions = [...]string{"read", "vread", "update", "patch", "delete", "history-instance", "create", "search-type"}
 
 // commonParams are the search parameters of every type.
 var commonParams = [...]r4.CapabilitySearchParam{
@@ -60,7 +61,13 @@ func capabilities(o Options) ([]byte, error) {
 		Implementation: &fhir.CapabilityStatementImplementation{Description: "admit", Url: new(o.Base)},
 		FhirVersion:    fhir.FHIRVersion4_0_1,
 		Format:         []string{"json"},
-		Rest:           []fhir.CapabilityStatementRest{{Mode: fhir.RestfulCapabilityModeServer, Security: security(root)}},
+		Rest: []fhir.CapabilityStatementRest{{
+			Mode: fhir.RestfulCapabilityModeServer, Security: security(root),
+			Interaction: []fhir.CapabilityStatementRestInteraction{
+				{Code: fhir.SystemRestfulInteractionTransaction}, {Code: fhir.SystemRestfulInteractionBatch}, {Code: fhir.SystemRestfulInteractionSearchSystem},
+			},
+		}},
+		PatchFormat: []string{patch.MediaType, "application/fhir+json"},
 	}
 	return r4.Capabilities(statement, resources)
 }
@@ -84,11 +91,12 @@ func capability(name string) r4.CapabilityResource {
 		ReadHistory:       true,
 		ConditionalCreate: true,
 		ConditionalRead:   "not-supported",
-		ConditionalDelete: "not-supported",
+		ConditionalUpdate: true,
+		ConditionalDelete: "single",
 		ReferencePolicy:   []string{"literal", "logical", "local"},
 	}
 	for _, code := range interactions {
-		if writes := code == "create" || code == "update" || code == "delete"; writes && repo.ServerMade(name) {
+		if writes := code == "create" || code == "update" || code == "patch" || code == "delete"; writes && repo.ServerMade(name) {
 			continue
 		}
 		resource.Interaction = append(resource.Interaction, r4.CapabilityInteraction{Code: code})

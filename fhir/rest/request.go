@@ -16,7 +16,11 @@ import (
 // parameters reads the query of a request that may have the named parameters, each once, besides
 // _format and _pretty. Any other is refused.
 func parameters(c echo.Context, known ...string) (url.Values, error) {
-	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	return readQuery(c.Request().URL.RawQuery, c.Request().Header, known...)
+}
+
+func readQuery(raw string, header http.Header, known ...string) (url.Values, error) {
+	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, outcome.New(outcome.Invalid, "The query string cannot be read")
 	}
@@ -28,7 +32,7 @@ func parameters(c echo.Context, known ...string) (url.Values, error) {
 			return nil, outcome.New(outcome.Invalid, "The parameter %s is given twice", name)
 		}
 	}
-	return query, negotiate(c.Request().Header, query)
+	return query, negotiate(header, query)
 }
 
 // negotiate refuses answers in anything but JSON (R4 http.html#mime-type). _format counts before

@@ -23,6 +23,8 @@ type Options struct {
 	// Version is the software's, Released when it was made; both for the CapabilityStatement.
 	Version  string
 	Released time.Time
+	// Limits bound the Bundles that are taken; zero values stand for the default.
+	Limits Limits
 }
 
 // Handler serves FHIR R4 under the group it is mounted on.
@@ -30,6 +32,8 @@ type Handler struct {
 	repo     *repo.Repo
 	base     string
 	metadata []byte
+	limits   Limits
+	large    chan struct{} // a place for each large Bundle at work
 }
 
 // New makes a Handler.
@@ -38,13 +42,18 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{repo: o.Repo, base: o.Base, metadata: metadata}, nil
+	limits := o.Limits.orDefault()
+	return &Handler{
+		repo: o.Repo, base: o.Base, metadata: metadata, limits: limits, large: make(chan struct{}, limits.Large),
+	}, nil
 }
 
 // Mount adds the routes that need a caller. The group's middleware has put it there
 // (caller.Resolver.Middleware) and renders errors (web.Errors).
 func (h *Handler) Mount(g *echo.Group) {
 	h.mountSearch(g)
+	g.POST("", h.bundle)
+	g.POST("/", h.bundle)
 	g.POST("/:type", h.create)
 	g.GET("/:type/:id", h.read)
 	g.HEAD("/:type/:id", h.read)

@@ -31,7 +31,12 @@ type server struct {
 
 func start(t *testing.T, db storetest.DB) *server {
 	t.Helper()
-	s := &server{World: repotest.New(t, db)}
+	return startIn(t, repotest.New(t, db))
+}
+
+func startIn(t *testing.T, world *repotest.World) *server {
+	t.Helper()
+	s := &server{World: world}
 	s.members = map[string]caller.Claims{"staff": s.A.Staff.Claims, "admin": s.A.Admin.Claims, "patient": s.A.Patient.Claims, "other": s.B.Staff.Claims}
 	h, err := rest.New(rest.Options{Repo: s.Repo, Base: base, Version: "test", Released: time.Unix(0, 0)})
 	require.NoError(t, err)
@@ -305,7 +310,7 @@ func TestTheCapabilityStatementSaysWhatIsRouted(t *testing.T) {
 		types[r.Type] = len(r.Interaction)
 	}
 	for _, name := range []string{"Patient", "Observation", "User", "ProjectMembership", "AccessPolicy"} {
-		assert.Equal(t, 7, types[name], name)
+		assert.Equal(t, 8, types[name], name)
 	}
 	assert.Equal(t, 4, types["JsonWebKey"])
 	assert.GreaterOrEqual(t, len(types), 146)

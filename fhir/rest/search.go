@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/r4"
-	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -49,7 +49,7 @@ func (h *Handler) search(c echo.Context, types []string) error {
 	if err := negotiate(c.Request().Header, url.Values{"_format": {request.Format}}); err != nil {
 		return err
 	}
-	bundle, err := h.searchset(c, h.session(c), request)
+	bundle, err := h.searchset(c.Request().Context(), h.session(c), request)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,7 @@ func searchQuery(c echo.Context) (string, error) {
 
 // searchset runs the search (R4 http.html#search, bundle.html#searchset). The matches come first,
 // then what was included with them.
-func (h *Handler) searchset(c echo.Context, session *repo.Session, request *search.Request) (r4.Bundle, error) {
-	ctx := c.Request().Context()
+func (h *Handler) searchset(ctx context.Context, session actor, request *search.Request) (r4.Bundle, error) {
 	bundle := r4.Bundle{Type: "searchset"}
 	if request.Total == search.TotalEstimate || request.Total == search.TotalAccurate {
 		total, err := session.Count(ctx, request)

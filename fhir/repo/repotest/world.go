@@ -45,7 +45,13 @@ type Member struct {
 // New makes a World on a database.
 func New(t testing.TB, db storetest.DB) *World {
 	t.Helper()
-	w := &World{Store: storetest.Open(t, db), Secrets: &Secrets{}}
+	return On(t, storetest.Open(t, db))
+}
+
+// On makes a World in a store.
+func On(t testing.TB, opened *store.Store) *World {
+	t.Helper()
+	w := &World{Store: opened, Secrets: &Secrets{}}
 	log := slog.New(slog.DiscardHandler)
 	w.Repo = repo.New(repo.Options{Store: w.Store, Clock: clock.System{}, Secrets: w.Secrets, Log: log})
 	w.Resolver = caller.NewResolver(caller.Options{

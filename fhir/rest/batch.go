@@ -1,0 +1,183 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/fhir/bundle"
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// batchWorkers is how many entries of a batch are carried out at once. R4 wants them independent;
+// those about one resource keep their order.
+const batchWorkers = 4
+
+// batch carries out each entry by itself, in R4's order (http.html#brules).
+func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
+	ctx, session := c.Request().Context(), h.session(c)
+	results := make([]done, len(b.Entries))
+	for phase := range bundle.Phases {
+		var plain, others []int
+		for i := range b.Entries {
+			e := &b.Entries[i]
+			if e.Phase() != phase {
+				continue
+			}
+			if phase == bundle.Creates && e.Err == nil && e.IfNoneExist == "" && creatable(e) == nil && session.Plain(e.Path[0]) {
+				plain = append(plain, i)
+			} else {
+				others = append(others, i)
+			}
+		}
+		h.createAll(ctx, session, b, plain, results)
+		h.inGroups(others, b, func(i int) { results[i] = h.performOrRoute(c, session, &b.Entries[i]) })
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// createAll writes what can be created in one statement. An entry that is refused stays out of it;
+// when the database refuses the statement, each is tried by itself.
+func (h *Handler) createAll(ctx context.Context, session *repo.Session, b bundle.Bundle, plain []int, results []done) {
+	err := session.Together(ctx, func(together *repo.Session) error {
+		for _, i := range plain {
+			results[i] = h.perform(ctx, together, &b.Entries[i])
+		}
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	for _, i := range plain {
+		if results[i].err == nil {
+			results[i] = h.perform(ctx, session, &b.Entries[i])
+		}
+	}
+}
+
+// inGroups runs do for each entry, one after the other for those about the same target.
+func (h *Handler) inGroups(entries []int, b bundle.Bundle, do func(i int)) {
+	groups := map[string][]int{}
+	var order []string
+	for n, i := range entries {
+		key := b.Entries[i].Target()
+		if key == "" || b.Entries[i].Phase() == bundle.Reads {
+			key = strconv.Itoa(n)
+		}
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], i)
+	}
+	var wait sync.WaitGroup
+	var panicked any
+	var once sync.Once
+	slots := make(chan struct{}, batchWorkers)
+	for _, key := range order {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() {
+				if r := recover(); r != nil { // for the request's own goroutine to report
+					once.Do(func() { panicked = r })
+				}
+				<-slots
+			}()
+			for _, i := range groups[key] {
+				do(i)
+			}
+		})
+	}
+	wait.Wait()
+	if panicked != nil {
+		panic(panicked)
+	}
+}
+
+// performOrRoute carries out an entry. A GET of what has a route of its own, as operations do, is
+// given to the router.
+func (h *Handler) performOrRoute(c echo.Context, session *repo.Session, e *bundle.Entry) done {
+	if e.Err == nil && e.Method == http.MethodGet && routed(e.Path) {
+		return route(c, e)
+	}
+	return h.perform(c.Request().Context(), session, e)
+}
+
+func routed(path []string) bool {
+	for _, step := range path {
+		if strings.HasPrefix(step, "$") {
+			return true
+		}
+	}
+	return len(path) == 3 && path[2] != "_history"
+}
+
+// notInherited are headers that are about the Bundle and not about its entries.
+var notInherited = []string{"Content-Type", "Content-Length", "Content-Encoding", "If-Match", "If-None-Match", "If-None-Exist", "If-Modified-Since", "Prefer", "Accept"}
+
+// route asks the server itself, as the same caller.
+func route(c echo.Context, e *bundle.Entry) done {
+	outer := c.Request()
+	steps := make([]string, len(e.Path))
+	for i, step := range e.Path {
+		steps[i] = url.PathEscape(step)
+	}
+	address := strings.TrimSuffix(outer.URL.EscapedPath(), "/") + "/" + strings.Join(steps, "/")
+	inner, err := http.NewRequestWithContext(outer.Context(), http.MethodGet, address+"?"+e.Query, nil)
+	if err != nil {
+		return done{err: unroutable(e)}
+	}
+	inner.Header, inner.RemoteAddr, inner.Host, inner.TLS, inner.RequestURI = outer.Header.Clone(), outer.RemoteAddr, outer.Host, outer.TLS, address
+	for _, name := range notInherited {
+		inner.Header.Del(name)
+	}
+	answer := &captured{header: http.Header{}, status: http.StatusOK}
+	c.Echo().ServeHTTP(answer, inner)
+	doc, err := document.Parse(answer.body.Bytes())
+	switch {
+	case err != nil:
+		return done{err: unroutable(e)}
+	case answer.status == http.StatusOK:
+		return done{code: outcome.OK, content: answer.body.Bytes(), read: true}
+	}
+	return done{err: refusal(answer.status, doc)}
+}
+
+// refusal is an OperationOutcome as an error again.
+func refusal(status int, doc *document.Node) error {
+	o := &outcome.Outcome{Code: outcome.Code{ID: doc.Text("id"), Status: status}}
+	for _, issue := range doc.Get("issue").Values() {
+		read := outcome.Issue{Code: issue.Text("code"), Text: issue.Get("details").Text("text"), Diagnostics: issue.Text("diagnostics")}
+		for _, at := range issue.Get("expression").Values() {
+			read.Expression = append(read.Expression, at.String())
+		}
+		o.Issues = append(o.Issues, read)
+	}
+	return o
+}
+
+// captured is an answer kept in memory.
+type captured struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (c *captured) Header() http.Header { return c.header }
+
+// Write implements http.ResponseWriter.
+func (c *captured) Write(p []byte) (int, error) { return c.body.Write(p) }
+
+// WriteHeader implements http.ResponseWriter.
+func (c *captured) WriteHeader(status int) { c.status = status }

@@ -1,0 +1,165 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/fhir/bundle"
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/r4"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/web"
+)
+
+// Limits bound the Bundles that POST / takes.
+type Limits struct {
+	Bytes    int64 // of the body
+	Entries  int
+	Searches int // searches, conditions and different conditional references
+	Large    int // Bundles above an ordinary body's size that are worked on at once; others wait
+}
+
+// The limits when none are given: they hold what synthetic patients and bulk loaders send.
+const (
+	defaultBundleBytes    = 50 << 20
+	defaultBundleEntries  = 5000
+	defaultBundleSearches = 1000
+	defaultLargeBundles   = 4
+)
+
+func (l Limits) orDefault() Limits {
+	return Limits{
+		cmp.Or(l.Bytes, defaultBundleBytes), cmp.Or(l.Entries, defaultBundleEntries),
+		cmp.Or(l.Searches, defaultBundleSearches), cmp.Or(l.Large, defaultLargeBundles),
+	}
+}
+
+// actor is what entries act through: a session, or a transaction. Both narrow whatever is done to
+// what the caller may do.
+type actor interface {
+	Create(ctx context.Context, resourceType string, body []byte) (store.Resource, error)
+	CreateAs(ctx context.Context, resourceType, id string, body []byte) (store.Resource, error)
+	CreateIfNone(ctx context.Context, body []byte, c repo.Condition) (store.Resource, bool, error)
+	Read(ctx context.Context, resourceType, id string) (store.Resource, error)
+	VRead(ctx context.Context, resourceType, id, version string) (store.Resource, error)
+	History(ctx context.Context, resourceType, id string, limit, offset int) ([]store.Resource, int, error)
+	Update(ctx context.Context, resourceType, id string, body []byte, ifMatch string) (store.Resource, error)
+	UpdateOne(ctx context.Context, body []byte, c repo.Condition, ifMatch string) (store.Resource, bool, error)
+	Patch(ctx context.Context, resourceType, id string, p repo.Patch, ifMatch string) (store.Resource, error)
+	PatchOne(ctx context.Context, c repo.Condition, p repo.Patch, ifMatch string) (store.Resource, error)
+	DeleteVersion(ctx context.Context, resourceType, id, ifMatch string) error
+	DeleteOne(ctx context.Context, c repo.Condition, ifMatch string) error
+	Match(ctx context.Context, c repo.Condition) (store.Resource, bool, error)
+	NewID() string
+	searcher
+}
+
+// done is what came of an entry.
+type done struct {
+	code     outcome.Code
+	resource store.Resource // with its version; its content is shown
+	content  []byte         // what is shown when it has none: a searchset, a history
+	read     bool
+	err      error
+}
+
+// bundle carries out a batch or transaction (R4 http.html#transaction).
+func (h *Handler) bundle(c echo.Context) error {
+	if _, err := parameters(c); err != nil {
+		return err
+	}
+	release, err := h.place(c.Request())
+	if err != nil {
+		return err
+	}
+	defer release()
+	body, err := web.ReadBody(c, h.limits.Bytes)
+	if err != nil {
+		return err
+	}
+	b, err := bundle.Read(body, h.limits.Entries)
+	if err != nil {
+		return err
+	}
+	searches := 0
+	for i := range b.Entries {
+		if err := b.Entries[i].Address(h.base); err == nil && isSearch(&b.Entries[i]) {
+			searches++
+		}
+	}
+	if searches > h.limits.Searches {
+		return outcome.New(outcome.TooLong, "A Bundle has at most %d searches and conditions", h.limits.Searches)
+	}
+	answer := r4.Bundle{Type: "batch-response"}
+	var results []done
+	if b.Transaction {
+		answer.Type = "transaction-response"
+		results, err = h.transaction(c, b)
+	} else {
+		results, err = h.batch(c, b)
+	}
+	if err != nil {
+		return err
+	}
+	prefer := preferred(c.Request().Header)
+	for i := range results {
+		entry, err := h.responseEntry(c, &b.Entries[i], &results[i], prefer)
+		if err != nil {
+			return err
+		}
+		answer.Entries = append(answer.Entries, entry)
+	}
+	return blob(c, http.StatusOK, answer.JSON())
+}
+
+// place waits for a large Bundle's turn, so that memory stays bounded.
+func (h *Handler) place(r *http.Request) (release func(), err error) {
+	if 0 <= r.ContentLength && r.ContentLength <= web.MaxJSON {
+		return func() {}, nil
+	}
+	select {
+	case h.large <- struct{}{}:
+		return func() { <-h.large }, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// isSearch says whether an entry costs a search.
+func isSearch(e *bundle.Entry) bool {
+	if e.Method == http.MethodGet || e.Method == http.MethodHead {
+		return len(e.Path) < 2
+	}
+	return e.IfNoneExist != "" || len(e.Path) == 1 && e.Query != ""
+}
+
+// responseEntry is the entry of the answer. Writes are answered in the form that Prefer asks for.
+func (h *Handler) responseEntry(c echo.Context, e *bundle.Entry, d *done, prefer string) (r4.Entry, error) {
+	if d.err != nil {
+		known := web.Known(c, d.err)
+		raw, err := web.MarshalOutcome(c, known)
+		return r4.Entry{Response: &r4.Response{Status: strconv.Itoa(known.Code.Status), Outcome: raw}}, err
+	}
+	response := &r4.Response{Status: strconv.Itoa(d.code.Status)}
+	if res := d.resource; res.ID != "" {
+		response.Location, response.ETag = res.Type+"/"+res.ID, etag(res.Version)
+		response.LastModified = res.LastUpdated.UTC().Format(document.InstantFormat)
+	}
+	entry := r4.Entry{Response: response, Resource: d.resource.Content}
+	if d.content != nil {
+		entry.Resource = d.content
+	}
+	if d.read || prefer != "minimal" {
+		response.Outcome = r4.Outcome(d.code.ID, "information", d.code.Issue, d.code.Text)
+	}
+	if !d.read && (prefer == "minimal" || prefer == "OperationOutcome") || e.Method == http.MethodHead || d.code == outcome.NotModified {
+		entry.Resource = nil
+	}
+	return entry, nil
+}
