@@ -2,6 +2,7 @@ package pages
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -103,4 +104,9 @@ func (f *form) focus() {
 // device is where a request comes from.
 func device(c echo.Context) admin.Device {
 	return admin.Device{Address: c.RealIP(), Agent: c.Request().UserAgent()}
+}
+
+// passwordHint tells the one rule before it is broken.
+func (h *Handler) passwordHint() string {
+	return fmt.Sprintf("At least %d characters; a few words that do not belong together are a good one.", h.MinPassword)
 }

@@ -32,6 +32,7 @@ type Options struct {
 	Service         *admin.Service
 	SignIn          *admin.SignIn
 	AppName         string
+	MinPassword     int // characters
 	BaseURL, AppURL *url.URL
 }
 

@@ -16,7 +16,7 @@ func (h *Handler) askPassword(c echo.Context) error {
 	if err != nil {
 		return h.deadLink(c, err)
 	}
-	return show(c, http.StatusOK, h.ask(passwordForm(link)))
+	return show(c, http.StatusOK, h.ask(h.passwordForm(link)))
 }
 
 func (h *Handler) setPassword(c echo.Context) error {
@@ -31,7 +31,7 @@ func (h *Handler) setPassword(c echo.Context) error {
 	}
 	setting := admin.PasswordSetting{ID: c.Param("id"), Secret: c.Param("secret"), Password: entered.Get("password")}
 	if err := h.SignIn.SetPassword(ctx, setting); err != nil {
-		f := passwordForm(link)
+		f := h.passwordForm(link)
 		status, mendable := f.blame(err)
 		if !mendable {
 			return err
@@ -41,14 +41,14 @@ func (h *Handler) setPassword(c echo.Context) error {
 	return show(c, http.StatusOK, h.message("Your password is set", "You can sign in now.", h.toSignIn(link.Project)))
 }
 
-func passwordForm(link admin.Link) form {
+func (h *Handler) passwordForm(link admin.Link) form {
 	f := form{
 		title: "Set password", button: "Set password",
 		intro: "Choose the new password of your account.",
 		fields: []field{
 			// A password manager wants to know whose password it is.
 			{name: "email", label: "Email", kind: "email", autocomplete: "username", value: link.Email, readonly: true},
-			{name: "password", label: "New password", kind: "password", autocomplete: "new-password", hint: "A long one is a good one; a few words that do not belong together will do."},
+			{name: "password", label: "New password", kind: "password", autocomplete: "new-password", hint: h.passwordHint()},
 		},
 	}
 	if link.Invite {

@@ -13,7 +13,7 @@ func (h *Handler) askSetUp(c echo.Context) error {
 	if err := h.Service.MaySetUp(c.Request().Context(), c.Param("secret")); err != nil {
 		return err
 	}
-	return show(c, http.StatusOK, h.ask(setUpForm(admin.SuperAdmin{})))
+	return show(c, http.StatusOK, h.ask(h.setUpForm(admin.SuperAdmin{})))
 }
 
 func (h *Handler) setUp(c echo.Context) error {
@@ -30,7 +30,7 @@ func (h *Handler) setUp(c echo.Context) error {
 		Email: entered.Get("email"), Password: entered.Get("password"),
 	}
 	if err := h.Service.SetUp(ctx, in); err != nil {
-		f := setUpForm(in)
+		f := h.setUpForm(in)
 		status, mendable := f.blame(err)
 		if !mendable {
 			return err
@@ -40,7 +40,7 @@ func (h *Handler) setUp(c echo.Context) error {
 	return show(c, http.StatusOK, h.message("You are the super administrator", "You can sign in now.", h.toSignIn("")))
 }
 
-func setUpForm(in admin.SuperAdmin) form {
+func (h *Handler) setUpForm(in admin.SuperAdmin) form {
 	f := form{
 		title: "Set up", button: "Create the super administrator",
 		intro: "This server has no super administrator yet. Who is it to be?",
@@ -48,7 +48,7 @@ func setUpForm(in admin.SuperAdmin) form {
 			{name: "firstName", label: "First name", kind: "text", autocomplete: "given-name", value: in.FirstName},
 			{name: "lastName", label: "Last name", kind: "text", autocomplete: "family-name", value: in.LastName},
 			{name: "email", label: "Email", kind: "email", autocomplete: "username", value: in.Email},
-			{name: "password", label: "Password", kind: "password", autocomplete: "new-password", hint: "A long one is a good one; a few words that do not belong together will do."},
+			{name: "password", label: "Password", kind: "password", autocomplete: "new-password", hint: h.passwordHint()},
 		},
 	}
 	f.focus()
