@@ -98,7 +98,11 @@ func (p jsonPatch) explain(content []byte) error {
 	if err != nil {
 		return err
 	}
-	return fault(p.operations[at], doc).Because("operation %d", at)
+	o := fault(p.operations[at], doc)
+	if len(p.operations) > 1 {
+		o = o.Because("operation %d", at)
+	}
+	return o
 }
 
 // fault is worded as Medplum's clients know it.
