@@ -68,16 +68,44 @@ func TestInviteMailLeadsToASignIn(t *testing.T) {
 		b.wants("used")
 		b.wantAccessible()
 		b.shoot("7-used-link")
-		b.open(strings.TrimRight(link, "0123456789abcdefABCDEF-_") + "nonsense")
-		b.wants("link")
+		b.open(w.invitedLink(t, owner, "marge@clinic.example") + "0")
+		b.wants("not valid")
 		b.wantAccessible()
 		b.shoot("8-wrong-link")
+		late := w.invitedLink(t, owner, "bart@clinic.example")
+		w.expire(t, late)
+		b.open(late)
+		b.wants("expired")
+		b.wantAccessible()
+		b.shoot("9-expired-link")
 
 		// Who set the password in the browser signs in by the API too.
 		if homer := a.signIn("homer@clinic.example", "Donut-glaze-77", ""); homer.projectID() != owner.projectID() {
 			t.Errorf("signed in to %s", homer.Project.Reference)
 		}
 	})
+}
+
+// invitedLink is the link in the mail to somebody whom the owner invites.
+func (w *world) invitedLink(t *testing.T, owner session, email string) string {
+	t.Helper()
+	w.api(t).post("/admin/projects/"+owner.projectID()+"/invite", owner.AccessToken,
+		quote(`{"resourceType":"Practitioner","firstName":"M","lastName":"S","email":%q}`, email))
+	return setPasswordLink.FindString(w.mail.WaitFor(t, email).Text)
+}
+
+// expire makes a link as old as if its seven days were over.
+func (w *world) expire(t *testing.T, link string) {
+	t.Helper()
+	w.settle(t) // nobody else writes now
+	result, err := openForWriting(t, w.databaseURL).ExecContext(t.Context(),
+		`UPDATE security_request SET expires_at = created_at WHERE id = $1`, setPasswordLink.FindStringSubmatch(link)[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := result.RowsAffected(); err != nil || rows != 1 {
+		t.Fatalf("%d links expired: %v", rows, err)
+	}
 }
 
 func (w *world) wantWellMadeMail(t *testing.T, m received) {

@@ -17,7 +17,7 @@ import (
 // again and looks at what each left: all of it or nothing. A retry completes what was cut off, and
 // what had been acknowledged is still there.
 func TestKilledInvitesAreWholeOrNothing(t *testing.T) {
-	kills := 8
+	kills := 5
 	if os.Getenv("ADMIT_LONG_TESTS") == "1" {
 		kills = 150
 	}

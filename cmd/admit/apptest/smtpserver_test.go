@@ -73,11 +73,9 @@ func startSMTP(t *testing.T) *smtpServer {
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-done; err != nil && !errors.Is(err, smtp.ErrServerClosed) {
-			t.Error(err)
+		closed := errors.Join(server.Close(), listener.Close(), <-done)
+		if closed != nil && !errors.Is(closed, smtp.ErrServerClosed) && !errors.Is(closed, net.ErrClosed) {
+			t.Error(closed)
 		}
 	})
 	return s

@@ -28,6 +28,8 @@ type world struct {
 	db   *sql.DB
 	proc *process
 
+	databaseURL string
+
 	owner, other    session // admins of the two projects
 	ownerMembership string
 	patient         string // a Patient of the first project
@@ -55,7 +57,7 @@ func eachServer(t *testing.T, test func(t *testing.T, w *world), settings ...str
 		w.proc = startProcess(t, freeAddress(t), append([]string{
 			"ADMIT_DATABASE_URL=" + db.URL, "ADMIT_SMTP_URL=" + w.mail.URL(), "SSL_CERT_FILE=" + w.mail.CertFile,
 		}, settings...)...)
-		w.base = w.proc.URL
+		w.base, w.databaseURL = w.proc.URL, db.URL
 		w.db = openSQL(t, db.URL)
 		test(t, w)
 	})
@@ -229,11 +231,16 @@ func sumRows(t *testing.T, db *sql.DB, table string) string {
 }
 
 // openSQL looks at the server's database from outside.
-func openSQL(t *testing.T, url string) *sql.DB {
+func openSQL(t *testing.T, url string) *sql.DB { return openDatabase(t, url, "ro") }
+
+// openForWriting brings about by hand what otherwise takes days.
+func openForWriting(t *testing.T, url string) *sql.DB { return openDatabase(t, url, "rw") }
+
+func openDatabase(t *testing.T, url, mode string) *sql.DB {
 	t.Helper()
 	driver, source := "pgx", url
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, source = "sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)"
+		driver, source = "sqlite", "file:"+path+"?mode="+mode+"&_pragma=busy_timeout(10000)"
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
@@ -309,6 +316,10 @@ func (got answer) wantOutcome(t *testing.T, status int, issue string) {
 }
 
 func TestMain(m *testing.M) {
+	if databaseURL := os.Getenv("ADMIT_TEST_DYING_ON"); databaseURL != "" {
+		fmt.Fprintln(os.Stderr, serveDying(databaseURL))
+		os.Exit(1)
+	}
 	code := m.Run()
 	os.RemoveAll(buildDir())
 	os.Exit(code)
