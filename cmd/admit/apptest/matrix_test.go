@@ -89,12 +89,18 @@ func matrix() []right {
 				right{"GET /fhir/R4/:type/:id/_history", name, "", types.read, super},
 				right{"PUT /fhir/R4/:type/:id", name, `{"resourceType":":type","id":":id":more}`, types.write, super},
 				right{"PATCH /fhir/R4/:type/:id", name, `[{"op":"test","path":"/id","value":"another"}]`, types.write, super},
+				right{"POST /fhir/R4", name, changing, types.write, super},
+				right{"POST /fhir/R4/", name, changing, types.write, super},
 				right{"GET /fhir/R4/:type", name, "", types.searched, types.searched},
 				right{"POST /fhir/R4/:type/_search", name, "", types.searched, types.searched})
 		}
 	}
 	return lines
 }
+
+// changing is a transaction that updates what it is about, but for the version that it names.
+const changing = `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"PUT","url":":type/:id","ifMatch":"W/\"none\""},` +
+	`"resource":{"resourceType":":type","id":":id":more}}]}`
 
 // leftOut are routes whose rights show only in what they change; tests of their own hold them.
 var leftOut = []string{
