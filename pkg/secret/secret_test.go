@@ -14,7 +14,9 @@ import (
 	"github.com/admitdev/admit/pkg/secret"
 )
 
-func rules() secret.Rules { return secret.Rules{MinLength: 8, BlockList: true, AppName: "Sunny Clinic"} }
+func rules() secret.Rules {
+	return secret.Rules{MinLength: 8, BlockList: true, AppName: "Sunny Clinic"}
+}
 
 func TestPasswordsAreJudged(t *testing.T) {
 	for _, tc := range []struct{ name, password, refusal string }{
