@@ -5,7 +5,6 @@ import (
 
 	"github.com/gofhir/fhirpath"
 	"github.com/gofhir/fhirpath/types"
-	"github.com/gofhir/models/r4"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -58,7 +57,7 @@ func (c constraint) holds(before, after []byte) bool {
 		focus = before
 	}
 	options := []fhirpath.EvalOption{
-		fhirpath.WithModel(r4.FHIRPathModel()),
+		fhirpath.WithModel(model{}),
 		fhirpath.WithVariable("before", object(before)),
 		fhirpath.WithVariable("after", object(after)),
 	}
