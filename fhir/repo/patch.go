@@ -30,8 +30,8 @@ func (a *access) Patch(ctx context.Context, resourceType, id string, p Patch, if
 		made, err = a.patch(ctx, resourceType, id, p, ifMatch, visible)
 		return refused(err)
 	}
-	for range maxPatchAttempts {
-		if needsTx(resourceType) {
+	for n := range maxPatchAttempts {
+		if needsTx(resourceType) || n > 0 { // a transaction sees what is written but not yet committed
 			err = a.inTx(ctx, attempt)
 		} else {
 			err = attempt(a)

@@ -27,14 +27,14 @@ func (a *access) Update(ctx context.Context, resourceType, id string, body []byt
 		made, err = a.update(ctx, resourceType, id, in, ifMatch, visible)
 		return err
 	}
-	run := func() error {
-		if !needsTx(resourceType) {
-			return attempt(a)
-		}
-		return a.inTx(ctx, attempt)
+	if needsTx(resourceType) {
+		err = a.inTx(ctx, attempt)
+	} else {
+		err = attempt(a)
 	}
-	if err = run(); errors.Is(err, store.ErrVersion) && ifMatch == "" && a.tx == nil {
-		err = run() // somebody was faster; what they wrote is now the version to replace
+	if errors.Is(err, store.ErrVersion) && ifMatch == "" && a.tx == nil {
+		// Somebody was faster; what they wrote, committed or not, is now the version to replace.
+		err = a.inTx(ctx, attempt)
 	}
 	if err != nil {
 		return store.Resource{}, refused(err)

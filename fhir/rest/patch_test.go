@@ -71,7 +71,8 @@ func TestSimultaneousPatchesAllCount(t *testing.T) {
 		var wait sync.WaitGroup
 		for range 4 {
 			wait.Go(func() {
-				s.do(t, "PATCH", "/Patient/"+id, `[{"op":"add","path":"/name/-","value":{"family":"x"}}]`, "Content-Type", jsonPatch)
+				got := s.do(t, "PATCH", "/Patient/"+id, `[{"op":"add","path":"/name/-","value":{"family":"x"}}]`, "Content-Type", jsonPatch)
+				assert.Equal(t, http.StatusOK, got.status, got.body)
 			})
 		}
 		wait.Wait()
