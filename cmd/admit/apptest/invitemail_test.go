@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/mail"
 	"net/url"
@@ -31,20 +32,24 @@ func TestInviteMailLeadsToASignIn(t *testing.T) {
 		if b == nil {
 			return
 		}
+		b.open("data:text/html;charset=utf-8;base64," + base64.StdEncoding.EncodeToString([]byte(invite.HTML)))
+		b.wants("Springfield Clinic")
+		b.shoot("0-mail")
+
 		b.open(link)
-		b.wants("password")
+		b.wants("Choose a password")
 		b.wantAccessible()
 		b.shoot("1-set-password")
 
 		b.fill("New password", "short")
 		b.press("Set password")
-		b.wants("at least 8 characters")
+		b.wants("Invalid password, must be at least 8 characters")
 		b.wantAccessible()
 		b.shoot("2-too-short")
 
 		b.fill("New password", "Donut-glaze-77")
 		b.press("Set password")
-		b.wants("sign in")
+		b.wants("Your password is set")
 		b.wantAccessible()
 		b.shoot("3-password-set")
 
@@ -54,7 +59,7 @@ func TestInviteMailLeadsToASignIn(t *testing.T) {
 		b.fill("Email", "homer@clinic.example")
 		b.fill("Password", "wrong-password")
 		b.press("Sign in")
-		b.wants("invalid")
+		b.wants("Email or password is invalid")
 		b.wantAccessible()
 		b.shoot("5-wrong-password")
 		b.fill("Email", "homer@clinic.example")
