@@ -17,7 +17,9 @@ import (
 // BenchmarkServed sends requests through everything a client meets (TCP, HTTP, middleware, token,
 // policy, store), and in turn runs the statements that they cause straight on the database driver,
 // with equivalent arguments, in the same transactions, from the same number of workers. Whatever
-// else the machine does meets both alike. It reports
+// else the machine does meets both alike. The client is on the same machine and its work counts as
+// the request's; "handler" leaves out client and network: there the handler with all middleware is
+// called in place. It reports
 //
 //   - ns/op: the median time of a request, divided by the clients that send at once;
 //   - raw-ns/op: the same for the bare statements;
@@ -27,8 +29,9 @@ func BenchmarkServed(b *testing.B) {
 		w := newWorkload(b, db)
 		analyze(b, db)
 		for _, op := range operations() {
+			b.Run(op.name+"/handler", func(b *testing.B) { compare(b, w, op, 1, (*worker).handled) })
 			for _, clients := range []int{1, 8} {
-				b.Run(op.name+"/clients="+strconv.Itoa(clients), func(b *testing.B) { compare(b, w, op, clients) })
+				b.Run(op.name+"/clients="+strconv.Itoa(clients), func(b *testing.B) { compare(b, w, op, clients, (*worker).request) })
 			}
 		}
 	})
@@ -60,7 +63,8 @@ type worker struct {
 // atOnce is how many requests in a row each of several clients sends before they wait for one another.
 const atOnce = 4
 
-func compare(b *testing.B, w *workload, op operation, clients int) {
+func compare(b *testing.B, w *workload, op operation, clients int, serve func(*worker, int) func() error) {
+	b.Helper()
 	workers := make([]*worker, clients)
 	drivers := raw(b, w.db, clients)
 	for i := range workers {
@@ -73,11 +77,11 @@ func compare(b *testing.B, w *workload, op operation, clients int) {
 	var served, bare []time.Duration
 	run := func(n int) {
 		if n%2 == 0 {
-			served = append(served, together(b, workers, each, n, (*worker).request))
+			served = append(served, together(b, workers, each, n, serve))
 		}
 		bare = append(bare, together(b, workers, each, n, (*worker).statements))
 		if n%2 == 1 {
-			served = append(served, together(b, workers, each, n, (*worker).request))
+			served = append(served, together(b, workers, each, n, serve))
 		}
 	}
 	for n := range warmings { // until everything that can be prepared or remembered is
@@ -143,6 +147,12 @@ func together(b *testing.B, workers []*worker, each, n int, ready func(*worker, 
 func (k *worker) request(n int) func() error {
 	request := k.op.request(k.workload, k.number, n)
 	return func() error { return k.conn.ask(request, k.op.status) }
+}
+
+// handled is request without client and network.
+func (k *worker) handled(n int) func() error {
+	request := parsed(k.Server.t, k.op.request(k.workload, k.number, n))
+	return func() error { return k.handle(request, k.op.status) }
 }
 
 // statements makes the statements of the n-th request ready. Each update finds the version of the

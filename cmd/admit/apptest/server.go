@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,8 @@ type Server struct {
 	URL    string // without a final slash
 	Store  *store.Store
 	Routes []*echo.Route
+	// Handler is what answers at URL.
+	Handler http.Handler
 
 	t      testing.TB
 	people map[Role]*Client
@@ -91,7 +94,7 @@ func Start(t testing.TB, options ...Option) *Server {
 		Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: c.LogLevel})),
 	})
 	require.NoError(t, err)
-	s.Store, s.Routes = server.Store(), server.Routes
+	s.Store, s.Routes, s.Handler = server.Store(), server.Routes, server.Handler
 	require.NoError(t, server.FirstStart(t.Context(), io.Discard))
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)

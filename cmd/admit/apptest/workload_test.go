@@ -2,10 +2,12 @@ package apptest
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -135,8 +137,27 @@ func (c *connection) ask(request []byte, want int) error {
 	defer answer.Body.Close()
 	if answer.StatusCode != want {
 		text, err := io.ReadAll(answer.Body)
-		return fmt.Errorf("%s: %s %v", answer.Status, text, err)
+		return fmt.Errorf("%s: %s %w", answer.Status, text, err)
 	}
 	_, err = io.Copy(io.Discard, answer.Body)
 	return err
+}
+
+// parsed is a request as net/http hands it to the server's handler.
+func parsed(t testing.TB, request []byte) *http.Request {
+	t.Helper()
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(request)))
+	require.NoError(t, err)
+	r.RemoteAddr = "127.0.0.1:1"
+	return r.WithContext(t.Context())
+}
+
+// handle has the server's handler answer, without a network.
+func (w *workload) handle(request *http.Request, want int) error {
+	answer := httptest.NewRecorder()
+	w.Handler.ServeHTTP(answer, request)
+	if answer.Code != want {
+		return fmt.Errorf("%d: %s", answer.Code, answer.Body)
+	}
+	return nil
 }
