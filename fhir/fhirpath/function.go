@@ -252,7 +252,7 @@ func toInteger(_ *scope, in Collection, _ []expr) (Collection, error) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil {
-		return nil, nil // no integer: empty
+		return nil, nil //nolint:nilerr // no integer: empty
 	}
 	return number(n), nil
 }

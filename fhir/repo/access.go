@@ -166,7 +166,7 @@ func (a *access) hasFields(resourceType string) bool {
 func parsed(res store.Resource) (*document.Node, error) {
 	doc, err := document.Parse(res.Content)
 	if err != nil { // not %w: it is our damage, not the client's mistake
-		return nil, fmt.Errorf("%s/%s version %s is damaged: %v", res.Type, res.ID, res.Version, err)
+		return nil, fmt.Errorf("%s/%s version %s is damaged: %v", res.Type, res.ID, res.Version, err) //nolint:errorlint // see above
 	}
 	return doc, nil
 }

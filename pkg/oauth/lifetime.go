@@ -8,10 +8,7 @@ import (
 
 const (
 	// codeLifetime is how long a code can be exchanged (RFC 9700 §4.5 asks for less than a minute or so).
-	codeLifetime = 60 * time.Second
-	// loginLifetime is how long somebody may take from the password to the token.
-	loginLifetime = time.Hour
-
+	codeLifetime    = 60 * time.Second
 	accessLifetime  = time.Hour
 	idLifetime      = time.Hour
 	refreshLifetime = 14 * 24 * time.Hour

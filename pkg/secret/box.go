@@ -25,7 +25,7 @@ type Box struct {
 	mac  []byte
 }
 
-// ErrSealed: what was to be opened was sealed with another key or for another place, or is damaged.
+// ErrSealed says that what was to be opened was sealed with another key or for another place, or is damaged.
 var ErrSealed = errors.New("secret: cannot be opened")
 
 // OpenBox makes the Box of this server; its key is made at first use.

@@ -74,7 +74,7 @@ func openFile(o Options, path, options string, conns int) (*sql.DB, error) {
 func sqlitePath(path string) (string, func() error, error) {
 	switch path {
 	case "":
-		return "", nil, errors.New("database URL: sqlite: needs a path or :memory:")
+		return "", nil, errors.New("database URL: sqlite needs a path, or :memory: for none")
 	case ":memory:":
 		dir, err := os.MkdirTemp("", "admit-memory-")
 		if err != nil {

@@ -13,9 +13,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"maps"
-	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -294,5 +294,9 @@ func (w *world) publicKey(t *testing.T) *ecdsa.PublicKey {
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	return &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(x), Y: new(big.Int).SetBytes(y)}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y)) // SEC 1 §2.3.3
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }

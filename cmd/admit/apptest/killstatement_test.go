@@ -70,7 +70,7 @@ func registerOwner(t *testing.T, db storetest.DB) session {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	go http.Serve(listener, server.Handler) //nolint:errcheck // it ends with the listener
+	go http.Serve(listener, server.Handler) // it ends with the listener
 	return api{t, "http://" + listener.Addr().String() + "/"}.register("owner@clinic.example", "Clinic")
 }
 

@@ -19,7 +19,6 @@ var matrixRoles = []apptest.Role{
 type who []apptest.Role
 
 var (
-	nobody  = who{}
 	callers = who{apptest.Patient, apptest.Practitioner, apptest.Program, apptest.Admin, apptest.SuperAdmin}
 	persons = who{apptest.Patient, apptest.Practitioner, apptest.Admin, apptest.SuperAdmin}
 	staff   = who{apptest.Practitioner, apptest.Program, apptest.Admin, apptest.SuperAdmin}

@@ -104,7 +104,7 @@ func (s *server) makeTemplate() error {
 		return err
 	}
 	s.template = fmt.Sprintf("admit_template_%016x", sum)
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(sum>>1)); err != nil { //nolint:gosec // any number does
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(sum>>1)); err != nil {
 		return err
 	}
 	var exists bool
