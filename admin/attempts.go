@@ -2,12 +2,12 @@ package admin
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/web"
 )
 
 // TooSoon is outcome TooManyRequests with the time from which it may be tried again.
@@ -33,7 +33,7 @@ func (s *SignIn) attempts(ctx context.Context, email, project string, from Devic
 	}
 	// The digest keeps addresses of people out of a table that is only about numbers.
 	account := "login account " + secret.SHA256(project+" "+mail.Canonical(email))
-	for _, name := range []string{"login address " + network(from.Address), account} {
+	for _, name := range []string{"login address " + web.Network(from.Address), account} {
 		if err := s.countUp(ctx, name, s.LoginLimit); err != nil {
 			return nil, err
 		}
@@ -53,17 +53,4 @@ func (s *SignIn) countUp(ctx context.Context, name string, limit int) error {
 		return &TooSoon{ends}
 	}
 	return nil
-}
-
-// network is what one client can be expected to own: an IPv4 address or an IPv6 /64.
-func network(address string) string {
-	parsed, err := netip.ParseAddr(address)
-	if err != nil || parsed.Unmap().Is4() {
-		return address
-	}
-	prefix, err := parsed.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return prefix.String()
 }

@@ -44,7 +44,7 @@ func (l Limits) middleware(now clock.Clock) echo.MiddlewareFunc {
 			if limit < 0 {
 				return next(c)
 			}
-			used, reset := counts.add(kind + " " + network(c.RealIP()))
+			used, reset := counts.add(kind + " " + Network(c.RealIP()))
 			header := c.Response().Header()
 			header.Set("RateLimit", `"requests";r=`+strconv.Itoa(max(0, limit-used))+`;t=`+strconv.Itoa(reset))
 			if used > limit {
@@ -56,14 +56,18 @@ func (l Limits) middleware(now clock.Clock) echo.MiddlewareFunc {
 	}
 }
 
-// network is what one client can be expected to own: an IPv4 address or an IPv6 /64.
-func network(address string) string {
+// Network is what one client can be expected to own, for counting by: an IPv4 address or an IPv6
+// /64.
+func Network(address string) string {
 	parsed, err := netip.ParseAddr(address)
-	if err != nil || parsed.Unmap().Is4() {
+	if err != nil {
 		return address
 	}
-	prefix, _ := parsed.WithZone("").Prefix(64)
-	return prefix.String()
+	parsed = parsed.Unmap().WithZone("")
+	if parsed.Is4() {
+		return parsed.String()
+	}
+	return netip.PrefixFrom(parsed, 64).Masked().String()
 }
 
 // counter counts per minute of the clock. A new minute begins with an empty map, so memory is

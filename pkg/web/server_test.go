@@ -336,3 +336,12 @@ func TestServeFinishesWhatIsInFlight(t *testing.T) {
 	require.Equal(t, "done", <-answered)
 	<-stopped
 }
+
+func TestNetwork(t *testing.T) {
+	for address, want := range map[string]string{
+		"203.0.113.7": "203.0.113.7", "::ffff:203.0.113.7": "203.0.113.7", "2001:db8:1:2:3::4": "2001:db8:1:2::/64",
+		"fe80::1%eth0": "fe80::/64", "::1": "::/64", "@": "@",
+	} {
+		require.Equal(t, want, web.Network(address))
+	}
+}
