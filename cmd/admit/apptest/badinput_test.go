@@ -23,6 +23,7 @@ func TestBadInput(t *testing.T) {
 			{"links come from the configured base", linksComeFromTheConfiguredBase},
 			{"names cannot add mail headers", namesCannotAddMailHeaders},
 			{"odd headers do no harm", oddHeadersDoNoHarm},
+			{"requests that are no HTTP are refused", requestsThatAreNoHTTPAreRefused},
 			{"nothing can forge a line of the log", nothingCanForgeALineOfTheLog},
 		} {
 			t.Run(rule.name, func(t *testing.T) { rule.check(t, w) })
