@@ -25,7 +25,7 @@ func requestsThatAreNoHTTPAreRefused(t *testing.T, w *world) {
 	}
 	for _, tc := range []struct{ name, raw string }{
 		{"no HTTP at all", "hello\r\n\r\n"},
-		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
+		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"},
 		{"a NUL in the path", "GET /fhir/R4/Patient/\x00 HTTP/1.1\r\nHost: x\r\n" + good + "\r\n"},
 		{"a line break in the path", "GET /fhir/R4/Patient/\nx HTTP/1.1\r\nHost: x\r\n" + good + "\r\n"},
 		{"no host", "GET /auth/me HTTP/1.1\r\n" + good + "\r\n"},
@@ -68,9 +68,6 @@ func sendRaw(t *testing.T, host, raw string) int {
 		t.Fatal(err)
 	}
 	_, _ = io.WriteString(conn, raw) // it may have been refused half way
-	if half, ok := conn.(*net.TCPConn); ok {
-		_ = half.CloseWrite()
-	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0
