@@ -19,7 +19,7 @@ import (
 func TestKilledInvitesAreWholeOrNothing(t *testing.T) {
 	kills := 5
 	if os.Getenv("ADMIT_LONG_TESTS") == "1" {
-		kills = 150
+		kills = 100
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		address := freeAddress(t)
