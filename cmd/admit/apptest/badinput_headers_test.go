@@ -70,7 +70,7 @@ func (w *world) wantHonestLink(t *testing.T, m received) {
 
 // What people call themselves or their project cannot become a header of a mail.
 func namesCannotAddMailHeaders(t *testing.T, w *world) {
-	for i, tc := range []struct{ name, first, last, email string }{
+	for _, tc := range []struct{ name, first, last, email string }{
 		{"in the first name", "A\r\nBcc: victim@example.com", "B", "inject0@example.com"},
 		{"in the last name", "A", "B\nBcc: victim@example.com\n\nhello", "inject1@example.com"},
 		{"in the address", "A", "B", "inject2@example.com\r\nBcc: victim@example.com"},
@@ -91,7 +91,6 @@ func namesCannotAddMailHeaders(t *testing.T, w *world) {
 			}
 			got.wantOutcome(t, http.StatusBadRequest, "")
 		})
-		_ = i
 	}
 	t.Run("in a project's name", func(t *testing.T) {
 		a := w.api(t)
