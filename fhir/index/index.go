@@ -15,6 +15,7 @@
 package index
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -31,38 +32,62 @@ const (
 	IdentifierSuffix = ":identifier"
 )
 
-// Extract makes the rows of a resource as it is stored, with its id (see document.Stamp).
-func Extract(doc *document.Node, resourceType string) store.Index {
+// Extract makes the rows of a resource as it is stored, with its id (see document.Stamp): those of
+// R4's parameters and of the project's own.
+func Extract(doc *document.Node, resourceType string, custom ...Param) store.Index {
 	var b builder
 	env := fhirpath.NewEnv(doc, resourceType)
 	for _, p := range paramsOf(resourceType) {
-		values, err := p.expression.Evaluate(env, env.Root)
-		if err != nil {
-			continue // a shape that the expression does not foresee has nothing to be found by
-		}
-		for _, v := range values {
-			p.add(&b, p.Code, v)
-		}
+		b.param(env, p)
+	}
+	for _, p := range custom {
+		b.param(env, p)
 	}
 	b.compartments(doc, resourceType)
 	return b.index()
 }
 
-// param is a search parameter ready to be evaluated.
-type param struct {
+// Param is a search parameter ready to be evaluated.
+type Param struct {
 	*definitions.SearchParam
 	expression *fhirpath.Expression
 	add        func(b *builder, param string, v fhirpath.Value)
 }
 
-// compiled remembers the compiled parameters of each type that has been written.
-var compiled sync.Map // resource type → []param
-
-func paramsOf(resourceType string) []param {
-	if ps, ok := compiled.Load(resourceType); ok {
-		return ps.([]param)
+// Compile readies a search parameter that R4 does not have.
+//
+// Errors: those of fhirpath.Compile; ErrType for a type of parameter that has no rows.
+func Compile(p *definitions.SearchParam) (Param, error) {
+	add := adders[p.Type]
+	if add == nil {
+		return Param{}, ErrType
 	}
-	var out []param
+	expression, err := fhirpath.Compile(p.Expression)
+	return Param{p, expression, add}, err
+}
+
+// ErrType is Compile's error for parameters of a type that has no rows of its own.
+var ErrType = errors.New("no rows are made for search parameters of this type")
+
+// param makes the rows of one parameter.
+func (b *builder) param(env *fhirpath.Env, p Param) {
+	values, err := p.expression.Evaluate(env, env.Root)
+	if err != nil {
+		return // a shape that the expression does not foresee has nothing to be found by
+	}
+	for _, v := range values {
+		p.add(b, p.Code, v)
+	}
+}
+
+// compiled remembers the compiled parameters of each type that has been written.
+var compiled sync.Map // resource type → []Param
+
+func paramsOf(resourceType string) []Param {
+	if ps, ok := compiled.Load(resourceType); ok {
+		return ps.([]Param)
+	}
+	var out []Param
 	for _, p := range definitions.SearchParams(resourceType) {
 		add := adders[p.Type]
 		if p.Expression == "" || add == nil || p.Code == "_id" || p.Code == "_lastUpdated" {
@@ -73,7 +98,7 @@ func paramsOf(resourceType string) []param {
 			// TestEveryExpressionCompiles holds that this never happens to the embedded tables.
 			panic("index: " + err.Error())
 		}
-		out = append(out, param{p, expression, add})
+		out = append(out, Param{p, expression, add})
 	}
 	if len(out) > 0 { // an unknown type is the client's; it is not kept
 		compiled.Store(resourceType, out)

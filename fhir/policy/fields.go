@@ -42,7 +42,7 @@ func (t *table) hides(use search.Use) bool {
 			continue
 		}
 		if len(r.Hidden) > 0 && paths == nil {
-			paths = pathsRead(use.Type, use.Param)
+			paths = pathsRead(use)
 		}
 		for _, hidden := range r.Hidden {
 			for _, path := range paths {
@@ -59,7 +59,11 @@ func (t *table) hides(use search.Use) bool {
 }
 
 // pathsRead are the elements that a search parameter reads.
-func pathsRead(resourceType, code string) [][]string {
+func pathsRead(use search.Use) [][]string {
+	resourceType, code := use.Type, use.Param
+	if use.Expression != "" {
+		return expressionPaths(resourceType, use.Expression)
+	}
 	switch code {
 	case "_project":
 		return nil

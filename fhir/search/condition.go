@@ -7,7 +7,12 @@ import "github.com/admitdev/admit/pkg/outcome"
 //
 // Errors: as Parse's.
 func Condition(resourceType, query, base string) (*Request, error) {
-	r, err := Parse([]string{resourceType}, query, base)
+	return Language{Base: base}.Condition(resourceType, query)
+}
+
+// Condition is Condition with the parameters of the language.
+func (l Language) Condition(resourceType, query string) (*Request, error) {
+	r, err := l.Parse([]string{resourceType}, query)
 	switch {
 	case err != nil:
 		return nil, err

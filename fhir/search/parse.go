@@ -13,14 +13,22 @@ import (
 // which names them by _type. base is the absolute URL of the FHIR surface with its final slash:
 // references below it are local.
 //
-// Errors: outcome Invalid or NotSupported; Structure for an unknown type.
+// Errors: as Language.Parse's.
 func Parse(types []string, query, base string) (*Request, error) {
+	return Language{Base: base}.Parse(types, query)
+}
+
+// Parse is Parse with the parameters of the language.
+//
+// Errors: outcome Invalid or NotSupported; Structure for an unknown type; Conflict for a parameter
+// that is being indexed.
+func (l Language) Parse(types []string, query string) (*Request, error) {
 	params, err := split(query, form)
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{Types: types, Count: defaultCount, base: base, system: len(types) == 0}
-	p := &parser{base: base, uses: map[Use]bool{}}
+	r := &Request{Types: types, Count: defaultCount, base: l.Base, system: len(types) == 0}
+	p := &parser{base: l.Base, custom: l.Custom, uses: map[Use]bool{}}
 	filters, err := r.results(params)
 	if err != nil {
 		return nil, err
@@ -64,6 +72,7 @@ func (r *Request) known() error {
 // parser compiles the filters of one search.
 type parser struct {
 	base       string
+	custom     Parameters                        // nil for none
 	bind       func(name string) (string, error) // of the placeholders of a criteria; nil elsewhere
 	closed     bool                              // a criteria: no chains
 	chains     int
@@ -75,7 +84,10 @@ type parser struct {
 
 // use records a parameter by which something can be told of a resource.
 func (p *parser) use(resourceType, code string) {
-	u := Use{resourceType, code}
+	u := Use{Type: resourceType, Param: code}
+	if custom, ok := p.customParam(resourceType, code); ok {
+		u.Expression = custom.Expression
+	}
 	if p.uses != nil && !p.uses[u] {
 		p.uses[u] = true
 		p.used = append(p.used, u)
@@ -143,27 +155,18 @@ func (p *parser) filter(resourceType, name, value string, depth int) (store.Pred
 	if compile, ok := specials[code]; ok {
 		return compile(p, resourceType, modifier, value)
 	}
-	param, err := lookUp(resourceType, code)
+	param, err := p.lookUp(resourceType, code)
 	if err != nil {
 		return nil, err
 	}
 	p.use(resourceType, code)
+	var of store.Predicate
 	if modifier == "missing" {
-		return missing(param, value)
+		of, err = missing(param, value)
+	} else {
+		of, err = kinds[param.Type].compile(p, param, modifier, value)
 	}
-	return kinds[param.Type].compile(p, param, modifier, value)
-}
-
-// lookUp finds a parameter that can be searched by.
-func lookUp(resourceType, code string) (*definitions.SearchParam, error) {
-	param, ok := definitions.SearchParamOf(resourceType, code)
-	if !ok {
-		return nil, unknownParameter(code)
-	}
-	if _, ok := kinds[param.Type]; !ok || param.Expression == "" {
-		return nil, outcome.New(outcome.NotSupported, "Search parameter %s is not supported", code)
-	}
-	return param, nil
+	return p.within(resourceType, code, of), err
 }
 
 func unknownParameter(code string) error {

@@ -78,7 +78,7 @@ func (p *parser) chain(resourceType, link, rest, value string, depth int) (store
 	}
 	var any store.Or
 	for _, t := range targets {
-		if !typed && !knows(t, rest) {
+		if !typed && !p.knows(t, rest) {
 			continue
 		}
 		if p.chains++; p.chains > maxChains {
@@ -89,7 +89,7 @@ func (p *parser) chain(resourceType, link, rest, value string, depth int) (store
 		if err != nil {
 			return nil, err
 		}
-		any = append(any, store.Chain{Param: code, Type: t, Of: of})
+		any = append(any, p.within(resourceType, code, store.Chain{Param: code, Type: t, Of: of}))
 	}
 	switch len(any) {
 	case 0:
@@ -121,6 +121,7 @@ func (p *parser) has(resourceType, rest, value string, depth int) (store.Predica
 	if err != nil {
 		return nil, err
 	}
+	of = p.within(source, code, of)
 	return store.Has{Type: source, Param: code, Of: of}, nil
 }
 
@@ -132,7 +133,7 @@ func (p *parser) linkParam(resourceType, code string, depth int) (*definitions.S
 	if depth > maxChain {
 		return nil, outcome.New(outcome.Invalid, "Search chain is too deep (max %d)", maxChain)
 	}
-	param, err := lookUp(resourceType, code)
+	param, err := p.lookUp(resourceType, code)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func (p *parser) linkParam(resourceType, code string, depth int) (*definitions.S
 }
 
 // knows says whether a type has the parameter that name begins with.
-func knows(resourceType, name string) bool {
+func (p *parser) knows(resourceType, name string) bool {
 	if strings.HasPrefix(name, "_has:") {
 		return true
 	}
@@ -153,6 +154,6 @@ func knows(resourceType, name string) bool {
 	if _, ok := specials[code]; ok {
 		return true
 	}
-	_, err := lookUp(resourceType, code)
-	return err == nil
+	_, err := p.lookUp(resourceType, code)
+	return err == nil || outcome.Has(err, outcome.Conflict)
 }

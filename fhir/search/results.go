@@ -188,7 +188,7 @@ func (p *parser) order(r *Request) error {
 	for i := range r.sort {
 		key := &r.sort[i]
 		for _, t := range r.Types {
-			found, err := sortKind(t, key.Param)
+			found, err := p.sortKind(t, key.Param)
 			if err != nil {
 				return err
 			}
@@ -202,14 +202,14 @@ func (p *parser) order(r *Request) error {
 	return nil
 }
 
-func sortKind(resourceType, code string) (store.Kind, error) {
+func (p *parser) sortKind(resourceType, code string) (store.Kind, error) {
 	switch code {
 	case "_id":
 		return store.TokenKind, nil
 	case "_lastUpdated":
 		return store.DateKind, nil
 	}
-	param, err := lookUp(resourceType, code)
+	param, err := p.lookUp(resourceType, code)
 	if err != nil {
 		return 0, err
 	}
@@ -260,7 +260,7 @@ func (p *parser) follow(r *Request) error {
 				return outcome.New(outcome.Structure, "Unknown resource type")
 			}
 		}
-		param, err := lookUp(in.Source, in.Param)
+		param, err := p.lookUp(in.Source, in.Param)
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,11 @@ type Include struct {
 }
 
 // Use is a search parameter that a request filters, sorts or follows by.
-type Use struct{ Type, Param string }
+type Use struct {
+	Type, Param string
+	// Expression is that of a parameter which R4 does not have.
+	Expression string
+}
 
 // Request is a search that has been understood.
 type Request struct {
