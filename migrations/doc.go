@@ -19,5 +19,6 @@
 //   - signing_key, server_key: the server's own.
 //   - rate_limit: counted before anybody is known.
 //   - mail: the drawer, read whole by super administrators.
+//   - blob: read by time, in all projects, to collect the bytes that nobody wants.
 //   - goose_db_version and the river_ tables are those libraries' own.
 package migrations

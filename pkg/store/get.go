@@ -134,6 +134,9 @@ func (tx *Tx) Purge(ctx context.Context, ref Ref) error {
 			return fmt.Errorf("purge %s/%s: %w", ref.Type, ref.ID, err)
 		}
 	}
+	if ref.Type == withBlobs {
+		return tx.purgeBlobs(ctx, ref)
+	}
 	return nil
 }
 
