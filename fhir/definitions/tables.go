@@ -24,16 +24,24 @@ var (
 	compartmentsGz []byte
 	//go:embed tables/codes.ndjson.gz
 	codesGz []byte
+	//go:embed tables/valuesets.ndjson.gz
+	valueSetsGz []byte
+	//go:embed tables/codesystems.ndjson.gz
+	codeSystemsGz []byte
 
-	structureLines = sync.OnceValue(func() map[string][]byte { return lines(structuresGz) })
-	paramLines     = sync.OnceValue(func() map[string][]byte { return lines(paramsGz) })
-	codeLines      = sync.OnceValue(func() map[string][]byte { return lines(codesGz) })
-	resourceTypes  = sync.OnceValue(listResourceTypes)
-	compartments   = sync.OnceValue(decodeCompartments)
+	structureLines  = sync.OnceValue(func() map[string][]byte { return lines(structuresGz) })
+	paramLines      = sync.OnceValue(func() map[string][]byte { return lines(paramsGz) })
+	codeLines       = sync.OnceValue(func() map[string][]byte { return lines(codesGz) })
+	valueSetLines   = sync.OnceValue(func() map[string][]byte { return lines(valueSetsGz) })
+	codeSystemLines = sync.OnceValue(func() map[string][]byte { return lines(codeSystemsGz) })
+	resourceTypes   = sync.OnceValue(listResourceTypes)
+	compartments    = sync.OnceValue(decodeCompartments)
 
 	structures   = &linker{}
 	searchParams memo[paramSet]
 	valueSets    memo[map[string]bool]
+	composes     memo[ValueSet]
+	codeSystems  memo[CodeSystem]
 )
 
 // memo keeps what has been decoded, by name. Two goroutines may decode the same thing at once;

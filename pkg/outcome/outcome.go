@@ -35,6 +35,7 @@ var (
 	TooLong            = Code{"content-too-large", "too-long", http.StatusRequestEntityTooLarge, "Request body too large"}
 	BusinessRule       = Code{"business-rule", "business-rule", http.StatusUnprocessableEntity, "Business rule"}
 	TooManyRequests    = Code{"too-many-requests", "throttled", http.StatusTooManyRequests, "Too many requests"}
+	TooCostly          = Code{"", "too-costly", http.StatusBadRequest, "Too costly"}
 	Timeout            = Code{"server-timeout", "timeout", http.StatusGatewayTimeout, "Server timeout"}
 	Invalid            = Code{"", "invalid", http.StatusBadRequest, "Invalid"}
 	Structure          = Code{"", "structure", http.StatusBadRequest, "Invalid structure"}

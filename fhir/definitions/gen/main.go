@@ -69,6 +69,8 @@ func run(out, cache string) error {
 		"params":       asRows(src.params(structures)),
 		"compartments": asRows(src.compartments()),
 		"codes":        asRows(src.codes(structures)),
+		"valuesets":    asRows(src.valueSetTable()),
+		"codesystems":  asRows(src.codeSystemTable()),
 	} {
 		if err := write(filepath.Join(out, name+".ndjson.gz"), rows); err != nil {
 			return err

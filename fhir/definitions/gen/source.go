@@ -10,6 +10,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/admitdev/admit/fhir/definitions"
 )
 
 // source is the definitions of both packages, as far as the tables need them.
@@ -19,6 +21,8 @@ type source struct {
 	compartmentDefs      []compartmentDefinition
 	valueSets            map[string]valueSet
 	codeSystems          map[string]codeSystem
+	composes             map[string]definitions.ValueSet
+	hierarchies          map[string]definitions.CodeSystem
 	medplumPatient       *compartmentDefinition
 	metaOfMedplum        *structureDefinition
 }
@@ -137,8 +141,14 @@ func (s *source) resource(file string, data []byte) error {
 	case "CompartmentDefinition":
 		return s.compartmentDefinition(file, data)
 	case "ValueSet":
+		if err := intoMap(data, &s.composes, func(v definitions.ValueSet) string { return v.URL }); err != nil {
+			return err
+		}
 		return intoMap(data, &s.valueSets, func(v valueSet) string { return v.URL })
 	case "CodeSystem":
+		if err := intoMap(data, &s.hierarchies, func(v definitions.CodeSystem) string { return v.URL }); err != nil {
+			return err
+		}
 		return intoMap(data, &s.codeSystems, func(v codeSystem) string { return v.URL })
 	}
 	return nil
