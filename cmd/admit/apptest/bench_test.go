@@ -23,15 +23,16 @@ import (
 //
 //   - ns/op: the median time of a request, divided by the clients that send at once;
 //   - raw-ns/op: the same for the bare statements;
-//   - of-raw: their ratio. 1 is as fast as the driver, 0.5 half as fast.
+//   - of-raw: their ratio. 1 is as fast as the driver, 0.5 half as fast;
+//   - req/s: requests answered in a second, all clients together.
 func BenchmarkServed(b *testing.B) {
 	storetest.Each(b, func(b *testing.B, db storetest.DB) {
 		w := newWorkload(b, db)
 		analyze(b, db)
 		for _, op := range operations() {
-			b.Run(op.name+"/handler", func(b *testing.B) { compare(b, w, op, 1, (*worker).handled) })
+			b.Run(op.name+"/handler", func(b *testing.B) { compare(b, w, op, alone, (*worker).handled) })
 			for _, clients := range []int{1, 8} {
-				b.Run(op.name+"/clients="+strconv.Itoa(clients), func(b *testing.B) { compare(b, w, op, clients, (*worker).request) })
+				b.Run(op.name+"/clients="+strconv.Itoa(clients), func(b *testing.B) { compare(b, w, op, together(clients), (*worker).request) })
 			}
 		}
 	})
@@ -60,41 +61,49 @@ type worker struct {
 	version    string // of the patient that raw updates
 }
 
-// atOnce is how many requests in a row each of several clients sends before they wait for one another.
-const atOnce = 4
+// load is how requests are sent: by how many clients, how many in a row by each before they wait
+// for one another, and how often before time is taken, until everything that can be prepared or
+// remembered is.
+type load struct{ clients, each, warmings int }
 
-func compare(b *testing.B, w *workload, op operation, clients int, serve func(*worker, int) func() error) {
+var alone = load{1, 1, warmings}
+
+func together(clients int) load {
+	if clients == 1 {
+		return alone
+	}
+	return load{clients, 4, warmings}
+}
+
+func compare(b *testing.B, w *workload, op operation, l load, serve func(*worker, int) func() error) {
 	b.Helper()
-	workers := make([]*worker, clients)
-	drivers := raw(b, w.db, clients)
+	workers := make([]*worker, l.clients)
+	drivers := raw(b, w.db, l.clients)
 	for i := range workers {
 		workers[i] = newWorker(b, w, op, i, drivers[i])
-	}
-	each := 1
-	if clients > 1 {
-		each = atOnce
 	}
 	var served, bare []time.Duration
 	run := func(n int) {
 		if n%2 == 0 {
-			served = append(served, together(b, workers, each, n, serve))
+			served = append(served, atOnce(b, workers, l.each, n, serve))
 		}
-		bare = append(bare, together(b, workers, each, n, (*worker).statements))
+		bare = append(bare, atOnce(b, workers, l.each, n, (*worker).statements))
 		if n%2 == 1 {
-			served = append(served, together(b, workers, each, n, serve))
+			served = append(served, atOnce(b, workers, l.each, n, serve))
 		}
 	}
-	for n := range warmings { // until everything that can be prepared or remembered is
+	for n := range l.warmings {
 		run(n)
 	}
 	served, bare = nil, nil
-	for n := warmings; b.Loop(); n++ {
+	for n := l.warmings; b.Loop(); n++ {
 		run(n)
 	}
-	perOp := float64(clients * each)
+	perOp := float64(l.clients * l.each)
 	b.ReportMetric(median(served)/perOp, "ns/op")
 	b.ReportMetric(median(bare)/perOp, "raw-ns/op")
 	b.ReportMetric(median(bare)/median(served), "of-raw")
+	b.ReportMetric(perOp*float64(time.Second)/median(served), "req/s")
 }
 
 // newWorker has two patients: one that its requests update and one that its statements do.
@@ -114,8 +123,8 @@ func newWorker(b *testing.B, w *workload, op operation, number int, on driven) *
 	return k
 }
 
-// together has every worker make ready and then times all of them, from the first start to the last end.
-func together(b *testing.B, workers []*worker, each, n int, ready func(*worker, int) func() error) time.Duration {
+// atOnce has every worker make ready and then times all of them, from the first start to the last end.
+func atOnce(b *testing.B, workers []*worker, each, n int, ready func(*worker, int) func() error) time.Duration {
 	b.Helper()
 	todo := make([][]func() error, len(workers))
 	for i, k := range workers {

@@ -55,8 +55,8 @@ func (w *workload) patient(id string, active bool) string {
 	} else {
 		id = fmt.Sprintf(`"id":%q,`, id)
 	}
-	return fmt.Sprintf(`{"resourceType":"Patient",%s"identifier":[{"system":"urn:mrn","value":"MRN-%s"}],"active":%t,`+
-		`"name":[{"use":"official","family":"Example","given":["Eve","Maria"]}],"gender":"female","birthDate":"1980-02-03",`+
+	return fmt.Sprintf(`{"resourceType":"Patient",%s"identifier":[{"system":"urn:mrn","value":"MRN-%[2]s"}],"active":%[3]t,`+
+		`"name":[{"use":"official","family":"Example MRN-%[2]s","given":["Eve","Maria"]}],"gender":"female","birthDate":"1980-02-03",`+
 		`"telecom":[{"system":"phone","value":"+43 1 234"},{"system":"email","value":"eve@example.com"}],`+
 		`"address":[{"line":["Street 1"],"city":"Vienna","postalCode":"1010","country":"AT"}]}`, id, number, active)
 }
