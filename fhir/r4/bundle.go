@@ -87,6 +87,10 @@ func (w *writer) raw(s string) *writer {
 }
 
 func (w *writer) text(s string) *writer {
+	if plain(s) {
+		w.out = append(append(append(w.out, '"'), s...), '"')
+		return w
+	}
 	var quoted bytes.Buffer
 	encoder := json.NewEncoder(&quoted)
 	encoder.SetEscapeHTML(false)
@@ -95,6 +99,16 @@ func (w *writer) text(s string) *writer {
 	}
 	w.out = append(w.out, bytes.TrimSuffix(quoted.Bytes(), []byte("\n"))...)
 	return w
+}
+
+// plain says that a string stands in JSON as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *writer) entry(e Entry) {
