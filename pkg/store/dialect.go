@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // dialect is what the two databases do differently.
@@ -20,18 +21,26 @@ type dialect interface {
 	// passive is a column in a condition or an order that shall not choose the index: SQLite
 	// chooses without statistics.
 	passive(column string) string
+	// lateral says whether a subquery in FROM may refer to what is before it.
+	lateral() bool
 	// statementContext is the context for a statement of a transaction.
 	statementContext(ctx context.Context) context.Context
 
-	// create inserts a resource with its index rows; false when its id is taken.
+	// create inserts a resource with its index rows; false when its id is taken or its generation
+	// is behind.
 	create(ctx context.Context, q querier, w Write) (bool, error)
 	// createAll inserts resources of one project with their index rows; a taken id is a broken
-	// primary key.
-	createAll(ctx context.Context, q querier, all []Write) error
+	// primary key. False, with nothing changed, when a generation is behind.
+	createAll(ctx context.Context, q querier, all []Write) (bool, error)
 	// replace moves the version that w replaces to the history and puts w and its index rows in
 	// its place; false, with nothing changed, when that version is not current, is not earlier,
-	// or, if unkeyed is asked for, when the resource holds keys.
+	// when the generation is behind, or, if unkeyed is asked for, when the resource holds keys.
 	replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error)
+	// putIndex makes the index rows of a resource those of w; false, with nothing changed, when its
+	// version is another or the generation is behind.
+	putIndex(ctx context.Context, q querier, w Write) (bool, error)
+	// settled waits until the transactions that are open have ended.
+	settled(ctx context.Context, q querier, patience time.Duration) error
 	// lockVersion reads the current version of a resource and keeps it from changing.
 	lockVersion(ctx context.Context, q querier, ref Ref) (version string, lastUpdated int64, err error)
 	// claim takes keys, in their order, or tells who holds them.
@@ -57,6 +66,7 @@ func (postgres) contains(column string, n int) string {
 	return "strpos(" + column + ", $" + strconv.Itoa(n) + ") > 0"
 }
 func (postgres) passive(column string) string                         { return column }
+func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
 
 func arrayType(column string) string {
@@ -80,6 +90,7 @@ func (lite) contains(column string, n int) string {
 }
 
 func (lite) passive(column string) string { return "+" + column }
+func (lite) lateral() bool                { return false }
 
 // statementContext is never cancelled: SQLite answers an interrupted statement by rolling the
 // whole transaction back, and with it the writes of others in the same group.

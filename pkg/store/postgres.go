@@ -23,13 +23,14 @@ func (d postgres) create(ctx context.Context, q querier, w Write) (bool, error) 
 }
 
 // createAll is one statement for any number of resources.
-func (d postgres) createAll(ctx context.Context, q querier, all []Write) error {
+func (d postgres) createAll(ctx context.Context, q querier, all []Write) (bool, error) {
 	statement := d.statements.text("create all", d.createAllText)
-	_, err := q.ExecContext(ctx, statement, d.createAllArguments(all)...)
+	var written int
+	err := first(ctx, q, statement, d.createAllArguments(all), &written)
 	if uniqueViolation(err) {
-		return ErrExists
+		return false, ErrExists
 	}
-	return err
+	return written == 1, err
 }
 
 func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
@@ -41,12 +42,12 @@ func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool)
 
 // createStatement writes the resource and its index rows in one statement.
 func (d postgres) createStatement(w Write) (string, []any) {
-	shape, args := d.arguments(headArgs(w), w.Index)
+	shape, args := d.arguments(append(headArgs(w), w.Generation), w.Index)
 	return d.statements.text("create "+shape, func() string { return d.createText(shape) }), args
 }
 
 func (d postgres) replaceStatement(w Write, unkeyed bool) (string, []any) {
-	shape, args := d.arguments(append(headArgs(w), w.Replaces), w.Index)
+	shape, args := d.arguments(append(headArgs(w), w.Replaces, w.Generation), w.Index)
 	kind := "replace "
 	if unkeyed {
 		kind = "replace unkeyed "
@@ -83,8 +84,8 @@ func (t *texts) text(shape string, render func() string) string {
 func (d postgres) createText(shape string) string {
 	var s strings.Builder
 	s.WriteString(`WITH w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
-VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1)`)
-	given := 8
+SELECT $1::uuid, $2, $3, $4, $5::bigint, $6::boolean, $7, $8 WHERE ` + current + `$9::bigint) ON CONFLICT DO NOTHING RETURNING 1)`)
+	given := 9
 	for i, t := range d.tables {
 		if shape[i] == '-' {
 			continue
@@ -101,36 +102,35 @@ VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1
 // resource's type and id.
 func (d postgres) createAllText() string {
 	var s strings.Builder
-	s.WriteString(`WITH w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
-SELECT $1::uuid, n.* FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::text[]) AS n)`)
-	given := 8
-	for i, t := range d.tables {
+	s.WriteString(`WITH c AS MATERIALIZED (SELECT 1 AS current WHERE NOT EXISTS (
+SELECT 1 FROM index_generation g, unnest($2::text[], $9::bigint[]) AS n(type, generation)
+WHERE g.project_id = $1::uuid AND g.type = n.type AND g.generation > n.generation)),
+w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
+SELECT $1::uuid, n.* FROM c, unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::text[]) AS n)`)
+	given := 9
+	for _, t := range d.tables {
 		columns := "type, id, " + strings.Join(t.columns, ", ")
 		arrays := []string{fmt.Sprintf("$%d::text[], $%d::text[]", given+1, given+2)}
 		for j, kind := range t.types {
 			arrays = append(arrays, fmt.Sprintf("$%d::%s[]", given+3+j, kind))
 		}
-		insert := fmt.Sprintf("INSERT INTO %s (project_id, %s) SELECT $1::uuid, n.* FROM unnest(%s) AS n", t.name, columns, strings.Join(arrays, ", "))
-		if i < len(d.tables)-1 {
-			insert = fmt.Sprintf("%s_new AS (%s)", t.name, insert)
-			s.WriteString(",\n" + insert)
-		} else {
-			s.WriteString("\n" + insert)
-		}
+		insert := fmt.Sprintf("INSERT INTO %s (project_id, %s) SELECT $1::uuid, n.* FROM c, unnest(%s) AS n", t.name, columns, strings.Join(arrays, ", "))
+		fmt.Fprintf(&s, ",\n%s_new AS (%s)", t.name, insert)
 		given += 2 + len(t.columns)
 	}
+	s.WriteString("\nSELECT count(*) FROM c")
 	return s.String()
 }
 
 func (d postgres) createAllArguments(all []Write) []any {
 	n := len(all)
 	types, ids, versions, contents, metas := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	times, deleted := make([]int64, n), make([]bool, n)
+	times, deleted, generations := make([]int64, n), make([]bool, n), make([]int64, n)
 	for i, w := range all {
 		types[i], ids[i], versions[i], contents[i], metas[i] = w.Type, w.ID, w.Version, string(w.Content), string(w.Meta)
-		times[i], deleted[i] = w.LastUpdated.UnixMilli(), w.Deleted
+		times[i], deleted[i], generations[i] = w.LastUpdated.UnixMilli(), w.Deleted, w.Generation
 	}
-	args := []any{all[0].Project, types, ids, versions, times, deleted, contents, metas}
+	args := []any{all[0].Project, types, ids, versions, times, deleted, contents, metas, generations}
 	var joined Index
 	for _, w := range all {
 		joined.add(w.Index)
@@ -158,7 +158,7 @@ func (d postgres) createAllArguments(all []Write) []any {
 func (d postgres) replaceText(shape string, unkeyed bool) string {
 	var s strings.Builder
 	s.WriteString(`WITH old AS (SELECT version, last_updated, deleted, content, meta FROM resource
-WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $9 AND last_updated < $5`)
+WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $9 AND last_updated < $5 AND ` + current + `$10)`)
 	if unkeyed {
 		s.WriteString(` AND NOT EXISTS (SELECT 1 FROM unique_key WHERE project_id = $1::uuid AND type = $2 AND id = $3)`)
 	}
@@ -167,22 +167,45 @@ w AS (UPDATE resource SET version = $4, last_updated = $5, deleted = $6, content
 WHERE resource.project_id = $1::uuid AND resource.type = $2 AND resource.id = $3 RETURNING 1),
 history AS (INSERT INTO resource_history (project_id, type, id, version, last_updated, deleted, content, meta)
 SELECT $1::uuid, $2::text, $3::text, old.* FROM old)`)
-	given := 9
+	d.adjustText(&s, shape, 10)
+	s.WriteString("\nSELECT count(*) FROM w")
+	return s.String()
+}
+
+// current says that there is no later generation than the parameter that follows it.
+const current = `NOT EXISTS (SELECT 1 FROM index_generation WHERE project_id = $1::uuid AND type = $2 AND generation > `
+
+func (d postgres) putIndex(ctx context.Context, q querier, w Write) (bool, error) {
+	shape, args := d.arguments([]any{w.Project, w.Type, w.ID, w.Version, w.Generation}, w.Index)
+	statement := d.statements.text("index "+shape, func() string {
+		var s strings.Builder
+		s.WriteString(`WITH w AS (SELECT 1 FROM resource WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $4 AND NOT deleted AND ` +
+			current + `$5) FOR UPDATE)`)
+		d.adjustText(&s, shape, 5)
+		s.WriteString("\nSELECT count(*) FROM w")
+		return s.String()
+	})
+	var written int
+	err := first(ctx, q, statement, args, &written)
+	return written == 1, err
+}
+
+// adjustText makes the index rows of the resource those of the parameters after the first given
+// ones, if w has a row.
+func (d postgres) adjustText(s *strings.Builder, shape string, given int) {
 	for i, t := range d.tables {
 		if shape[i] == '-' {
-			fmt.Fprintf(&s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s)", t.name, ofResource)
+			fmt.Fprintf(s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s)", t.name, ofResource)
 			continue
 		}
 		rows, same := unnest(t, given), t.same()
-		fmt.Fprintf(&s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s AND NOT EXISTS (SELECT 1 FROM %s WHERE %s))",
+		fmt.Fprintf(s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s AND NOT EXISTS (SELECT 1 FROM %s WHERE %s))",
 			t.name, ofResource, rows, same)
-		fmt.Fprintf(&s, ",\n%s_new AS (INSERT INTO %[1]s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s "+
+		fmt.Fprintf(s, ",\n%s_new AS (INSERT INTO %[1]s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s "+
 			"WHERE NOT EXISTS (SELECT 1 FROM %[1]s i WHERE %[4]s AND %[5]s))",
 			t.name, strings.Join(t.columns, ", "), rows, ofResource, same)
 		given += len(t.columns)
 	}
-	s.WriteString("\nSELECT count(*) FROM w")
-	return s.String()
 }
 
 const ofResource = "i.project_id = $1::uuid AND i.type = $2 AND i.id = $3"

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,8 +15,8 @@ import (
 const maxTogether = 500
 
 // Put writes all of w or nothing. One write of a resource without keys is one round trip, and so
-// are many creates of one project without keys. It fails with ErrVersion, ErrExists, ErrTime or a
-// *KeyConflict.
+// are many creates of one project without keys. It fails with ErrVersion, ErrExists, ErrTime,
+// ErrGeneration or a *KeyConflict.
 func (s *Store) Put(ctx context.Context, w ...Write) error {
 	switch {
 	case s.writer != nil:
@@ -47,7 +48,7 @@ func (s *Store) putOne(ctx context.Context, w Write) error {
 	case written:
 		return nil
 	case w.Replaces == "":
-		return ErrExists
+		return cmp.Or(s.current(ctx, row), ErrExists)
 	}
 	return s.InTx(ctx, func(tx *Tx) error { return tx.Put(ctx, w) })
 }
@@ -90,8 +91,12 @@ func createAll(ctx context.Context, r reader, w []Write) error {
 			return err
 		}
 	}
-	if err := r.dialect.createAll(ctx, r.q, rows); err != nil {
+	written, err := r.dialect.createAll(ctx, r.q, rows)
+	if err != nil {
 		return fmt.Errorf("put %d resources of %s: %w", len(w), w[0].Project, err)
+	}
+	if !written {
+		return ErrGeneration
 	}
 	return nil
 }
@@ -143,8 +148,8 @@ func (tx *Tx) putKeyed(ctx context.Context, w Write) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("put %s/%s: %w", w.Type, w.ID, err)
-	case !written: // only a create can lose here: an update holds the row
-		return errors.Join(ErrExists, tx.releaseAll(ctx, fresh))
+	case !written: // for its version only a create can lose here: an update holds the row
+		return errors.Join(cmp.Or(tx.current(ctx, w), ErrExists), tx.releaseAll(ctx, fresh))
 	case w.Replaces == "":
 		return nil
 	}
@@ -185,7 +190,7 @@ func prepareWrite(w Write) (Write, error) {
 		}
 	}
 	if w.Deleted {
-		w.Index, w.Keys = Index{}, nil
+		w.Index, w.Keys, w.Generation = Index{}, nil, anyGeneration
 	}
 	w.Index = w.Index.kept()
 	keys := make([]Key, len(w.Keys))

@@ -30,6 +30,9 @@ type Write struct {
 	// A mismatch is ErrVersion, an id that exists already on create is ErrExists.
 	Replaces string
 	Index    Index
+	// Generation is that of the project's parameters by which Index is made; when there is a later one
+	// the write fails with ErrGeneration.
+	Generation int64
 	// Keys are claimed for this resource; those it held before and that are not named are released.
 	// A key that another resource holds is a *KeyConflict.
 	Keys []Key

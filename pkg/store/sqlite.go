@@ -12,8 +12,8 @@ import (
 // create inserts the resource, then its index rows.
 func (d lite) create(ctx context.Context, q querier, w Write) (bool, error) {
 	const statement = `INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING`
-	written, err := affected(ctx, q, statement, headArgs(w)...)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE ` + liteCurrent + `?9) ON CONFLICT DO NOTHING`
+	written, err := affected(ctx, q, statement, append(headArgs(w), w.Generation)...)
 	if err != nil || written == 0 {
 		return false, err
 	}
@@ -25,14 +25,24 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING`
 	return true, nil
 }
 
+// liteCurrent says that there is no later generation than the parameter that follows it.
+const liteCurrent = `NOT EXISTS (SELECT 1 FROM index_generation WHERE project_id = ?1 AND type = ?2 AND generation > `
+
 // createAll has no round trips to save.
-func (d lite) createAll(ctx context.Context, q querier, all []Write) error {
+func (d lite) createAll(ctx context.Context, q querier, all []Write) (bool, error) {
+	const query = `SELECT count(*) FROM index_generation WHERE project_id = ?1 AND type = ?2 AND generation > ?3`
 	for _, w := range all {
-		if written, err := d.create(ctx, q, w); err != nil || !written {
-			return cmp.Or(err, ErrExists)
+		var later int
+		if err := first(ctx, q, query, []any{w.Project, w.Type, w.Generation}, &later); err != nil || later > 0 {
+			return false, err
 		}
 	}
-	return nil
+	for _, w := range all {
+		if written, err := d.create(ctx, q, w); err != nil || !written {
+			return false, cmp.Or(err, ErrExists)
+		}
+	}
+	return true, nil
 }
 
 // replace copies the old version to the history, which is the compare-and-set: nothing else
@@ -40,11 +50,11 @@ func (d lite) createAll(ctx context.Context, q querier, all []Write) error {
 func (d lite) replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error) {
 	statement := `INSERT INTO resource_history (project_id, type, id, version, last_updated, deleted, content, meta)
 SELECT project_id, type, id, version, last_updated, deleted, content, meta FROM resource
-WHERE project_id = ?1 AND type = ?2 AND id = ?3 AND version = ?4 AND last_updated < ?5`
+WHERE project_id = ?1 AND type = ?2 AND id = ?3 AND version = ?4 AND last_updated < ?5 AND ` + liteCurrent + `?6)`
 	if unkeyed {
 		statement += ` AND NOT EXISTS (SELECT 1 FROM unique_key WHERE project_id = ?1 AND type = ?2 AND id = ?3)`
 	}
-	moved, err := affected(ctx, q, statement, w.Project, w.Type, w.ID, w.Replaces, w.LastUpdated.UnixMilli())
+	moved, err := affected(ctx, q, statement, w.Project, w.Type, w.ID, w.Replaces, w.LastUpdated.UnixMilli(), w.Generation)
 	if err != nil || moved == 0 {
 		return false, err
 	}
@@ -53,12 +63,25 @@ WHERE project_id = ?1 AND type = ?2 AND id = ?3`
 	if _, err := q.ExecContext(ctx, update, headArgs(w)...); err != nil {
 		return false, err
 	}
+	return true, d.adjustAll(ctx, q, w)
+}
+
+func (d lite) adjustAll(ctx context.Context, q querier, w Write) error {
 	for _, t := range d.tables {
 		if err := t.adjust(ctx, q, w.Ref, t.rows(w.Index)); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
+}
+
+func (d lite) putIndex(ctx context.Context, q querier, w Write) (bool, error) {
+	const query = `SELECT count(*) FROM resource WHERE project_id = ?1 AND type = ?2 AND id = ?3 AND version = ?4 AND NOT deleted AND ` + liteCurrent + `?5)`
+	var same int
+	if err := first(ctx, q, query, []any{w.Project, w.Type, w.ID, w.Version, w.Generation}, &same); err != nil || same == 0 {
+		return false, err
+	}
+	return true, d.adjustAll(ctx, q, w)
 }
 
 // adjust makes the rows of a resource in this table those of want, touching only what differs.
