@@ -14,7 +14,8 @@ import (
 func clientCredentials(t *testing.T, w *world) {
 	body := w.form("/oauth2/token", nil, "grant_type", "client_credentials", "client_id", "client-a", "client_secret", clientSecret)
 	header := w.form("/oauth2/token", basic("client-a", clientSecret), "grant_type", "client_credentials", "scope", "system/Patient.r")
-	for _, got := range []answer{body, header} {
+	both := w.form("/oauth2/token", basic("client-a", clientSecret), "grant_type", "client_credentials", "client_id", "client-a", "client_secret", clientSecret)
+	for _, got := range []answer{body, header, both} {
 		require.Equal(t, 200, got.status, got.body)
 		require.NotContains(t, got.json, "refresh_token")
 		w.wantLive(got.text("access_token"))
@@ -42,7 +43,8 @@ func clientCredentialsAreRefused(t *testing.T, w *world) {
 		{"wrong secret", nil, []string{"client_id", "client-a", "client_secret", "x"}, "invalid_request: Invalid secret"},
 		{"Bearer header", bearer("x"), nil, "invalid_request: Invalid authorization header"},
 		{"header that is not form-encoded", raw, nil, "invalid_request: Invalid authorization header"},
-		{"header and body", basic("client-a", clientSecret), []string{"client_secret", clientSecret}, "invalid_request: Incorrect client"},
+		{"another id in header and body", basic("client-a", clientSecret), []string{"client_id", "client-b"}, "invalid_request: Incorrect client"},
+		{"another secret in header and body", basic("client-a", clientSecret), []string{"client_id", "client-a", "client_secret", "x"}, "invalid_request: Incorrect client"},
 		{"assertion, junk", nil, []string{"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", "junk"}, "invalid_request: Invalid client assertion"},
 		{"assertion, other type", nil, []string{"client_assertion_type", "x", "client_assertion", "junk"}, "invalid_request: Unsupported client assertion type"},
 		{"scope with a quote", basic("client-a", clientSecret), []string{"scope", `a"b`}, "invalid_scope: Invalid scope"},

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -34,12 +35,18 @@ func present(request *http.Request, form url.Values) (presented, error) {
 		if !ok {
 			return presented{}, refuse(invalidRequest, "Invalid authorization header")
 		}
-		if body := form.Get("client_id"); body != "" && body != id || form.Get("client_secret") != "" {
-			return presented{}, refuse(invalidRequest, "Incorrect client") // RFC 6749 §2.3: one method
+		if differs(form.Get("client_id"), id) || differs(form.Get("client_secret"), password) {
+			return presented{}, refuse(invalidRequest, "Incorrect client")
 		}
 		return presented{id, password, true}, nil
 	}
 	return presented{id: form.Get("client_id"), secret: form.Get("client_secret")}, nil
+}
+
+// differs says whether the body contradicts the header. RFC 6749 §2.3 knows one method a request,
+// but Medplum's SDK sends the same credentials by both.
+func differs(body, header string) bool {
+	return body != "" && subtle.ConstantTimeCompare([]byte(body), []byte(header)) == 0
 }
 
 // basicForm reads Basic credentials, whose parts are form-encoded (RFC 6749 §2.3.1).
