@@ -52,6 +52,7 @@ func New(o Options) (*Handler, error) {
 // (caller.Resolver.Middleware) and renders errors (web.Errors).
 func (h *Handler) Mount(g *echo.Group) {
 	h.mountSearch(g)
+	h.mountTerminology(g)
 	g.POST("", h.bundle)
 	g.POST("/", h.bundle)
 	g.POST("/:type", h.create)

@@ -1,6 +1,9 @@
 package terminology
 
 import (
+	"encoding/json"
+	"strings"
+
 	"github.com/admitdev/admit/fhir/definitions"
 )
 
@@ -148,4 +151,22 @@ func (p *part) memberAt(at int) Member {
 		System: p.url, Version: p.version, Code: c.Code, Display: c.Display,
 		Abstract: c.Abstract, Inactive: c.Inactive, concept: c.Concept,
 	}
+}
+
+// Named says whether one of the designations of the code reads so, whatever the case.
+func (m Member) Named(text string) bool {
+	return m.concept != nil && isNamed(m.concept, text)
+}
+
+// Named says whether one of the designations of the concept reads so, whatever the case.
+func (c *Concept) Named(text string) bool { return isNamed(c.Concept, text) }
+
+func isNamed(c *definitions.Concept, text string) bool {
+	for _, raw := range c.Designation {
+		var designation struct{ Value string }
+		if json.Unmarshal(raw, &designation) == nil && strings.EqualFold(designation.Value, text) {
+			return true
+		}
+	}
+	return false
 }

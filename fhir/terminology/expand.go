@@ -12,8 +12,10 @@ import (
 // Expansion says what of a set is to be listed.
 type Expansion struct {
 	// Filter are words, each of which must begin a word of the display or the code.
-	Filter       string
-	ActiveOnly   bool
+	Filter     string
+	ActiveOnly bool
+	// Selectable leaves out abstract codes.
+	Selectable   bool
 	Designations bool
 	// Offset and Count choose a page; a negative Count is all.
 	Offset, Count int
@@ -33,7 +35,7 @@ func (s *Set) Expand(e Expansion) (page []Member, total int, err error) {
 	words := wordsOf(e.Filter)
 	x := expander{steps: maxSteps, seen: map[[2]string]bool{}}
 	err = x.each(s, func(m Member) error {
-		if e.ActiveOnly && m.Inactive || !matches(words, m) {
+		if e.ActiveOnly && m.Inactive || e.Selectable && m.Abstract || !matches(words, m) {
 			return nil
 		}
 		if total++; total > e.Limit {

@@ -172,6 +172,7 @@ func TestExpandIsPagedAndFiltered(t *testing.T) {
 		{"punctuation", Expansion{Filter: "rock, NO", Count: -1}, "Rock", 1},
 		{"by code", Expansion{Filter: "bir", Count: -1}, "bird", 1},
 		{"total is of what matches", Expansion{Filter: "dog", Count: 1}, "dog", 2},
+		{"codes that may be chosen", Expansion{Selectable: true, Count: -1}, "dog pug bird dodo Rock", 5},
 		{"active codes", Expansion{ActiveOnly: true, Count: -1}, "animal dog pug bird Rock", 5},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
