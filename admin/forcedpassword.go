@@ -70,7 +70,8 @@ func (s *Service) forcePassword(ctx context.Context, who caller.Caller, scope st
 		if err != nil {
 			return err
 		}
-		if err := replacePassword(ctx, tx, user, hash); err != nil {
+		// A project's administrator sets those of its own Users alone, a super administrator any.
+		if err := replacePassword(ctx, tx, user, newPassword{hash, store.OpensAll}); err != nil {
 			return err
 		}
 		return audit.Record(ctx, rows, event(who, who.Project, audit.PasswordSet, medplum.TypeUser+"/"+user.ID))

@@ -82,11 +82,24 @@ func (v *inviting) makeUser(ctx context.Context) error {
 		user.Project = new(v.reference())
 	}
 	v.user.made, v.user.stranger = true, true
-	return v.s.makeUser(ctx, v.tx, "make the User of an invite", v.user.Ref, user, v.hash)
+	return v.s.makeUser(ctx, v.tx, "make the User of an invite", v.user.Ref, user, v.password())
 }
 
+// password is the one that the request gives to a new User. Until the person has shown that the
+// address is theirs it leads to this project alone: another that invites the same address later
+// must not let in whoever chose it.
+func (v *inviting) password() newPassword {
+	if v.user.Project == v.project.ID {
+		return newPassword{v.hash, store.OpensAll} // the User has no other
+	}
+	return newPassword{v.hash, v.project.ID}
+}
+
+// newPassword is a password, as its hash, with what it leads to (store.Credential.Opens).
+type newPassword struct{ hash, opens string }
+
 // makeUser stores a new User with its password, if it has one.
-func (s *Service) makeUser(ctx context.Context, tx *repo.Tx, reason string, ref store.Ref, user medplum.User, hash string) error {
+func (s *Service) makeUser(ctx context.Context, tx *repo.Tx, reason string, ref store.Ref, user medplum.User, password newPassword) error {
 	body, err := marshal(user)
 	if err != nil {
 		return err
@@ -94,16 +107,19 @@ func (s *Service) makeUser(ctx context.Context, tx *repo.Tx, reason string, ref 
 	if _, err := tx.System(reason, ref.Project).Create(ctx, medplum.TypeUser, body); err != nil {
 		return err
 	}
-	if hash == "" {
+	if password.hash == "" {
 		return nil
 	}
 	return tx.Store().SetCredential(ctx, store.Credential{
-		Project: ref.Project, Type: ref.Type, ID: ref.ID, Kind: store.Password, Hash: hash,
+		Project: ref.Project, Type: ref.Type, ID: ref.ID, Kind: store.Password, Hash: password.hash, Opens: password.opens,
 	})
 }
 
 // recognise reads a User that is there already. One that has neither a password nor a proven
-// address has never come in, and gets a link like a new one.
+// address has never come in, and gets a link like a new one. So does one whose password was chosen
+// by somebody who has not shown that the address is theirs: a stranger may have registered it, or
+// another project's administrator, to be let in here (pre-hijacking). The link replaces that
+// password, and until it is used no sign-in leads to this project (SignIn.choices).
 func (v *inviting) recognise(ctx context.Context) error {
 	res, err := v.tx.System("find the User of an invited address", v.user.Project).Read(ctx, medplum.TypeUser, v.user.ID)
 	if err != nil {
@@ -113,12 +129,16 @@ func (v *inviting) recognise(ctx context.Context) error {
 	if err := decode(res, &user); err != nil {
 		return err
 	}
-	_, err = v.tx.Store().Credential(ctx, v.user.Ref, store.Password)
-	if errors.Is(err, store.ErrNotFound) {
+	password, err := v.tx.Store().Credential(ctx, v.user.Ref, store.Password)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		v.user.stranger = !user.EmailVerified
-		return nil
+	case err != nil:
+		return err
+	default:
+		v.user.stranger = !password.OpensProject(v.project.ID)
 	}
-	return err
+	return nil
 }
 
 // reference names the project.

@@ -47,10 +47,10 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 	if err != nil {
 		return Step{}, err
 	}
-	who, hash, err := s.verify(ctx, in)
+	who, password, err := s.verify(ctx, in)
 	var step Step
 	if err == nil {
-		step, err = s.begin(ctx, in, client, who, hash, from)
+		step, err = s.begin(ctx, in, client, who, password, from)
 	}
 	if outcome.Has(err, outcome.Invalid) {
 		return Step{}, errors.Join(err, s.recordRefusal(ctx, from))
@@ -71,7 +71,7 @@ func (s *SignIn) recordRefusal(ctx context.Context, from Device) error {
 
 // verify finds the User and compares the password. It costs the same reads and one hash whatever it
 // finds.
-func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, string, error) {
+func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, store.Credential, error) {
 	who, err := s.byEmail(ctx, in.Email, in.ProjectID)
 	var kept store.Credential
 	if err == nil {
@@ -85,18 +85,18 @@ func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, string, 
 			err = s.Passwords.VerifyNobody(ctx, in.Password)
 		}
 		if err != nil {
-			return account{}, "", err
+			return account{}, kept, err
 		}
-		return account{}, "", wrongPassword()
+		return account{}, kept, wrongPassword()
 	}
 	if err != nil {
-		return account{}, "", err
+		return account{}, kept, err
 	}
 	match, err := s.Passwords.Verify(ctx, in.Password, kept.Hash)
 	if err == nil && !match {
 		err = wrongPassword()
 	}
-	return who, kept.Hash, err
+	return who, kept, err
 }
 
 // lookForNobody reads what is read of a User who exists.
@@ -111,10 +111,10 @@ func (s *SignIn) lookForNobody(ctx context.Context) error {
 
 // begin stores the login of somebody whose password was right. If the password is changed
 // meanwhile there is no login.
-func (s *SignIn) begin(ctx context.Context, in LoginRequest, client oauth.Client, who account, hash string, from Device) (Step, error) {
+func (s *SignIn) begin(ctx context.Context, in LoginRequest, client oauth.Client, who account, password store.Credential, from Device) (Step, error) {
 	login := s.newLogin(who.ref, methodPassword, from)
 	in.apply(&login, client)
-	choices, err := s.choices(ctx, login)
+	choices, err := s.choicesOf(ctx, login, password)
 	if err != nil {
 		return Step{}, err
 	}
@@ -127,7 +127,7 @@ func (s *SignIn) begin(ctx context.Context, in LoginRequest, client oauth.Client
 	}
 	var step Step
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		still, err := tx.ConfirmCredential(ctx, who.ref, store.Password, hash)
+		still, err := tx.ConfirmCredential(ctx, who.ref, store.Password, password.Hash)
 		if err == nil && !still {
 			err = wrongPassword()
 		}

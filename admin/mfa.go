@@ -252,11 +252,16 @@ func (s *SignIn) DisableMFA(ctx context.Context, who caller.Caller, token string
 		return outcome.New(outcome.Invalid, "User not enrolled in MFA")
 	}
 	return s.tryToken(ctx, me.ref, token, "Invalid token", func(tx *repo.Tx) error {
-		if err := setUser(ctx, tx, me.ref, "mfaEnrolled", false); err != nil {
-			return err
-		}
-		return tx.Store().DeleteCredential(ctx, me.ref, store.TOTP)
+		return unenroll(ctx, tx, me.ref)
 	})
+}
+
+// unenroll ends the second factor of a User; the next enrolment has a new secret.
+func unenroll(ctx context.Context, tx *repo.Tx, user store.Ref) error {
+	if err := setUser(ctx, tx, user, "mfaEnrolled", false); err != nil {
+		return err
+	}
+	return tx.Store().DeleteCredential(ctx, user, store.TOTP)
 }
 
 // setUser sets an element of a User.

@@ -44,6 +44,9 @@ func (s *SignIn) NewProject(ctx context.Context, id, name string) (step Step, er
 			FirstName: who.user.FirstName, LastName: who.user.LastName, Email: who.user.Email,
 		})
 		if err == nil {
+			err = tx.Store().OpenProject(ctx, who.ref, made.Membership.Project)
+		}
+		if err == nil {
 			step, err = s.settle(ctx, tx, login.ID, who, made.Membership)
 		}
 		return err

@@ -124,7 +124,11 @@ func (s *SignIn) register(ctx context.Context, in NewUser, client oauth.Client, 
 		rows := tx.Store()
 		user.ID = rows.NewID()
 		ref.ID = user.ID
-		if err := s.Service.makeUser(ctx, tx, "register a User", ref, user, hash); err != nil {
+		password := newPassword{hash, store.OpensAll} // the User of one project has no other
+		if ref.Project == store.SystemProject {
+			password.opens = "" // until they make a project or show that the address is theirs
+		}
+		if err := s.Service.makeUser(ctx, tx, "register a User", ref, user, password); err != nil {
 			return err
 		}
 		login := s.newLogin(ref, methodPassword, from)

@@ -135,11 +135,27 @@ func (s *SignIn) SetPassword(ctx context.Context, in PasswordSetting) error {
 		if err := useRequest(ctx, tx, request); err != nil {
 			return err
 		}
+		if err := s.forgetStranger(ctx, tx, who.ref); err != nil {
+			return err
+		}
 		if err := setUser(ctx, tx, who.ref, "emailVerified", true); err != nil {
 			return err
 		}
-		return changePassword(ctx, tx, who.ref, hash)
+		return changePassword(ctx, tx, who.ref, newPassword{hash, store.OpensAll})
 	})
+}
+
+// forgetStranger takes away the second factor of whoever chose a password without showing that the
+// address is theirs: it would lock out the person whose address it is.
+func (s *SignIn) forgetStranger(ctx context.Context, tx *repo.Tx, user store.Ref) error {
+	kept, err := tx.Store().Credential(ctx, user, store.Password)
+	if errors.Is(err, store.ErrNotFound) || err == nil && kept.Opens == store.OpensAll {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return unenroll(ctx, tx, user)
 }
 
 // request finds the security request of a link and compares its secret.
@@ -205,22 +221,24 @@ func useRequest(ctx context.Context, tx *repo.Tx, request store.SecurityRequest)
 }
 
 // changePassword is replacePassword by whoever's it is.
-func changePassword(ctx context.Context, tx *repo.Tx, user store.Ref, hash string) error {
-	if err := replacePassword(ctx, tx, user, hash); err != nil {
+func changePassword(ctx context.Context, tx *repo.Tx, user store.Ref, password newPassword) error {
+	if err := replacePassword(ctx, tx, user, password); err != nil {
 		return err
 	}
 	self := user.Type + "/" + user.ID
 	return audit.Record(ctx, tx.Store(), audit.Event{Project: user.Project, Action: audit.PasswordSet, Agent: self, Entities: []string{self}})
 }
 
-// replacePassword sets a password, voids the links that would do the same and ends every session.
+// replacePassword sets a password, voids the links that would do the same and ends every session. A
+// password of somebody who has not shown that the address is theirs voids nothing that was mailed
+// to it.
 // The password comes first: a sign-in under way waits for it or is seen by what follows.
-func replacePassword(ctx context.Context, tx *repo.Tx, user store.Ref, hash string) error {
+func replacePassword(ctx context.Context, tx *repo.Tx, user store.Ref, password newPassword) error {
 	rows := tx.Store()
 	err := rows.SetCredential(ctx, store.Credential{
-		Project: user.Project, Type: user.Type, ID: user.ID, Kind: store.Password, Hash: hash,
+		Project: user.Project, Type: user.Type, ID: user.ID, Kind: store.Password, Hash: password.hash, Opens: password.opens,
 	})
-	if err == nil {
+	if err == nil && password.opens == store.OpensAll {
 		err = rows.SupersedeSecurityRequests(ctx, user)
 	}
 	if err == nil {
@@ -289,7 +307,7 @@ func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fre
 			err = outcome.New(outcome.Invalid, "Incorrect password").At("oldPassword")
 		}
 		if err == nil {
-			err = changePassword(ctx, tx, me.ref, hash)
+			err = changePassword(ctx, tx, me.ref, newPassword{hash, kept.Opens}) // who knew the old one has shown no more by that
 		}
 		return err
 	})

@@ -113,7 +113,7 @@ func (s *Service) setUp(ctx context.Context, tx *repo.Tx, in SuperAdmin, hash st
 	err = s.makeUser(ctx, tx, "make the first super administrator", user, medplum.User{
 		ResourceType: medplum.TypeUser, ID: user.ID, FirstName: in.FirstName, LastName: in.LastName, Email: in.Email,
 		EmailVerified: true,
-	}, hash)
+	}, newPassword{hash, store.OpensAll})
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,22 @@ type Choice struct {
 	project string
 }
 
-// choices are the active memberships that suit the login.
+// choices are the active memberships that suit the login and to which its password leads.
 func (s *SignIn) choices(ctx context.Context, login store.Login) ([]Choice, error) {
+	var password store.Credential
+	if login.AuthMethod == methodPassword {
+		kept, err := s.Store.Credential(ctx, login.User(), store.Password)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		password = kept
+	} else {
+		password.Opens = store.OpensAll
+	}
+	return s.choicesOf(ctx, login, password)
+}
+
+func (s *SignIn) choicesOf(ctx context.Context, login store.Login, password store.Credential) ([]Choice, error) {
 	refs, err := s.directory.memberships(ctx, login.User(), maxMemberships)
 	if err != nil {
 		return nil, err
@@ -43,6 +57,9 @@ func (s *SignIn) choices(ctx context.Context, login store.Login) ([]Choice, erro
 	var all []Choice
 	for _, ref := range refs {
 		if want := login.WantedProject; want != "" && want != newProjectID && want != ref.Project {
+			continue
+		}
+		if !password.OpensProject(ref.Project) {
 			continue
 		}
 		m, p, err := s.directory.member(ctx, ref)

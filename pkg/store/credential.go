@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
@@ -18,7 +21,10 @@ type Credential struct {
 	// Sealed is the plain value under the server key, where a protocol needs it.
 	Sealed []byte
 	// UsedStep is the last time step of a one-time password that was accepted (RFC 6238 §5.2).
-	UsedStep  int64
+	UsedStep int64
+	// Opens are the memberships that a password leads to: OpensAll, or those of the projects named,
+	// separated by spaces.
+	Opens     string
 	UpdatedAt Stamp `gorm:"autoUpdateTime:false"`
 }
 
@@ -35,6 +41,14 @@ const (
 	RetiringSecret CredentialKind = "retiring-secret"
 	TOTP           CredentialKind = "totp"
 )
+
+// OpensAll is Opens of a password whose holder has shown that the User's address is theirs.
+const OpensAll = "*"
+
+// OpensProject says whether a password leads to the User's memberships of a project.
+func (c Credential) OpensProject(project string) bool {
+	return c.Opens == OpensAll || slices.Contains(strings.Fields(c.Opens), project)
+}
 
 const ofCredential = "project_id = ? AND type = ? AND id = ?"
 
@@ -73,6 +87,17 @@ func (tx *Tx) ConfirmCredential(ctx context.Context, of Ref, kind CredentialKind
 		return false, fmt.Errorf("confirm %s: %w", kind, result.Error)
 	}
 	return result.RowsAffected == 1, nil
+}
+
+// OpenProject lets a password lead to a project as well; one that leads to all stays as it is.
+func (tx *Tx) OpenProject(ctx context.Context, of Ref, project string) error {
+	err := tx.gorm(ctx).Model(&Credential{}).
+		Where(ofCredential+" AND kind = ? AND opens <> ?", of.Project, of.Type, of.ID, Password, OpensAll).
+		UpdateColumn("opens", gorm.Expr("opens || ?", " "+project)).Error
+	if err != nil {
+		return fmt.Errorf("open a project to a password: %w", err)
+	}
+	return nil
 }
 
 // DeleteCredential forgets the credential of a kind, if there is one.

@@ -27,6 +27,15 @@ type Login struct {
 	CodeChallenge       string
 	CodeChallengeMethod string
 
+	// RedirectURI is that of the authorization request, empty when there was none.
+	RedirectURI string `gorm:"column:redirect_uri"`
+	// Browser is the SHA-256 of the cookie of the browser that the session belongs to, empty when it
+	// belongs to none.
+	Browser string `gorm:"column:browser_hash"`
+	// LaunchPatient and LaunchEncounter are the ids of what the client was launched about.
+	LaunchPatient   string
+	LaunchEncounter string
+
 	Offline     bool // gives refresh tokens
 	MFAVerified bool `gorm:"column:mfa_verified"`
 	Granted     bool // a code was exchanged for tokens
