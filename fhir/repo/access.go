@@ -77,6 +77,25 @@ type found struct {
 func (a *access) get(ctx context.Context, resourceType, id string, partitions []string, visible store.Predicate) (found, error) {
 	if !ValidID(id) {
 		return found{}, store.ErrNotFound
+	got, err := a.find(ctx, resourceType, id, partitions, visible)
+	if err != nil || resourceType != typeBinary || a.system != "" {
+		return got, err
+	}
+	was := got.Resource
+	if got.live != nil {
+		was = *got.live
+	} else if got.Deleted {
+		if was, err = a.lastLive(ctx, got.Ref); err != nil {
+			return found{}, err
+		}
+	}
+	if err := a.inContext(ctx, was); err != nil {
+		return found{}, err
+	}
+	return got, nil
+}
+
+func (a *access) find(ctx context.Context, resourceType, id string, partitions []string, visible store.Predicate) (found, error) {
 	}
 	if a.everywhere() && resourceType != medplum.TypeProject {
 		ref, err := a.rows.Locate(ctx, resourceType, id)

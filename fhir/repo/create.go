@@ -23,7 +23,7 @@ func (a *access) CreateAs(ctx context.Context, resourceType, id string, body []b
 	if _, err = a.writable(policy.Create, resourceType); err != nil {
 		return store.Resource{}, err
 	}
-	in, err := receive(resourceType, body)
+	in, err := receive(resourceType, a.plain(body))
 	if err != nil {
 		return store.Resource{}, err
 	}
@@ -89,6 +89,16 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 	w := d.write(c.version, replaces)
 	if err := a.rows.Put(ctx, w); err != nil {
 		return store.Resource{}, err
+	}
+	if c.ref.Type == typeSearchParameter {
+		if err := a.define(ctx, c.ref, d.doc); err != nil {
+			return store.Resource{}, err
+		}
+	}
+	if c.ref.Type == typeBinary {
+		if err := a.keepContent(ctx, c, d.doc); err != nil {
+			return store.Resource{}, err
+		}
 	}
 	return w.Resource, a.after(ctx, c.ref, c.in.secret)
 }

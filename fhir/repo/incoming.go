@@ -10,6 +10,7 @@ import (
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/validate"
 	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
 )
 
 // credentialFields are the elements of identity resources that hold secrets. They are taken out of
@@ -50,6 +51,8 @@ type incoming struct {
 	doc *document.Node
 	// secret is what ClientApplication.secret was, empty when absent.
 	secret string
+	// blob is what was uploaded for a Binary, nil when nothing was.
+	blob *store.BlobUse
 }
 
 // receive parses and validates a body.

@@ -60,7 +60,7 @@ func (a *access) patch(ctx context.Context, resourceType, id string, p Patch, if
 	if err != nil {
 		return store.Resource{}, err
 	}
-	in, err := receiveUpdate(resourceType, id, content)
+	in, err := receiveUpdate(resourceType, id, a.plain(content))
 	if err != nil {
 		return store.Resource{}, err
 	}

@@ -40,6 +40,16 @@ type Options struct {
 	Clock   clock.Clock
 	Secrets Secrets
 	Log     *slog.Logger
+	// Jobs takes what is done in the background; without it a task waits for a call of Reindex.
+	Jobs Queue
+	// Attachments, when set, makes the URLs that answers were given for Binaries what they stand for.
+	Attachments Attachments
+}
+
+// Attachments knows the signed URLs of Binaries; fhir/attachment implements it.
+type Attachments interface {
+	// Plain is content with each signed URL as Binary/<id>; content itself when it has none.
+	Plain(content []byte) []byte
 }
 
 // Repo gives out sessions.
@@ -80,6 +90,7 @@ type access struct {
 	system string // the reason; empty when a caller acts
 	rows   rows
 	tx     *store.Tx // nil outside a transaction
+	BlobOf(ctx context.Context, of store.Ref, version string) (store.BlobUse, error)
 }
 
 // Session reads and writes one resource at a time, each write its own transaction.

@@ -11,10 +11,16 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// show makes of a stored version what the caller is to see: without hidden fields, with the
+// show makes of a stored version what the caller is to see; of a Binary in the context of something
+// that the caller may not read, nothing (see inContext). Else it is without hidden fields, with the
 // extended members of meta when asked for, and with a client's secret for its administrators.
 // The stored bytes pass through untouched when nothing of that applies.
 func (a *access) show(ctx context.Context, interaction policy.Interaction, res store.Resource) (store.Resource, error) {
+	if interaction != policy.Create && interaction != policy.Update {
+		if err := a.inContext(ctx, res); err != nil {
+			return store.Resource{}, err
+		}
+	}
 	var hidden []string
 	if a.hasFields(res.Type) {
 		var err error

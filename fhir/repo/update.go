@@ -19,7 +19,7 @@ func (a *access) Update(ctx context.Context, resourceType, id string, body []byt
 	if err != nil {
 		return store.Resource{}, err
 	}
-	in, err := receiveUpdate(resourceType, id, body)
+	in, err := receiveUpdate(resourceType, id, a.plain(body))
 	if err != nil {
 		return store.Resource{}, err
 	}
@@ -78,7 +78,7 @@ func (a *access) over(ctx context.Context, got found, in incoming) (store.Resour
 	if err != nil {
 		return store.Resource{}, err
 	}
-	if !got.Deleted && unchanged(c.oldDoc, d.doc) {
+	if !got.Deleted && in.blob == nil && unchanged(c.oldDoc, d.doc) {
 		return got.Resource, a.keepSecret(ctx, c.ref, in.secret)
 	}
 	return a.put(ctx, c, d)

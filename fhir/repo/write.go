@@ -16,7 +16,7 @@ import (
 func needsTx(resourceType string) bool {
 	switch resourceType {
 	case medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject,
-		medplum.TypeClientApplication:
+		medplum.TypeClientApplication, typeBinary:
 		return true
 	}
 	return false

@@ -29,6 +29,10 @@ func resource(c echo.Context, status int, res store.Resource) error {
 
 // blob answers with a resource's bytes, indented when asked for.
 func blob(c echo.Context, status int, content []byte) error {
+	content, err := signed(c, content)
+	if err != nil {
+		return err
+	}
 	if pretty(c) {
 		var indented bytes.Buffer
 		if err := json.Indent(&indented, content, "", "  "); err != nil {

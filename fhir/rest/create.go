@@ -14,6 +14,9 @@ func (h *Handler) create(c echo.Context) error {
 	if !definitions.IsResource(resourceType) {
 		return outcome.New(outcome.Invalid, "Unknown data type: %s", resourceType)
 	}
+	if resourceType == typeBinary {
+		return h.createBinary(c)
+	}
 	if _, err := parameters(c); err != nil {
 		return err
 	}

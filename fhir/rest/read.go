@@ -8,6 +8,9 @@ import (
 
 // read gives the current version (R4 http.html#read); 304 when the client has it already.
 func (h *Handler) read(c echo.Context) error {
+	if c.Param("type") == typeBinary {
+		return h.readBinary(c, "")
+	}
 	if _, err := parameters(c); err != nil {
 		return err
 	}

@@ -11,8 +11,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/admitdev/admit/fhir/attachment"
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
+	blobs "github.com/admitdev/admit/pkg/blob"
 )
 
 // Options are what a Handler stands on.
@@ -23,6 +25,9 @@ type Options struct {
 	// Version is the software's, Released when it was made; both for the CapabilityStatement.
 	Version  string
 	Released time.Time
+	// Shelf keeps the content of Binaries, URLs are the signed ones that lead to it.
+	Shelf *blobs.Shelf
+	URLs  *attachment.URLs
 	// Limits bound the Bundles that are taken; zero values stand for the default.
 	Limits Limits
 }
@@ -30,6 +35,8 @@ type Options struct {
 // Handler serves FHIR R4 under the group it is mounted on.
 type Handler struct {
 	repo     *repo.Repo
+	shelf    *blobs.Shelf
+	urls     *attachment.URLs
 	base     string
 	metadata []byte
 	limits   Limits
@@ -44,7 +51,7 @@ func New(o Options) (*Handler, error) {
 	}
 	limits := o.Limits.orDefault()
 	return &Handler{
-		repo: o.Repo, base: o.Base, metadata: metadata, limits: limits, large: make(chan struct{}, limits.Large),
+		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, base: o.Base, metadata: metadata, limits: limits, large: make(chan struct{}, limits.Large),
 	}, nil
 }
 
@@ -75,5 +82,8 @@ func (h *Handler) MountPublic(g *echo.Group) {
 	g.GET("/$versions", h.versions)
 }
 
-// session acts for the request's caller.
-func (h *Handler) session(c echo.Context) *repo.Session { return h.repo.As(caller.From(c)) }
+// session acts for the request's caller, for whom the URLs in the answer are signed (see signed).
+func (h *Handler) session(c echo.Context) *repo.Session {
+	c.Set(signingKey, h)
+	return h.repo.As(caller.From(c))
+}

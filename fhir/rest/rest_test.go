@@ -1,8 +1,10 @@
 package rest_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,9 +15,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/admitdev/admit/fhir/attachment"
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo/repotest"
 	"github.com/admitdev/admit/fhir/rest"
+	"github.com/admitdev/admit/pkg/blob"
+	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/store/storetest"
 	"github.com/admitdev/admit/pkg/web"
 )
@@ -27,7 +32,14 @@ type server struct {
 	*repotest.World
 	url     string
 	members map[string]caller.Claims
+	shelf   *blob.Shelf
+	urls    *attachment.URLs
 }
+
+// testKey signs in a way that everybody can see.
+type testKey struct{}
+
+func (testKey) Fingerprint(data []byte) string { return hex.EncodeToString(data) }
 
 func start(t *testing.T, db storetest.DB) *server {
 	t.Helper()
@@ -38,9 +50,15 @@ func startIn(t *testing.T, world *repotest.World) *server {
 	t.Helper()
 	s := &server{World: world}
 	s.members = map[string]caller.Claims{"staff": s.A.Staff.Claims, "admin": s.A.Admin.Claims, "patient": s.A.Patient.Claims, "other": s.B.Staff.Claims}
-	h, err := rest.New(rest.Options{Repo: s.Repo, Base: base, Version: "test", Released: time.Unix(0, 0)})
+	s.urls = &attachment.URLs{Storage: "https://admit.example/storage/", FHIR: base, Key: testKey{}, Clock: clock.System{}}
+	s.Repo.Attachments = s.urls
+	blobs, err := blob.Open("file:" + t.TempDir())
+	require.NoError(t, err)
+	s.shelf = &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 3 << 20}
+	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0)})
 	require.NoError(t, err)
 	e := echo.New()
+	h.MountStorage(e.Group("/storage", web.Errors(web.Outcome)))
 	h.MountPublic(e.Group("/fhir/R4", web.Errors(web.Outcome)))
 	h.Mount(e.Group("/fhir/R4", web.Errors(web.Outcome), s.Resolver.Middleware(func(c echo.Context) (caller.Claims, bool) {
 		claims, ok := s.members[c.Request().Header.Get("As")]

@@ -10,6 +10,9 @@ import (
 
 // update replaces a resource (R4 http.html#update). There is no update as create.
 func (h *Handler) update(c echo.Context) error {
+	if c.Param("type") == typeBinary {
+		return h.updateBinary(c)
+	}
 	if _, err := parameters(c); err != nil {
 		return err
 	}

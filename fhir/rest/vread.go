@@ -8,6 +8,9 @@ import (
 
 // vread gives one version (R4 http.html#vread).
 func (h *Handler) vread(c echo.Context) error {
+	if c.Param("type") == typeBinary {
+		return h.readBinary(c, c.Param("vid"))
+	}
 	if _, err := parameters(c); err != nil {
 		return err
 	}

@@ -23,6 +23,9 @@ type Config struct {
 	AppURL      *url.URL // ends with a slash; where mailed links lead
 	DatabaseURL Secret   // may hold a password
 
+	StorageURL Secret // of the content of Binaries; may hold a key
+	BinaryMax  int64  // bytes of one Binary
+
 	SMTPURL  Secret // empty: mails stay in the drawer
 	MailFrom *mail.Address
 

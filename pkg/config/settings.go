@@ -48,6 +48,10 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.AppURL, v, webAddress) }},
 		{name: "ADMIT_DATABASE_URL", fallback: "sqlite:admit-data/admit.db", meaning: "the database", accepted: "sqlite:path, sqlite::memory: or postgres://user:password@host:port/name", secret: true,
 			parse: func(c *Config, v string) error { return set(&c.DatabaseURL, v, database) }},
+		{name: "ADMIT_STORAGE_URL", fallback: "file:admit-data/binary", meaning: "where the content of Binaries is kept", accepted: "file:directory or s3://key:secret@host/bucket?region=… (s3+http:// without TLS)", secret: true,
+			parse: func(c *Config, v string) error { return set(&c.StorageURL, v, storage) }},
+		{name: "ADMIT_BINARY_MAX_MB", fallback: "1024", meaning: "greatest size of a Binary in megabytes", accepted: "a number from 1 to 1048576",
+			parse: func(c *Config, v string) error { return set(&c.BinaryMax, v, megabytes) }},
 		{name: "ADMIT_SMTP_URL", absent: "mails stay in the mail drawer", meaning: "the server that takes mails", accepted: "smtp://user:password@host:port or smtps://…", secret: true,
 			parse: func(c *Config, v string) error { return set(&c.SMTPURL, v, smtp) }},
 		{name: "ADMIT_MAIL_FROM", fallback: "Admit <no-reply@localhost>", meaning: "sender of mails", accepted: "an address such as Admit <no-reply@example.com>",
@@ -169,6 +173,26 @@ func database(value string) (Secret, error) {
 		return "", errors.New("neither a sqlite nor a postgres URL")
 	}
 	return Secret(value), nil
+}
+
+// storage only looks at the form: package blob opens it.
+func storage(value string) (Secret, error) {
+	if path, ok := strings.CutPrefix(value, "file:"); ok {
+		if path == "" {
+			return "", errors.New("no path")
+		}
+		return Secret(value), nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "s3" && u.Scheme != "s3+http" || u.Host == "" || u.User == nil || strings.Trim(u.Path, "/") == "" {
+		return "", errors.New("neither a file nor an s3 URL with key, secret, host and bucket")
+	}
+	return Secret(value), nil
+}
+
+func megabytes(value string) (int64, error) {
+	n, err := between(1, 1<<20)(value)
+	return int64(n) << 20, err
 }
 
 func smtp(value string) (Secret, error) {

@@ -42,6 +42,7 @@ func serveDemo(ctx context.Context, o Options, out io.Writer) (err error) {
 	demo := *o.Config
 	o.Config = &demo
 	demo.DatabaseURL = config.Secret("sqlite:" + filepath.Join(dir, "admit.db"))
+	demo.StorageURL = config.Secret("file:" + filepath.Join(dir, "binary"))
 	demo.RegistrationOpen = true // how the administrator comes in; it goes away with the database
 	demo.BaseURL = demoBase(demo.BaseURL, listener.Addr())
 	demo.AppURL = demo.BaseURL

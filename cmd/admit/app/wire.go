@@ -14,9 +14,11 @@ import (
 	"github.com/admitdev/admit/admin/api"
 	"github.com/admitdev/admit/admin/pages"
 	"github.com/admitdev/admit/admin/signin"
+	"github.com/admitdev/admit/fhir/attachment"
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/fhir/rest"
+	"github.com/admitdev/admit/pkg/blob"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/jobs"
 	"github.com/admitdev/admit/pkg/mail"
@@ -33,6 +35,7 @@ type rooms struct {
 	repo      *repo.Repo
 	callers   *caller.Resolver
 	fhir      *rest.Handler
+	blobs     *blob.Shelf
 	oauth     *oauth.Server
 	services  *admin.Service
 	signIn    *admin.SignIn
@@ -55,13 +58,22 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	if err := r.wireMail(o, box); err != nil {
 		return nil, err
 	}
-	r.repo = repo.New(repo.Options{Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log})
+	r.blobs, err = shelf(o, rows)
+	if err != nil {
+		return nil, err
+	}
+	urls := &attachment.URLs{
+		Storage: c.BaseURL.JoinPath("storage/").String(), FHIR: c.BaseURL.JoinPath("fhir/R4/").String(), Key: box, Clock: o.Clock,
+	}
+	r.repo = repo.New(repo.Options{
+		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls,
+	})
 	r.oauth = oauth.New(oauth.Options{
 		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo),
 		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain,
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log})
-	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now()})
+	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now()})
 	if err != nil {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
 	}
@@ -71,6 +83,15 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		return nil, fmt.Errorf("make the pages: %w", err)
 	}
 	return r, nil
+}
+
+// shelf keeps the content of Binaries where the configuration says.
+func shelf(o Options, rows *store.Store) (*blob.Shelf, error) {
+	blobs, err := blob.Open(o.Config.StorageURL.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("ADMIT_STORAGE_URL: %w", err)
+	}
+	return &blob.Shelf{Blobs: blobs, Rows: rows, Clock: o.Clock, Log: o.Log, Limit: o.Config.BinaryMax}, nil
 }
 
 // wireMail makes the letters, and the jobs with their workers. Nothing works before start, by when
@@ -133,13 +154,15 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	signin.New(r.signIn, clock).Mount(e.Group("/auth", outcomes), called...)
 	r.fhir.MountPublic(e.Group("/fhir/R4", outcomes))
 	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	r.fhir.MountStorage(e.Group("/storage", outcomes))
 	(&api.Handler{Admin: r.services}).Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	r.pages.Mount(e)
 }
 
 // start runs what works in the background until ctx ends.
 func (r *rooms) start(ctx context.Context, running *sync.WaitGroup) error {
-	running.Go(func() { _ = r.callers.Run(ctx) }) // both end with ctx alone and log what fails before
+	running.Go(func() { _ = r.blobs.Run(ctx) })
+	running.Go(func() { _ = r.callers.Run(ctx) }) // these end with ctx alone and log what fails before
 	running.Go(func() { _ = r.oauth.Run(ctx) })
 	return r.jobs.Start(ctx)
 }

@@ -34,6 +34,7 @@ func public() map[string][]string {
 			"GET /setup/:secret", "POST /setup/:secret",
 		},
 		"answers the same for everybody": {"POST /auth/resetpassword"},
+		"wants a signature that a caller was given": {"GET /storage/:id/:version"},
 		"authenticates the client itself, in OAuth's words": {
 			"POST /oauth2/token", "POST /oauth2/introspect", "POST /oauth2/revoke",
 		},
