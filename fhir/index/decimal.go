@@ -32,6 +32,18 @@ func Decimal(s string) (value, low, high string, ok bool) {
 	return d.sortable(), below.sortable(), above.sortable(), true
 }
 
+// Implied is the range that the spelling of a decimal implies, as decimals: 100 is from 99.5 to 100.5.
+func Implied(s string) (low, high string, ok bool) {
+	d, ok := parseDecimal(s)
+	if !ok {
+		return "", "", false
+	}
+	below, above := d.around()
+	return below.text(), above.text(), true
+}
+
+func (d *decimal) text() string { return d.coefficient.String() + "e" + strconv.Itoa(d.exponent) }
+
 // decimal is coefficient × 10^exponent.
 type decimal struct {
 	coefficient big.Int

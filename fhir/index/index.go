@@ -9,9 +9,9 @@
 //   - _id and _lastUpdated are columns of the resource, not rows.
 //
 // Besides a parameter p there are rows for its modifiers: "p:text" (strings) and "p:of-type"
-// (tokens) of a token, "p:identifier" (tokens) of a reference. CompartmentParam has the
-// compartments that the resource is in. Composite parameters have no rows yet; theirs will be
-// rows of their own tables, next to those of their components.
+// (tokens) of a token, "p:identifier" (tokens) of a reference, "p:ucum" (quantities) of a quantity in
+// the canonical unit of UCUM. CompartmentParam has the compartments that the resource is in.
+// Composite says which composite parameters have rows, and Union which others have none.
 package index
 
 import (
@@ -30,6 +30,7 @@ const (
 	TextSuffix       = ":text"
 	OfTypeSuffix     = ":of-type"
 	IdentifierSuffix = ":identifier"
+	CanonicalSuffix  = ":ucum"
 )
 
 // Extract makes the rows of a resource as it is stored, with its id (see document.Stamp): those of
@@ -39,6 +40,9 @@ func Extract(doc *document.Node, resourceType string, custom ...Param) store.Ind
 	env := fhirpath.NewEnv(doc, resourceType)
 	for _, p := range paramsOf(resourceType) {
 		b.param(env, p)
+	}
+	for _, c := range composites(resourceType) {
+		b.composite(env, c)
 	}
 	for _, p := range custom {
 		b.param(env, p)
@@ -90,18 +94,27 @@ func paramsOf(resourceType string) []Param {
 	var out []Param
 	for _, p := range definitions.SearchParams(resourceType) {
 		add := adders[p.Type]
-		if p.Expression == "" || add == nil || p.Code == "_id" || p.Code == "_lastUpdated" {
+		if p.Expression == "" || add == nil || p.Code == "_id" || p.Code == "_lastUpdated" || Union(resourceType, p) != nil {
 			continue
 		}
-		expression, err := fhirpath.Compile(p.Expression)
-		if err != nil {
-			// TestEveryExpressionCompiles holds that this never happens to the embedded tables.
-			panic("index: " + err.Error())
-		}
-		out = append(out, Param{p, expression, add})
+		out = append(out, Param{p, mustCompile(p.Expression), add})
 	}
 	if len(out) > 0 { // an unknown type is the client's; it is not kept
 		compiled.Store(resourceType, out)
+	}
+	return out
+}
+
+// compiledComposites remembers the compiled composites of each type that has been written.
+var compiledComposites sync.Map // resource type → []composite
+
+func composites(resourceType string) []composite {
+	if cs, ok := compiledComposites.Load(resourceType); ok {
+		return cs.([]composite)
+	}
+	out := compositesOf(resourceType)
+	if definitions.IsResource(resourceType) {
+		compiledComposites.Store(resourceType, out)
 	}
 	return out
 }

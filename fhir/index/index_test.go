@@ -74,7 +74,7 @@ func TestExtract(t *testing.T) {
 		}
 		return value
 	}
-	seventy, five, seven := sortable("70"), sortable("5"), sortable("7")
+	seventy, seventyThousand, five, seven := sortable("70"), sortable("70000"), sortable("5"), sortable("7")
 	for _, tc := range []struct {
 		name, resource, param string
 		want                  store.Index
@@ -169,7 +169,10 @@ func TestExtract(t *testing.T) {
 		{"date that is none", `{"resourceType":"Patient","birthDate":"soon"}`, "birthdate", store.Index{}},
 		{
 			"Quantity", `{"resourceType":"Observation","valueQuantity":{"value":70.0,"unit":"kilo","system":"http://unitsofmeasure.org","code":"kg"}}`, "value-quantity",
-			store.Index{Quantity: []store.QuantityRow{{Param: "value-quantity", System: "http://unitsofmeasure.org", Code: "kg", Unit: "kilo", Value: seventy, Low: seventy, High: seventy}}},
+			store.Index{Quantity: []store.QuantityRow{
+				{Param: "value-quantity", System: "http://unitsofmeasure.org", Code: "kg", Unit: "kilo", Value: seventy, Low: seventy, High: seventy},
+				{Param: "value-quantity:ucum", Code: "g", Value: seventyThousand, Low: seventyThousand, High: seventyThousand},
+			}},
 		},
 		{
 			"comparator", `{"resourceType":"Observation","valueQuantity":{"value":70.0,"comparator":"<"}}`, "value-quantity",

@@ -1,8 +1,12 @@
 package index
 
 import (
+	"cmp"
+	"strings"
+
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/fhirpath"
+	"github.com/admitdev/admit/fhir/ucum"
 	"github.com/admitdev/admit/pkg/store"
 )
 
@@ -10,15 +14,17 @@ import (
 const currencies = "urn:iso:std:iso:4217"
 
 // quantity makes the rows of R4 search.html#number and #quantity. A number stands for itself: the
-// range that its spelling implies is what a search for it means, not what it is. Units are kept as written;
-// the conversion of UCUM's comes with its own rows.
+// range that its spelling implies is what a search for it means, not what it is. A quantity is kept
+// in its unit as written, and when that is UCUM's once more in the canonical one.
 func (b *builder) quantity(param string, v fhirpath.Value) {
 	switch {
 	case v.Is("Quantity"):
 		b.measured(param, v.Node)
 	case v.TypeName() == "Money":
 		row := store.QuantityRow{Param: param, System: currencies, Code: v.Node.Text("currency"), Unit: v.Node.Text("currency")}
-		b.addQuantity(row, v.Node.Get("value"))
+		if value := v.Node.Get("value"); value != nil {
+			b.addMeasure(row, value.String(), value.String(), value.String())
+		}
 	case v.TypeName() == "Range":
 		b.ranged(param, v.Node.Get("low"), v.Node.Get("high"))
 	case v.TypeName() == "SampledData":
@@ -29,7 +35,7 @@ func (b *builder) quantity(param string, v fhirpath.Value) {
 		}
 	default:
 		if kind, s, ok := v.Primitive(); ok && kind == document.Number {
-			b.addNumber(store.QuantityRow{Param: param}, s)
+			b.addMeasure(store.QuantityRow{Param: param}, s, s, s)
 		}
 	}
 }
@@ -40,19 +46,18 @@ func unitOf(param string, n *document.Node) store.QuantityRow {
 
 // measured is a Quantity; a comparator opens one end of its range.
 func (b *builder) measured(param string, n *document.Node) {
-	row := unitOf(param, n)
-	value, _, _, ok := Decimal(n.Get("value").String())
-	if !ok {
+	value := n.Get("value").String()
+	if value == "" {
 		return
 	}
-	row.Value, row.Low, row.High = value, value, value
+	low, high := value, value
 	switch n.Text("comparator") {
 	case "<", "<=":
-		row.Low = MinDecimal
+		low = ""
 	case ">", ">=":
-		row.High = MaxDecimal
+		high = ""
 	}
-	b.rows.Quantity = append(b.rows.Quantity, row)
+	b.addMeasure(unitOf(param, n), value, low, high)
 }
 
 // ranged covers from the low quantity to the high one; a missing one is open.
@@ -61,44 +66,60 @@ func (b *builder) ranged(param string, low, high *document.Node) {
 	if named == nil {
 		named = high
 	}
-	row := unitOf(param, named)
-	row.Low, row.High = MinDecimal, MaxDecimal
-	value, _, _, hasLow := Decimal(low.Get("value").String())
-	if hasLow {
-		row.Value, row.Low = value, value
-	}
-	value, _, _, hasHigh := Decimal(high.Get("value").String())
-	if hasHigh {
-		row.High = value
-		if !hasLow {
-			row.Value = value
-		}
-	}
-	if hasLow || hasHigh {
-		b.rows.Quantity = append(b.rows.Quantity, row)
+	from, to := low.Get("value").String(), high.Get("value").String()
+	if from != "" || to != "" {
+		b.addMeasure(unitOf(param, named), cmp.Or(from, to), from, to)
 	}
 }
 
 // sampled covers the limits that the samples keep to, when they are said.
 func (b *builder) sampled(param string, n *document.Node) {
-	row := unitOf(param, n.Get("origin"))
-	low, _, _, okLow := Decimal(n.Get("lowerLimit").String())
-	high, _, _, okHigh := Decimal(n.Get("upperLimit").String())
-	if okLow && okHigh {
-		row.Value, row.Low, row.High = low, low, high
+	low, high := n.Get("lowerLimit").String(), n.Get("upperLimit").String()
+	if low != "" && high != "" {
+		b.addMeasure(unitOf(param, n.Get("origin")), low, low, high)
+	}
+}
+
+// addMeasure makes the row of decimals as they are spelled; an empty low or high is an open end.
+func (b *builder) addMeasure(unit store.QuantityRow, value, low, high string) {
+	asGiven := func(decimal string) (string, bool) { return decimal, true }
+	b.addDecimals(unit, value, low, high, asGiven)
+	if unit.System != ucum.System {
+		return
+	}
+	if canonical, ok := ucum.Parse(unit.Code); ok {
+		row := store.QuantityRow{Param: CanonicalParam(unit.Param), Code: canonical.Canonical}
+		b.addDecimals(row, value, low, high, canonical.Convert)
+	}
+}
+
+func (b *builder) addDecimals(row store.QuantityRow, value, low, high string, convert func(string) (string, bool)) {
+	sortable := func(decimal, open string) (string, bool) {
+		if decimal == "" {
+			return open, true
+		}
+		converted, ok := convert(decimal)
+		if !ok {
+			return "", false
+		}
+		text, _, _, ok := Decimal(converted)
+		return text, ok
+	}
+	var ok, okLow, okHigh bool
+	row.Value, ok = sortable(value, "")
+	row.Low, okLow = sortable(low, MinDecimal)
+	row.High, okHigh = sortable(high, MaxDecimal)
+	if ok && okLow && okHigh {
 		b.rows.Quantity = append(b.rows.Quantity, row)
 	}
 }
 
-func (b *builder) addQuantity(row store.QuantityRow, value *document.Node) {
-	if value != nil {
-		b.addNumber(row, value.String())
+// CanonicalParam names the rows of a parameter in canonical units of UCUM. What names the element
+// of a composite comes after the suffix.
+func CanonicalParam(param string) string {
+	code, element, isComposite := strings.Cut(param, "$")
+	if !isComposite {
+		return param + CanonicalSuffix
 	}
-}
-
-func (b *builder) addNumber(row store.QuantityRow, s string) {
-	if value, _, _, ok := Decimal(s); ok {
-		row.Value, row.Low, row.High = value, value, value
-		b.rows.Quantity = append(b.rows.Quantity, row)
-	}
+	return code + CanonicalSuffix + "$" + element
 }

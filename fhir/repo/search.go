@@ -53,6 +53,9 @@ func (a *access) query(ctx context.Context, req *search.Request) (store.Query, e
 			return store.Query{}, err
 		}
 	}
+	if err := req.Resolve(ctx, codes{a}); err != nil {
+		return store.Query{}, err
+	}
 	if a.everywhere() {
 		projects, err := a.rows.Partitions(ctx)
 		if err != nil {

@@ -102,7 +102,7 @@ func drawWrite(t *rapid.T) store.Write {
 }
 
 func drawPredicate(t *rapid.T, depth int) store.Predicate {
-	kind := rapid.IntRange(0, 12).Draw(t, "predicate")
+	kind := rapid.IntRange(0, 13).Draw(t, "predicate")
 	if depth == 0 {
 		kind = max(kind, 3)
 	}
@@ -171,6 +171,12 @@ func drawRowPredicate(t *rapid.T, kind int, param string) store.Predicate {
 			low, high = value, value
 		}
 		return store.Quantity{Param: param, Op: ops.Draw(t, "op"), Low: low, High: high, System: maybe(systems), Code: maybe(codes), Unit: maybe(codes)}
+	case 12:
+		end := func(name string) store.Quantity {
+			_, low, high, _ := index.Decimal(numbers.Draw(t, name))
+			return store.Quantity{Op: ops.Draw(t, "op"), Low: low, High: high}
+		}
+		return store.Span{Param: param, Start: end("start"), End: end("end")}
 	}
 	return store.URI{Param: param, Match: store.URIMatch(rapid.IntRange(0, 2).Draw(t, "match")), Value: uris.Draw(t, "uri")}
 }

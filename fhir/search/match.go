@@ -79,6 +79,11 @@ func (m *matcher) row(p store.Predicate) bool {
 		return slices.ContainsFunc(m.Quantity, func(r store.QuantityRow) bool {
 			return r.Param == p.Param && measures(r, p) && compares(p.Op, r.Low, r.High, p.Low, p.High)
 		})
+	case store.Span:
+		return slices.ContainsFunc(m.Quantity, func(r store.QuantityRow) bool {
+			return r.Param == p.Param && compares(p.Start.Op, r.Low, r.Low, p.Start.Low, p.Start.High) &&
+				compares(p.End.Op, r.High, r.High, p.End.Low, p.End.High)
+		})
 	case store.URI:
 		return slices.ContainsFunc(m.URI, func(r store.URIRow) bool { return r.Param == p.Param && locates(r.URI, p) })
 	}

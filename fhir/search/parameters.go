@@ -43,7 +43,8 @@ func (p *parser) lookUp(resourceType, code string) (*definitions.SearchParam, er
 		}
 		param = custom.SearchParam
 	}
-	if _, ok := kinds[param.Type]; !ok || param.Expression == "" {
+	_, hasRows := kinds[param.Type]
+	if !hasRows && param.Type != definitions.Composite || param.Expression == "" {
 		return nil, outcome.New(outcome.NotSupported, "Search parameter %s is not supported", code)
 	}
 	return param, nil

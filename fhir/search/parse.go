@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -77,6 +78,7 @@ type parser struct {
 	closed     bool                              // a criteria: no chains
 	chains     int
 	conditions int // of the type at hand
+	sets       int // value sets and codes to ask a Terminology for
 	uses       map[Use]bool
 	used       []Use
 	reaches    []string
@@ -160,13 +162,38 @@ func (p *parser) filter(resourceType, name, value string, depth int) (store.Pred
 		return nil, err
 	}
 	p.use(resourceType, code)
-	var of store.Predicate
-	if modifier == "missing" {
-		of, err = missing(param, value)
-	} else {
-		of, err = kinds[param.Type].compile(p, param, modifier, value)
-	}
+	of, err := p.compile(resourceType, param, modifier, value)
 	return p.within(resourceType, code, of), err
+}
+
+// compile compiles a parameter that has been looked up.
+func (p *parser) compile(resourceType string, param *definitions.SearchParam, modifier, value string) (store.Predicate, error) {
+	parts := index.Union(resourceType, param)
+	switch {
+	case param.Type == definitions.Composite:
+		return p.composite(resourceType, param, modifier, value)
+	case parts != nil:
+		return p.union(resourceType, parts, modifier, value)
+	case modifier == "missing":
+		return missing(param, value)
+	}
+	return kinds[param.Type].compile(p, param, modifier, value)
+}
+
+// union compiles a parameter that has no rows but those of its parts: one of them holds, or of
+// what denies all do.
+func (p *parser) union(resourceType string, parts []*definitions.SearchParam, modifier, value string) (store.Predicate, error) {
+	each := make([]store.Predicate, len(parts))
+	for i, part := range parts {
+		var err error
+		if each[i], err = p.compile(resourceType, part, modifier, value); err != nil {
+			return nil, err
+		}
+	}
+	if modifier == "not" || modifier == "not-in" || modifier == "missing" && value == "true" {
+		return store.And(each), nil
+	}
+	return store.Or(each), nil
 }
 
 func unknownParameter(code string) error {
@@ -195,8 +222,8 @@ type kind struct {
 	compile func(p *parser, param *definitions.SearchParam, modifier, value string) (store.Predicate, error)
 }
 
-// kinds are the types of parameters that can be searched by: composite and special ones (near)
-// have no rows.
+// kinds are the types of parameters that have rows: composite ones have those of their parts,
+// special ones (near) none.
 var kinds = map[definitions.ParamType]kind{
 	definitions.String:    {store.StringKind, (*parser).stringParam},
 	definitions.Token:     {store.TokenKind, (*parser).tokenParam},

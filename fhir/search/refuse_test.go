@@ -19,7 +19,10 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"birthdate:exact=1", "Unknown modifier of search parameter birthdate: exact"},
 		{"organization:Nope=1", "Unknown modifier of search parameter organization: Nope"},
 		{"_id:exact=1", "Unknown modifier of search parameter _id: exact"},
-		{"gender:in=http://v", "Modifier in of search parameter gender is not supported"},
+		{"gender:in=", "Search parameter gender:in has no value"},
+		{"gender:below=male", "The value of gender:below must be system|code"},
+		{"gender:above=|male", "The value of gender:above must be system|code"},
+		{"gender:in=1,2,3,4,5,6,7,8,9,10,11", "Search asks for too many value sets (max 10)"},
 		{"birthdate=yesterday", "Invalid format for date search parameter: yesterday"},
 		{"birthdate=2024-13-01", "Invalid format for date search parameter: 2024-13-01"},
 		{"birthdate=gt", "Invalid format for date search parameter: gt"},
@@ -93,7 +96,13 @@ func TestOtherTypesAreRefused(t *testing.T) {
 	}{
 		{[]string{"Observation"}, "value-quantity=x", "Invalid format for number search parameter: x"},
 		{[]string{"Observation"}, "value-quantity=1|urn:x", "Invalid format for quantity search parameter: value-quantity"},
-		{[]string{"Observation"}, "code-value-quantity=a$1", "Search parameter code-value-quantity is not supported"},
+		{[]string{"Observation"}, "code-value-quantity=a", "A value of search parameter code-value-quantity has 2 parts joined by $"},
+		{[]string{"Observation"}, "code-value-quantity=a$1$2", "A value of search parameter code-value-quantity has 2 parts joined by $"},
+		{[]string{"Observation"}, "code-value-quantity=a$", "Search parameter code-value-quantity has an empty value"},
+		{[]string{"Observation"}, "code-value-quantity=a$b", "Invalid format for number search parameter: b"},
+		{[]string{"Observation"}, "code-value-quantity:missing=true", "Unknown modifier of search parameter code-value-quantity: missing"},
+		{[]string{"Observation"}, "component-code-value-quantity=urn:s|$1", "A system alone is not supported in search parameter component-code-value-quantity"},
+		{[]string{"Observation"}, "_sort=code-value-quantity", "Cannot sort by code-value-quantity: it has several values"},
 		{[]string{"Location"}, "near=1|2", "Search parameter near is not supported"},
 		{[]string{"Binary"}, "_id=1", "Cannot search on Binary resource type"},
 		{[]string{"Nope"}, "", "Unknown resource type"},
@@ -128,6 +137,9 @@ func FuzzParse(f *testing.F) {
 				if !errors.As(err, &o) || o.Code.Status != 400 {
 					t.Fatalf("%q: %v", query, err)
 				}
+				continue
+			}
+			if err := r.Resolve(t.Context(), terms{}); err != nil {
 				continue
 			}
 			q, err := r.Query([]string{project}, everything)

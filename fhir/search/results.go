@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -188,7 +189,7 @@ func (p *parser) order(r *Request) error {
 	for i := range r.sort {
 		key := &r.sort[i]
 		for _, t := range r.Types {
-			found, err := p.sortKind(t, key.Param)
+			found, err := p.sortKind(t, key)
 			if err != nil {
 				return err
 			}
@@ -202,7 +203,9 @@ func (p *parser) order(r *Request) error {
 	return nil
 }
 
-func (p *parser) sortKind(resourceType, code string) (store.Kind, error) {
+// sortKind is the table of a sort key; what else the key stands for goes into it.
+func (p *parser) sortKind(resourceType string, key *store.Sort) (store.Kind, error) {
+	code := key.Param
 	switch code {
 	case "_id":
 		return store.TokenKind, nil
@@ -212,6 +215,14 @@ func (p *parser) sortKind(resourceType, code string) (store.Kind, error) {
 	param, err := p.lookUp(resourceType, code)
 	if err != nil {
 		return 0, err
+	}
+	if param.Type == definitions.Composite {
+		return 0, outcome.New(outcome.NotSupported, "Cannot sort by %s: it has several values", code)
+	}
+	for _, part := range index.Union(resourceType, param) {
+		if !slices.Contains(key.Also, part.Code) {
+			key.Also = append(key.Also, part.Code)
+		}
 	}
 	return kinds[param.Type].table, nil
 }

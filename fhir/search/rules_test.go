@@ -10,6 +10,7 @@ import (
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
@@ -52,6 +53,53 @@ var fixtures = []string{
 	  "profile":{"reference":"ClientApplication/c"},"access":[{"policy":{"reference":"AccessPolicy/b"}}],"userName":"cli","active":false}`,
 	`{"resourceType":"User","id":"u","firstName":"A","lastName":"B","email":"ana@example.org","externalId":"E-1","project":{"reference":"Project/p"}}`,
 	`{"resourceType":"Practitioner","id":"doc","name":[{"family":"Doc"}]}`,
+	`{"resourceType":"Observation","id":"bp","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"effectiveDateTime":"2024-03-01",
+	  "component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":120,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}},
+	    {"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"},{"code":"dia"}]},"valueQuantity":{"value":80,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}},
+	    {"code":{"coding":[{"system":"urn:c","code":"arm"}]},"valueCodeableConcept":{"coding":[{"system":"urn:v","code":"left"}]}}]}`,
+	`{"resourceType":"ChargeItem","id":"mg5","status":"billable","quantity":{"value":5,"unit":"mg","system":"http://unitsofmeasure.org","code":"mg"}}`,
+	`{"resourceType":"ChargeItem","id":"g2","status":"billable","quantity":{"value":2.0,"unit":"gram","system":"http://unitsofmeasure.org","code":"g"}}`,
+	`{"resourceType":"ChargeItem","id":"warm","status":"billed","quantity":{"value":37,"system":"http://unitsofmeasure.org","code":"Cel"}}`,
+	`{"resourceType":"ChargeItem","id":"box","status":"billed","quantity":{"value":5,"unit":"box","system":"urn:units","code":"mg"}}`,
+	`{"resourceType":"ChargeItem","id":"odd","status":"billed","quantity":{"value":7,"system":"http://unitsofmeasure.org","code":"furlongs"}}`,
+	`{"resourceType":"DocumentReference","id":"d","status":"current","content":[{"attachment":{"url":"x"}}],
+	  "relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/old"}},{"code":"signs","target":{"reference":"DocumentReference/other"}}]}`,
+	`{"resourceType":"MolecularSequence","id":"seq","coordinateSystem":0,
+	  "referenceSeq":{"chromosome":{"coding":[{"system":"urn:chr","code":"7"}]},"windowStart":100,"windowEnd":900},
+	  "variant":[{"start":128,"end":130},{"start":500,"end":600}]}`,
+	`{"resourceType":"Group","id":"grp","type":"person","actual":true,"characteristic":[
+	  {"code":{"coding":[{"code":"smoker"}]},"valueBoolean":true,"exclude":false},{"code":{"coding":[{"code":"hand"}]},"valueCodeableConcept":{"coding":[{"system":"urn:h","code":"left"}]},"exclude":false}]}`,
+}
+
+// terms is a Terminology of one value set and one hierarchy.
+type terms struct{}
+
+func (terms) ValueSet(_ context.Context, url string) ([]store.TokenValue, error) {
+	sets := map[string][][2]string{
+		"http://example.org/vitals": {{"http://loinc.org", "8867-4"}, {"http://loinc.org", "85354-9"}},
+		"http://example.org/sexes":  {{"http://hl7.org/fhir/administrative-gender", "female"}},
+		"http://example.org/none":   {},
+	}
+	set, ok := sets[url]
+	if !ok {
+		return nil, outcome.New(outcome.NotFound, "ValueSet %s not found", url)
+	}
+	var values []store.TokenValue
+	for _, v := range set {
+		values = append(values, store.TokenValue{System: &v[0], Code: &v[1]})
+	}
+	return values, nil
+}
+
+func (terms) Below(_ context.Context, system, code string) ([]string, error) {
+	if system == "http://loinc.org" && code == "vital" {
+		return []string{"vital", "8867-4", "85354-9"}, nil
+	}
+	return nil, outcome.New(outcome.NotFound, "The code %s is not in CodeSystem %s", code, system)
+}
+
+func (terms) Above(_ context.Context, _, code string) ([]string, error) {
+	return []string{code, "8867-4"}, nil
 }
 
 // rules are what R4 search.html says, one a line: a search and the ids that it finds.
@@ -81,7 +129,7 @@ var rules = []struct{ rule, search, ids string }{
 	{"another system", "Observation?code=urn:x|8867-4", ""},
 	{"a code without a system", "Observation?code=|nosystem", "o100.5"},
 	{"which 8867-4 is not", "Observation?code=|8867-4", ""},
-	{"any code of a system", "Observation?code=http://loinc.org|", "o100"},
+	{"any code of a system", "Observation?code=http://loinc.org|", "bp o100"},
 	{"a code element", "Patient?gender=male", "bob"},
 	{"a code regards case", "Observation?code=NOSYSTEM", ""},
 	{"a boolean", "Patient?active=true", "ana"},
@@ -95,6 +143,20 @@ var rules = []struct{ rule, search, ids string }{
 	{"text of a coding", "Observation?code:text=heart", "o100"},
 	{"of-type", "Patient?identifier:of-type=urn:ty|MR|1\\,2\\|3\\$4\\\\5", "ana"},
 	{"of-type of another type", "Patient?identifier:of-type=urn:ty|XX|bare", ""},
+	{"in a value set", "Observation?code:in=http://example.org/vitals", "bp o100"},
+	{"not in it, the absent included", "Observation?code:not-in=http://example.org/vitals", "o-5 o100.5"},
+	{"in one of several value sets", "Observation?code:in=http://example.org/none,http://example.org/vitals", "bp o100"},
+	{"in an empty value set", "Observation?code:in=http://example.org/none", ""},
+	{"not in an empty one", "Observation?code:not-in=http://example.org/none", "bp o-5 o100 o100.5"},
+	{"a code element in a value set", "Patient?gender:in=http://example.org/sexes", "ana"},
+	{"below a code", "Observation?code:below=http://loinc.org|vital", "bp o100"},
+	{"above a code", "Observation?code:above=http://loinc.org|x", "o100"},
+	{"the system that a code's binding implies", "Patient?gender=http://hl7.org/fhir/administrative-gender|male", "bob"},
+	{"any code of the implied system", "Patient?gender=http://hl7.org/fhir/administrative-gender|", "ana bob"},
+	{"a system that the binding has not", "Patient?gender=urn:x|male", ""},
+	{"a code that the implied system has not", "Patient?gender=http://hl7.org/fhir/administrative-gender|mal", ""},
+	{"not in the implied system", "Patient?gender:not=http://hl7.org/fhir/administrative-gender|male", "ana cy"},
+	{"a code element without a system", "Patient?gender=|male", "bob"},
 	// search.html#escaping
 	{"escapes", "Patient?identifier=urn:mrn|1\\,2\\|3\\$4\\\\5", "ana"},
 	{"an identifier without a system", "Patient?identifier=|bare", "ana"},
@@ -102,7 +164,7 @@ var rules = []struct{ rule, search, ids string }{
 	{"missing", "Patient?gender:missing=true", "cy"},
 	{"not missing", "Patient?gender:missing=false", "ana bob"},
 	{"a reference missing", "Patient?organization:missing=true", "cy"},
-	{"a quantity missing", "Observation?value-quantity:missing=true", ""},
+	{"a quantity missing", "Observation?value-quantity:missing=true", "bp"},
 	{"a date missing", "Patient?death-date:missing=false", "bob"},
 	{"a string missing", "Patient?family:missing=true", "cy"},
 	{"a uri missing", "ValueSet?url:missing=true", ""},
@@ -160,6 +222,47 @@ var rules = []struct{ rule, search, ids string }{
 	{"a unit", "Observation?value-quantity=ge0||mg", "o100.5"},
 	{"another system of units", "Observation?value-quantity=100|urn:x|/min", ""},
 	{"ne", "Observation?value-quantity=ne100", "o-5 o100.5"},
+	{"a unit that converts", "ChargeItem?quantity=0.005|http://unitsofmeasure.org|g", "mg5"},
+	{"its range converts as well", "ChargeItem?quantity=0.005|http://unitsofmeasure.org|kg", ""},
+	{"as precise as it is written, converted", "ChargeItem?quantity=2000|http://unitsofmeasure.org|mg", "g2"},
+	{"greater, across units", "ChargeItem?quantity=gt4|http://unitsofmeasure.org|mg", "g2 mg5"},
+	{"less, across units", "ChargeItem?quantity=lt0.01|http://unitsofmeasure.org|g", "mg5"},
+	{"about, across units", "ChargeItem?quantity=ap2100|http://unitsofmeasure.org|mg", "g2"},
+	{"a scale with another zero", "ChargeItem?quantity=98.6|http://unitsofmeasure.org|[degF]", "warm"},
+	{"what is no unit of UCUM compares as given", "ChargeItem?quantity=7|http://unitsofmeasure.org|furlongs", "odd"},
+	{"other systems compare as given", "ChargeItem?quantity=5|urn:units|mg", "box"},
+	{"without a system, code or unit as given", "ChargeItem?quantity=5||mg", "box mg5"},
+	{"a system of units alone", "ChargeItem?quantity=5|http://unitsofmeasure.org|", "mg5"},
+	{"a number alone compares as given", "ChargeItem?quantity=5", "box mg5"},
+	{"and not in another unit", "ChargeItem?quantity=0.005", ""},
+	// search.html#composite
+	{"code and value", "Observation?code-value-quantity=http://loinc.org|8867-4$gt99", "o100"},
+	{"code and another value", "Observation?code-value-quantity=http://loinc.org|8867-4$gt100", ""},
+	{"code and value in a unit", "Observation?code-value-quantity=8867-4$gt1.6|http://unitsofmeasure.org|/s", "o100"},
+	{"both in one component", "Observation?component-code-value-quantity=http://loinc.org|8480-6$120", "bp"},
+	{"not in two", "Observation?component-code-value-quantity=http://loinc.org|8480-6$80", ""},
+	{"in a component, with a unit", "Observation?component-code-value-quantity=8462-4$lt11|http://unitsofmeasure.org|kPa", "bp"},
+	{"a component's code without a system", "Observation?component-code-value-quantity=|dia$80", "bp"},
+	{"which the other coding is not", "Observation?component-code-value-quantity=|8462-4$80", ""},
+	{"another system", "Observation?component-code-value-quantity=urn:x|8480-6$120", ""},
+	{"or", "Observation?component-code-value-quantity=8480-6$1,8480-6$ge120", "bp"},
+	{"a component's concept", "Observation?component-code-value-concept=urn:c|arm$urn:v|left", "bp"},
+	{"a component's other concept", "Observation?component-code-value-concept=urn:c|arm$urn:v|right", ""},
+	{"the resource or a component", "Observation?combo-code-value-quantity=8480-6$120,8867-4$100", "bp o100"},
+	{"never one of each", "Observation?combo-code-value-quantity=85354-9$120", ""},
+	{"reference and token", "DocumentReference?relationship=DocumentReference/old$replaces", "d"},
+	{"reference and another's token", "DocumentReference?relationship=DocumentReference/old$signs", ""},
+	{"with the implied system", "DocumentReference?relationship=other$http://hl7.org/fhir/document-relationship-type|signs", "d"},
+	{"token and boolean", "Group?characteristic-value=smoker$true", "grp"},
+	{"token and concept", "Group?characteristic-value=hand$urn:h|left", "grp"},
+	{"token and another's concept", "Group?characteristic-value=smoker$urn:h|left", ""},
+	{"three parts", "MolecularSequence?chromosome-variant-coordinate=urn:chr|7$ge100$le200", "seq"},
+	{"three parts of two variants", "MolecularSequence?chromosome-variant-coordinate=urn:chr|7$ge400$le200", ""},
+	{"three parts of one base", "MolecularSequence?chromosome-window-coordinate=7$lt200$gt800", "seq"},
+	{"a union of parameters", "Observation?combo-code=8480-6,8867-4", "bp o100"},
+	{"a union: none of them is", "Observation?combo-code:not=8480-6", "o-5 o100 o100.5"},
+	{"a union: one of them is missing", "Observation?combo-value-quantity:missing=true", ""},
+	{"a union: none of them is missing", "Observation?combo-value-quantity:missing=false", "bp o-5 o100 o100.5"},
 	// search.html#uri
 	{"a uri is whole", "ValueSet?url=http://example.org/fhir", "w"},
 	{"below", "ValueSet?url:below=http://example.org/fhir", "v w"},
@@ -238,6 +341,9 @@ func everything(string) (store.Predicate, error) { return nil, nil }
 
 func queryOf(t testing.TB, r *search.Request) store.Query {
 	t.Helper()
+	if err := r.Resolve(context.Background(), terms{}); err != nil {
+		t.Fatal(err)
+	}
 	q, err := r.Query([]string{project}, everything)
 	if err != nil {
 		t.Fatal(err)

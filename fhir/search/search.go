@@ -10,6 +10,7 @@
 package search
 
 import (
+	"errors"
 	"reflect"
 
 	"github.com/admitdev/admit/pkg/outcome"
@@ -112,12 +113,15 @@ func (r *Request) Reaches() []string { return r.reaches }
 // Query is the search within projects, narrowed to what the caller may see, in chains as well. Its
 // Limit is one more than a page holds, so that the last row says whether there is a next page.
 //
-// Errors: outcome Forbidden when narrow leaves no type.
+// Errors: outcome Forbidden when narrow leaves no type; a plain error when Resolve has not been done.
 func (r *Request) Query(projects []string, narrow Narrow) (store.Query, error) {
 	q := store.Query{Projects: projects, Sort: r.sort, After: r.after, Offset: r.Offset, Limit: r.Count + 1}
 	var visibles, wanteds store.Or
 	var refused error
 	for _, t := range r.Types {
+		if hasCoded(r.filters[t]) { // in a Not it would hold for everything
+			return store.Query{}, errors.New("search: a search was not resolved before it was run")
+		}
 		visible, err := narrow(t)
 		if outcome.Has(err, outcome.Forbidden) {
 			refused = err
@@ -186,8 +190,11 @@ func narrowChains(p store.Predicate, narrow Narrow) (store.Predicate, error) {
 			return store.Or{}, err
 		}
 		return store.Has{Type: p.Type, Param: p.Param, Of: of}, nil
+	case store.Not:
+		of, err := narrowChains(p.Of, narrow)
+		return store.Not{Of: of}, err
 	}
-	return p, nil // a Not is never put around a chain
+	return p, nil
 }
 
 func narrowEach(parts []store.Predicate, narrow Narrow, join func([]store.Predicate) store.Predicate) (store.Predicate, error) {

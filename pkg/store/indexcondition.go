@@ -38,6 +38,8 @@ func (b *builder) indexed(p Predicate, s scope) string {
 		table, param, alternatives = "date_index", p.Param, func(i string) []string { return b.interval(p.Op, i, p.Low, p.High) }
 	case Quantity:
 		table, param, alternatives = "quantity_index", p.Param, func(i string) []string { return b.quantity(p, i) }
+	case Span:
+		table, param, alternatives = "quantity_index", p.Param, func(i string) []string { return b.span(p, i) }
 	case URI:
 		table, param, alternatives = "uri_index", p.Param, func(i string) []string { return b.uri(p, i) }
 	default: // a kind of predicate that nobody has taught us admits nothing
@@ -225,6 +227,26 @@ func (b *builder) quantity(p Quantity, i string) []string {
 		conditions[n] = "(" + conditions[n] + unit + ")"
 	}
 	return conditions
+}
+
+// span compares the ends of a row as two numbers: each is both the low and the high of its own.
+func (b *builder) span(p Span, i string) []string {
+	end := func(column string, q Quantity) string {
+		var any []string
+		for _, alternative := range intervalConditions(q.Op) {
+			var all []string
+			for _, c := range alternative {
+				limit := q.Low
+				if c.limit == "high" {
+					limit = q.High
+				}
+				all = append(all, i+"."+column+" "+c.op+" "+b.arg(cut(clean(limit), maxDecimal)))
+			}
+			any = append(any, strings.Join(all, " AND "))
+		}
+		return "(" + strings.Join(any, " OR ") + ")"
+	}
+	return []string{"(" + end("low", p.Start) + " AND " + end("high", p.End) + ")"}
 }
 
 // uri: what a value begins with is a list of its own beginnings, each found in the index.

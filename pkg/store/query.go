@@ -21,6 +21,8 @@ type Query struct {
 // _id and _lastUpdated are columns of the resource.
 type Sort struct {
 	Param string
+	// Also are parameters whose rows count as Param's, for one that is the union of others.
+	Also []string
 	Kind  Kind
 	Desc  bool
 }
@@ -98,6 +100,13 @@ type (
 		Low, High    string
 		System, Code *string
 		Unit         *string
+	}
+	// Span holds when of one row of Param in the table of quantities the low end compares so with
+	// Start and the high end with End, each as a number of its own. Only Op, Low and High of them
+	// count.
+	Span struct {
+		Param      string
+		Start, End Quantity
 	}
 	// URI holds when a row of Param matches Value.
 	URI struct {
@@ -177,6 +186,7 @@ func (Reference) predicate()   {}
 func (String) predicate()      {}
 func (Date) predicate()        {}
 func (Quantity) predicate()    {}
+func (Span) predicate()        {}
 func (URI) predicate()         {}
 func (Chain) predicate()       {}
 func (Has) predicate()         {}

@@ -90,7 +90,7 @@ func (b *builder) sortValue(key Sort, s scope) string {
 	if key.Desc {
 		aggregate = "max"
 	}
-	return "(SELECT " + aggregate + "(" + value + ") FROM " + tableOf(key.Kind) + " " + i + " WHERE " + b.sameRow(i, s) + " AND " + i + ".param = " + b.arg(key.Param) + ")"
+	return "(SELECT " + aggregate + "(" + value + ") FROM " + tableOf(key.Kind) + " " + i + " WHERE " + b.sameRow(i, s) + " AND " + b.oneOf(i+".param", append([]string{key.Param}, key.Also...)) + ")"
 }
 
 // computed are the select expressions of the keys in index tables.
