@@ -75,8 +75,8 @@ func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
 		"ADMIT_LOG_LEVEL=loud":                    `accepted: debug, info, warn or error`,
 		"ADMIT_LOG_FORMAT=xml":                    `accepted: text or json`,
 		"ADMIT_APP_NAME=a\nb":                     `not printable`,
-		"ADMIT_DATABASE=sqlite:x":                 `ADMIT_DATABASE_URL, perhaps`,
-		"ADMIT_BASEURL=http://h":                  `ADMIT_BASE_URL, perhaps`,
+		"ADMIT_DATABASE=sqlite:x":                 `did you mean ADMIT_DATABASE_URL?`,
+		"ADMIT_BASEURL=http://h":                  `did you mean ADMIT_BASE_URL?`,
 		"ADMIT_SUPERADMIN_PASSWORD=" + long("x"):  `ADMIT_SUPERADMIN_PASSWORD (--superadmin-password): too long`,
 		"ADMIT_SUPERADMIN_CLIENT_SECRET=whatever": `one is set without the other`,
 	} {
@@ -91,10 +91,11 @@ func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
 func long(s string) string { return strings.Repeat(s, 1025) }
 
 func TestAllFaultsAtOnce(t *testing.T) {
-	_, err := config.Load([]string{"ADMIT_LISTEN=x", "ADMIT_RATE_LIMIT=x", "ADMIT_LOG_FORMT=x"}, nil)
-	for _, name := range []string{"ADMIT_LISTEN", "ADMIT_RATE_LIMIT", "ADMIT_LOG_FORMT"} {
+	_, err := config.Load([]string{"ADMIT_LISTEN=x", "ADMIT_RATE_LIMIT=x", "ADMIT_LOG_FORMT=x", "ADMIT_SUPERADMIN_EMAIL=a b", "ADMIT_SUPERADMIN_PASSWORD=long enough", "ADMIT_SUPERADMIN_CLIENT_ID=x"}, nil)
+	for _, name := range []string{"ADMIT_LISTEN", "ADMIT_RATE_LIMIT", "ADMIT_LOG_FORMT", "ADMIT_SUPERADMIN_EMAIL", "ADMIT_SUPERADMIN_CLIENT_SECRET"} {
 		require.ErrorContains(t, err, name)
 	}
+	require.NotContains(t, err.Error(), "ADMIT_SUPERADMIN_PASSWORD: one", "an address that is wrong is an address nevertheless")
 }
 
 func TestUnknownVariablesOfOthersAreNoFaults(t *testing.T) {

@@ -50,9 +50,8 @@ func Load(environ []string, flags *pflag.FlagSet) (*Config, error) {
 		}
 	}
 	faults = append(faults, unknown(environ, config)...)
-	if len(faults) == 0 {
-		faults = append(faults, config.complete()...)
-	}
+	given := func(name string) bool { return strings.TrimSpace(values.String(flagOf(name))) != "" }
+	faults = append(faults, config.complete(given)...)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
@@ -93,15 +92,15 @@ func (s setting) fault(value string, err error) error {
 }
 
 // complete checks what several settings say together and fills in what follows from others.
-func (c *Config) complete() []error {
+func (c *Config) complete(given func(name string) bool) []error {
 	var faults []error
-	if (c.SuperAdmin.Email == "") != (c.SuperAdmin.Password == "") {
+	if given("ADMIT_SUPERADMIN_EMAIL") != given("ADMIT_SUPERADMIN_PASSWORD") {
 		faults = append(faults, errors.New("ADMIT_SUPERADMIN_EMAIL, ADMIT_SUPERADMIN_PASSWORD: one is set without the other; accepted: both or neither"))
 	}
-	if (c.SuperAdminClient.ID == "") != (c.SuperAdminClient.Secret == "") {
+	if given("ADMIT_SUPERADMIN_CLIENT_ID") != given("ADMIT_SUPERADMIN_CLIENT_SECRET") {
 		faults = append(faults, errors.New("ADMIT_SUPERADMIN_CLIENT_ID, ADMIT_SUPERADMIN_CLIENT_SECRET: one is set without the other; accepted: both or neither"))
 	}
-	if c.SuperAdminClient.ID != "" && c.SuperAdmin.Email == "" {
+	if given("ADMIT_SUPERADMIN_CLIENT_ID") && !given("ADMIT_SUPERADMIN_EMAIL") {
 		faults = append(faults, errors.New("ADMIT_SUPERADMIN_CLIENT_ID is set without ADMIT_SUPERADMIN_EMAIL; accepted: the client together with the person who owns it"))
 	}
 	if n := utf8.RuneCountInString(c.SuperAdmin.Password.Reveal()); n > 0 && n < c.PasswordMinLength {
@@ -127,7 +126,7 @@ func unknown(environ []string, config *Config) []error {
 			continue
 		}
 		if near, distance := nearest(name); distance <= 4 {
-			faults = append(faults, fmt.Errorf("%s is not a setting; accepted: %s, perhaps", name, near))
+			faults = append(faults, fmt.Errorf("%s is not a setting; did you mean %s?", name, near))
 		} else if !strings.HasPrefix(name, prefix+"PORT") && !strings.HasPrefix(name, prefix+"SERVICE_") {
 			config.Warnings = append(config.Warnings, name+" is not a setting and is ignored")
 		}

@@ -174,3 +174,13 @@ func TestReadsGoOnDuringATransaction(t *testing.T) {
 		}
 	})
 }
+
+func TestASlipInThePathBeginsNoNewDatabase(t *testing.T) {
+	dir := t.TempDir()
+	open(t, "sqlite:"+filepath.Join(dir, "data", "admit.db"))
+	s, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(dir, "dta", "admit", "admit.db")})
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+		_ = s.Close()
+	}
+}

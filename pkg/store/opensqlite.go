@@ -68,7 +68,8 @@ func openFile(o Options, path, options string, conns int) (*sql.DB, error) {
 	return db, nil
 }
 
-// sqlitePath makes the directory of the file. A database in memory is a file in a directory of
+// sqlitePath makes the directory of the file, but not what that lies in: a slip in a path must not
+// begin a new database. A database in memory is a file in a directory of
 // its own that goes away with the store: SQLite's own memory databases cannot be read while
 // they are written.
 func sqlitePath(path string) (string, func() error, error) {
@@ -82,7 +83,7 @@ func sqlitePath(path string) (string, func() error, error) {
 		}
 		return filepath.Join(dir, "admit.db"), func() error { return os.RemoveAll(dir) }, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", nil, fmt.Errorf("make the directory of the database: %w", err)
 	}
 	return path, nil, nil

@@ -48,6 +48,7 @@ func command(version string, environ []string) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		RunE:          help, // without one, cobra takes an unknown subcommand for a question
 	}
 	config.Flags(root.PersistentFlags())
 	root.PersistentFlags().SortFlags = false
@@ -66,6 +67,8 @@ func command(version string, environ []string) *cobra.Command {
 	)
 	return root
 }
+
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // loader reads the configuration of a command that is about to run.
 type loader func(*cobra.Command) (*config.Config, error)

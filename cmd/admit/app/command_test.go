@@ -209,6 +209,17 @@ func TestHealthcheck(t *testing.T) {
 	require.Contains(t, stderr, "the server does not answer")
 }
 
+func TestAnUnknownCommandIsRefused(t *testing.T) {
+	for _, args := range [][]string{{"sevre"}, {"migrate", "upp"}} {
+		code, _, stderr := run(t, []string{sqlite(t)}, args...)
+		require.Equal(t, 1, code)
+		require.Contains(t, stderr, "unknown command")
+	}
+	code, out, _ := run(t, nil)
+	require.Zero(t, code)
+	require.Contains(t, out, "Usage:")
+}
+
 func TestVersion(t *testing.T) {
 	code, out, _ := run(t, nil, "version")
 	require.Zero(t, code)

@@ -16,7 +16,7 @@ import (
 )
 
 func migrateCommand(load loader) *cobra.Command {
-	migrate := &cobra.Command{Use: "migrate", Short: "Migrate the database, or list its migrations", Args: cobra.NoArgs}
+	migrate := &cobra.Command{Use: "migrate", Short: "Migrate the database, or list its migrations", Args: cobra.NoArgs, RunE: help}
 	on := func(act func(context.Context, *store.Store, io.Writer) error) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, _ []string) error {
 			c, err := load(cmd)

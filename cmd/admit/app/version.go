@@ -19,14 +19,25 @@ func versionCommand(version string) *cobra.Command {
 	}
 }
 
+// shortRevision is how many digits tell a commit from others.
+const shortRevision = 12
+
 // named is the version, or what the toolchain knows of a build that was given none.
 func named(version string) string {
 	if version != "" {
 		return version
 	}
 	info, ok := debug.ReadBuildInfo()
-	if ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+	if !ok {
+		return "devel"
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= shortRevision {
+			return "devel-" + s.Value[:shortRevision]
+		}
 	}
 	return "devel"
 }
