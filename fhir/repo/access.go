@@ -71,12 +71,11 @@ type found struct {
 	live *store.Resource // of a deleted one, its last version that was not
 }
 
-// get finds a resource that satisfies visible, deleted or not.
+// get finds a resource that satisfies visible, deleted or not. A Binary must be in a context that
+// the caller may read, too.
 //
 // Errors: store.ErrNotFound.
 func (a *access) get(ctx context.Context, resourceType, id string, partitions []string, visible store.Predicate) (found, error) {
-	if !ValidID(id) {
-		return found{}, store.ErrNotFound
 	got, err := a.find(ctx, resourceType, id, partitions, visible)
 	if err != nil || resourceType != typeBinary || a.system != "" {
 		return got, err
@@ -96,6 +95,8 @@ func (a *access) get(ctx context.Context, resourceType, id string, partitions []
 }
 
 func (a *access) find(ctx context.Context, resourceType, id string, partitions []string, visible store.Predicate) (found, error) {
+	if !ValidID(id) {
+		return found{}, store.ErrNotFound
 	}
 	if a.everywhere() && resourceType != medplum.TypeProject {
 		ref, err := a.rows.Locate(ctx, resourceType, id)

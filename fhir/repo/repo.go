@@ -40,8 +40,6 @@ type Options struct {
 	Clock   clock.Clock
 	Secrets Secrets
 	Log     *slog.Logger
-	// Jobs takes what is done in the background; without it a task waits for a call of Reindex.
-	Jobs Queue
 	// Attachments, when set, makes the URLs that answers were given for Binaries what they stand for.
 	Attachments Attachments
 }
@@ -81,6 +79,7 @@ type rows interface {
 	Locate(ctx context.Context, resourceType, id string) (store.Ref, error)
 	Owners(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]store.Ref, error)
 	Put(ctx context.Context, w ...store.Write) error
+	BlobOf(ctx context.Context, of store.Ref, version string) (store.BlobUse, error)
 }
 
 // access is what Session and Tx share: who acts, and on which rows.
@@ -90,7 +89,6 @@ type access struct {
 	system string // the reason; empty when a caller acts
 	rows   rows
 	tx     *store.Tx // nil outside a transaction
-	BlobOf(ctx context.Context, of store.Ref, version string) (store.BlobUse, error)
 }
 
 // Session reads and writes one resource at a time, each write its own transaction.

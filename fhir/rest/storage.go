@@ -98,4 +98,3 @@ func (h *Handler) signedURLs(ctx context.Context, session *repo.Session, named [
 func unseen(err error) bool {
 	return outcome.Has(err, outcome.Forbidden) || outcome.Has(err, outcome.NotFound) || outcome.Has(err, outcome.Gone)
 }
-
