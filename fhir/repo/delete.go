@@ -54,5 +54,8 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 	if resourceType == medplum.TypeClientApplication {
 		return a.repo.Secrets.DeleteClientSecrets(ctx, a.tx, got.Project, id)
 	}
+	if resourceType == typeSearchParameter {
+		return a.define(ctx, got.Ref, nil)
+	}
 	return a.after(ctx, got.Ref, "")
 }

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"time"
 
 	"github.com/admitdev/admit/fhir/document"
@@ -16,23 +17,30 @@ type draft struct {
 	doc   *document.Node // as it is stored
 	at    time.Time
 	index store.Index
-	meta  []byte
+	// generation is that of the project's parameters by which index is made.
+	generation int64
+	meta       []byte
 }
 
 // stamp gives a client's document its identity and indexes it.
-func (a *access) stamp(doc *document.Node, ref store.Ref, version string, at time.Time) draft {
+func (a *access) stamp(ctx context.Context, doc *document.Node, ref store.Ref, version string, at time.Time) (draft, error) {
+	set, err := a.parametersOf(ctx, ref.Project)
+	if err != nil {
+		return draft{}, err
+	}
 	d := draft{ref: ref, at: at}
 	d.doc = document.Stamp(doc, document.Identity{Type: ref.Type, ID: ref.ID, Version: version, LastUpdated: at})
 	accounts := references(d.doc.Find("meta", "accounts"))
 	compartments := compartmentRows(d.doc, ref, accounts)
-	d.index = rowsOf(d.doc, ref.Type, compartments)
+	custom, generation := set.of(ref.Type)
+	d.index, d.generation = rowsOf(d.doc, ref.Type, compartments, custom...), generation
 	d.meta = a.fragment(ref, accounts, compartments)
-	return d
+	return d, nil
 }
 
 // rowsOf are the index rows of a stored document.
-func rowsOf(doc *document.Node, resourceType string, compartments []store.ReferenceRow) store.Index {
-	rows := index.Extract(doc, resourceType)
+func rowsOf(doc *document.Node, resourceType string, compartments []store.ReferenceRow, custom ...index.Param) store.Index {
+	rows := index.Extract(doc, resourceType, custom...)
 	rows.Reference = append(rows.Reference, compartments...)
 	return rows
 }
@@ -129,8 +137,9 @@ func (d draft) write(version, replaces string) store.Write {
 		Resource: store.Resource{
 			Ref: d.ref, Version: version, LastUpdated: d.at, Content: d.doc.Raw, Meta: d.meta,
 		},
-		Replaces: replaces,
-		Index:    d.index,
-		Keys:     d.keys(),
+		Replaces:   replaces,
+		Index:      d.index,
+		Generation: d.generation,
+		Keys:       d.keys(),
 	}
 }

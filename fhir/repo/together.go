@@ -41,6 +41,9 @@ func (s *Session) Transaction(ctx context.Context, fn func(*Tx) error) error {
 	})
 }
 
+// maxTogether is how many creates the store writes in one statement.
+const maxTogether = 500
+
 // keeper keeps writes back.
 type keeper struct {
 	rows
@@ -58,7 +61,20 @@ func (k *keeper) write(ctx context.Context) error {
 	}
 	writes := k.writes
 	k.writes = nil
-	return k.rows.Put(ctx, writes...)
+	if _, within := k.rows.(*store.Tx); !within {
+		return putIndexed(ctx, k.rows, writes...)
+	}
+	for len(writes) > 0 { // in a transaction only what is one statement can be put again
+		n := 1
+		for n < len(writes) && n < maxTogether && writes[n].Project == writes[0].Project {
+			n++
+		}
+		if err := putIndexed(ctx, k.rows, writes[:n]...); err != nil {
+			return err
+		}
+		writes = writes[n:]
+	}
+	return nil
 }
 
 // writeBehind is a transaction's rows: every read sees what was written before it.
@@ -73,7 +89,7 @@ func (b *writeBehind) Put(ctx context.Context, w ...store.Write) error {
 		if err := b.write(ctx); err != nil {
 			return err
 		}
-		if err := b.rows.Put(ctx, one); err != nil {
+		if err := putIndexed(ctx, b.rows, one); err != nil {
 			return err
 		}
 	}
