@@ -40,6 +40,8 @@ type Options struct {
 	Clock   clock.Clock
 	Secrets Secrets
 	Log     *slog.Logger
+	// Jobs takes what is done in the background; without it a task waits for a call of Reindex.
+	Jobs Queue
 	// Attachments, when set, makes the URLs that answers were given for Binaries what they stand for.
 	Attachments Attachments
 }
@@ -51,10 +53,17 @@ type Attachments interface {
 }
 
 // Repo gives out sessions.
-type Repo struct{ Options }
+type Repo struct {
+	Options
+	parameters parameterCache
+}
 
 // New makes a Repo.
-func New(o Options) *Repo { return &Repo{o} }
+func New(o Options) *Repo {
+	r := &Repo{Options: o}
+	o.Store.OnChange(r.Hear)
+	return r
+}
 
 // As acts with the caller's rights.
 func (r *Repo) As(c caller.Caller) *Session {
@@ -76,6 +85,7 @@ type rows interface {
 	Count(ctx context.Context, q store.Query) (int, error)
 	HistoryCount(ctx context.Context, ref store.Ref) (int, error)
 	Partitions(ctx context.Context) ([]string, error)
+	IndexGenerations(ctx context.Context, project string) ([]store.IndexGeneration, error)
 	Locate(ctx context.Context, resourceType, id string) (store.Ref, error)
 	Owners(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]store.Ref, error)
 	Put(ctx context.Context, w ...store.Write) error
@@ -102,6 +112,9 @@ func (a *access) Caller() caller.Caller { return a.who }
 
 // InTx runs fn in one transaction; it may run twice, so fn assigns and never appends.
 func (s *Session) InTx(ctx context.Context, fn func(*Tx) error) error {
+	if _, err := s.parametersOf(ctx, s.who.Project); err != nil { // from now on the cache has them
+		return err
+	}
 	return s.repo.Store.InTx(ctx, func(tx *store.Tx) error {
 		a := s.access
 		a.rows, a.tx = tx, tx

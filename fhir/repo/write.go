@@ -16,7 +16,7 @@ import (
 func needsTx(resourceType string) bool {
 	switch resourceType {
 	case medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject,
-		medplum.TypeClientApplication, typeBinary:
+		typeSearchParameter, medplum.TypeClientApplication, typeBinary:
 		return true
 	}
 	return false
@@ -73,7 +73,10 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 	if doc, err = a.byType(ctx, c, doc); err != nil {
 		return draft{}, err
 	}
-	d := a.stamp(doc, c.ref, c.version, c.at)
+	d, err := a.stamp(ctx, doc, c.ref, c.version, c.at)
+	if err != nil {
+		return draft{}, err
+	}
 	if a.system == "" {
 		if d, err = a.permit(ctx, c, d); err != nil {
 			return draft{}, err
@@ -108,7 +111,9 @@ func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) 
 		if err = validate.Resource(doc, c.ref.Type); err != nil { // an element it needs may be gone
 			return draft{}, err
 		}
-		d = a.stamp(doc, c.ref, c.version, c.at)
+		if d, err = a.stamp(ctx, doc, c.ref, c.version, c.at); err != nil {
+			return draft{}, err
+		}
 		rule, ok = a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
 	}
 	if !ok {
