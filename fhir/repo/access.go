@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -167,14 +168,19 @@ func (a *access) mustMatch(visible store.Predicate, res store.Resource) error {
 	if visible == nil {
 		return nil
 	}
-	_, ix, err := indexed(res)
+	doc, err := parsed(res)
 	if err != nil {
 		return err
 	}
-	if !search.Match(visible, res.Ref, res.LastUpdated, ix) {
+	if !matchesDocument(visible, res.Ref, res.LastUpdated, doc) {
 		return store.ErrNotFound
 	}
 	return nil
+}
+
+func matchesDocument(visible store.Predicate, ref store.Ref, at time.Time, doc *document.Node) bool {
+	accounts := references(doc.Find("meta", "accounts"))
+	return search.Match(visible, ref, at, rowsOf(doc, ref.Type, compartmentRows(doc, ref, accounts)))
 }
 
 // hasFields says whether rules about single fields may apply to the type.

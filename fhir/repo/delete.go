@@ -42,6 +42,9 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 	if ifMatch != "" && ifMatch != got.Version {
 		return outcome.New(outcome.PreconditionFailed, "")
 	}
+	if err := a.mayDelete(got.Resource); err != nil {
+		return err
+	}
 	if err := a.mayGo(ctx, got.Ref); err != nil {
 		return err
 	}
@@ -58,4 +61,20 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 		return a.define(ctx, got.Ref, nil)
 	}
 	return a.after(ctx, got.Ref, "")
+}
+
+// mayDelete asks the writeConstraint of the rule that grants the deletion.
+func (a *access) mayDelete(res store.Resource) error {
+	if a.system != "" {
+		return nil
+	}
+	doc, ix, err := indexed(res)
+	if err != nil {
+		return err
+	}
+	rule, ok := a.who.Policy.Rule(policy.Delete, res.Ref, res.LastUpdated, ix)
+	if !ok || rule.Constrained() && !rule.Permits(doc.Raw, nil) {
+		return outcome.New(outcome.Forbidden, "")
+	}
+	return nil
 }

@@ -148,9 +148,9 @@ func TestSimultaneousUpdatesLoseNothing(t *testing.T) {
 			wantCode(t, err, outcome.PreconditionFailed)
 		}
 		assert.Equal(t, 1, won)
-		_, total, err := s.History(ctx, "Patient", made.ID, 10, 0)
+		page, err := s.History(ctx, repo.HistoryRequest{Type: "Patient", ID: made.ID, Count: 10})
 		require.NoError(t, err)
-		assert.Equal(t, 2, total)
+		assert.Equal(t, 2, *page.Total)
 	})
 }
 

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"errors"
 
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -53,52 +52,6 @@ func (a *access) VRead(ctx context.Context, resourceType, id, version string) (s
 		return store.Resource{}, absent(err)
 	}
 	return a.show(ctx, policy.VRead, got)
-}
-
-// History lists versions, newest first, and says how many the resource has. Versions that the
-// caller could not have read are left out.
-//
-// Errors: outcome Forbidden, NotFound.
-func (a *access) History(ctx context.Context, resourceType, id string, limit, offset int) ([]store.Resource, int, error) {
-	visible, err := a.narrow(policy.History, resourceType)
-	if err != nil {
-		return nil, 0, err
-	}
-	current, err := a.get(ctx, resourceType, id, a.partitions(resourceType), visible)
-	if err != nil {
-		return nil, 0, absent(err)
-	}
-	total, err := a.rows.HistoryCount(ctx, current.Ref)
-	if err != nil {
-		return nil, 0, err
-	}
-	versions, err := a.rows.History(ctx, current.Ref, limit, offset)
-	if err != nil {
-		return nil, 0, err
-	}
-	shown := make([]store.Resource, 0, len(versions))
-	for _, v := range versions {
-		switch v, err = a.showVersion(ctx, visible, v); {
-		case errors.Is(err, store.ErrNotFound):
-			total--
-		case err != nil:
-			return nil, 0, err
-		default:
-			shown = append(shown, v)
-		}
-	}
-	return shown, total, nil
-}
-
-// showVersion is an entry of a history; store.ErrNotFound when the caller may not see it.
-func (a *access) showVersion(ctx context.Context, visible store.Predicate, v store.Resource) (store.Resource, error) {
-	if v.Deleted {
-		return v, nil
-	}
-	if err := a.mustMatch(visible, v); err != nil {
-		return store.Resource{}, err
-	}
-	return a.show(ctx, policy.History, v)
 }
 
 // Record is the current version of an identity resource, read with Admit's own rights.

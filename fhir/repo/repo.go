@@ -81,6 +81,7 @@ type rows interface {
 	Get(ctx context.Context, ref store.Ref, visible store.Predicate) (store.Resource, error)
 	GetVersion(ctx context.Context, ref store.Ref, version string) (store.Resource, error)
 	History(ctx context.Context, ref store.Ref, limit, offset int) ([]store.Resource, error)
+	EachVersion(ctx context.Context, q store.HistoryQuery, fn func(store.HistoryRow) (bool, error)) error
 	Search(ctx context.Context, q store.Query) ([]store.Row, error)
 	Count(ctx context.Context, q store.Query) (int, error)
 	HistoryCount(ctx context.Context, ref store.Ref) (int, error)

@@ -122,6 +122,9 @@ func TestAWriteConstraintDecides(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Update(ctx, "Observation", made.ID, withID(made.ID, `{"resourceType":"Observation","status":"amended","code":{"text":"x"}}`), final.Version)
 		wantCode(t, err, outcome.Forbidden)
+		wantCode(t, s.Delete(ctx, "Observation", made.ID), outcome.Forbidden)
+		draft := create(t, s, `{"resourceType":"Observation","status":"preliminary","code":{"text":"x"}}`)
+		require.NoError(t, s.Delete(ctx, "Observation", draft.ID))
 	})
 }
 

@@ -117,6 +117,13 @@ func (b *writeBehind) History(ctx context.Context, ref store.Ref, limit, offset 
 	return b.rows.History(ctx, ref, limit, offset)
 }
 
+func (b *writeBehind) EachVersion(ctx context.Context, q store.HistoryQuery, fn func(store.HistoryRow) (bool, error)) error {
+	if err := b.write(ctx); err != nil {
+		return err
+	}
+	return b.rows.EachVersion(ctx, q, fn)
+}
+
 func (b *writeBehind) HistoryCount(ctx context.Context, ref store.Ref) (int, error) {
 	if err := b.write(ctx); err != nil {
 		return 0, err

@@ -48,7 +48,7 @@ type actor interface {
 	CreateIfNone(ctx context.Context, body []byte, c repo.Condition) (store.Resource, bool, error)
 	Read(ctx context.Context, resourceType, id string) (store.Resource, error)
 	VRead(ctx context.Context, resourceType, id, version string) (store.Resource, error)
-	History(ctx context.Context, resourceType, id string, limit, offset int) ([]store.Resource, int, error)
+	History(ctx context.Context, r repo.HistoryRequest) (repo.HistoryPage, error)
 	Update(ctx context.Context, resourceType, id string, body []byte, ifMatch string) (store.Resource, error)
 	UpdateOne(ctx context.Context, body []byte, c repo.Condition, ifMatch string) (store.Resource, bool, error)
 	Patch(ctx context.Context, resourceType, id string, p repo.Patch, ifMatch string) (store.Resource, error)

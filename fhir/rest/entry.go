@@ -132,19 +132,25 @@ func (h *Handler) performRead(ctx context.Context, as actor, e *bundle.Entry) do
 	switch steps := len(e.Path); {
 	case steps == 1 && e.Path[0] == "metadata":
 		return done{code: outcome.OK, content: h.metadata, read: true}
+	case steps > 0 && steps < 4 && e.Path[steps-1] == "_history":
+		return h.performHistory(ctx, as, e)
 	case steps < 2:
 		return h.performSearch(ctx, as, e)
-	case steps == 3 && e.Path[2] == "_history":
-		query, err := readQuery(e.Query, nil, "_count", "_offset")
-		if err != nil {
-			return done{err: err}
-		}
-		versions, err := h.versionsOf(ctx, as, e.Path[0], e.Path[1], query)
-		return done{code: outcome.OK, content: versions.JSON(), read: true, err: err}
 	case steps == 2 || steps == 4 && e.Path[2] == "_history":
 		return performGet(ctx, as, e)
 	}
 	return done{err: unroutable(e)}
+}
+
+// performHistory is the history of a resource, a type or the project.
+func (h *Handler) performHistory(ctx context.Context, as actor, e *bundle.Entry) done {
+	query, err := readQuery(e.Query, nil, historyParameters...)
+	if err != nil {
+		return done{err: err}
+	}
+	of := append(slices.Clone(e.Path[:len(e.Path)-1]), "", "")
+	versions, err := h.versionsOf(ctx, as, of[0], of[1], query)
+	return done{code: outcome.OK, content: versions.JSON(), read: true, err: err}
 }
 
 // performGet is a read or vread; 304 when the client has the version.

@@ -2,17 +2,25 @@ package rest
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/r4"
+	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// The bounds of a page of history.
+// The bounds of a page of history. A page also ends when it has become large (repo.HistoryPage), so
+// a history is never in memory whole.
 const (
 	defaultHistory = 100
 	maxHistory     = 1000
@@ -22,9 +30,16 @@ const (
 // deletedForm is how Medplum's clients are told when a version was deleted.
 const deletedForm = "Mon Jan 02 2006 15:04:05 GMT+0000 (Coordinated Universal Time)"
 
-// history lists the versions of a resource (R4 http.html#history), newest first.
+// mountHistory adds the routes of R4 http.html#history: of a resource, a type, the project.
+func (h *Handler) mountHistory(g *echo.Group) {
+	g.GET("/:type/:id/_history", h.history)
+	g.GET("/:type/_history", h.history)
+	g.GET("/_history", h.history)
+}
+
+// history lists versions, newest first.
 func (h *Handler) history(c echo.Context) error {
-	query, err := parameters(c, "_count", "_offset")
+	query, err := parameters(c, historyParameters...)
 	if err != nil {
 		return err
 	}
@@ -35,34 +50,112 @@ func (h *Handler) history(c echo.Context) error {
 	return blob(c, http.StatusOK, bundle.JSON())
 }
 
+var historyParameters = []string{"_count", "_offset", "_since", "_at", "_cursor"}
+
+// versionsOf is a page of the history of a resource, of a type when there is no id, or of the project.
 func (h *Handler) versionsOf(ctx context.Context, session actor, resourceType, id string, query url.Values) (r4.Bundle, error) {
-	count, err := number(query, "_count", defaultHistory, maxHistory)
+	request, err := historyRequest(query)
 	if err != nil {
 		return r4.Bundle{}, err
 	}
-	offset, err := number(query, "_offset", 0, maxOffset)
-	if err != nil {
-		return r4.Bundle{}, err
-	}
-	versions, total, err := session.History(ctx, resourceType, id, count, offset)
-	bundle := r4.Bundle{Type: "history", Total: &total}
-	for _, v := range versions {
+	request.Type, request.ID = resourceType, id
+	page, err := session.History(ctx, request)
+	bundle := r4.Bundle{Type: "history", Total: page.Total, Links: h.historyLinks(request, query, page.Next)}
+	for _, v := range page.Versions {
 		bundle.Entries = append(bundle.Entries, h.historyEntry(v))
 	}
 	return bundle, err
 }
 
-func (h *Handler) historyEntry(v store.Resource) r4.Entry {
-	entry := r4.Entry{
-		FullURL: h.base + v.Type + "/" + v.ID,
-		Request: &r4.Request{Method: http.MethodGet, URL: v.Type + "/" + v.ID + "/_history/" + v.Version},
+// historyRequest reads the parameters of R4 http.html#history.
+func historyRequest(query url.Values) (r repo.HistoryRequest, err error) {
+	if r.Count, err = number(query, "_count", defaultHistory, maxHistory); err != nil {
+		return r, err
 	}
+	if r.Offset, err = number(query, "_offset", 0, maxOffset); err != nil {
+		return r, err
+	}
+	if query.Has("_offset") && query.Has("_cursor") {
+		return r, outcome.New(outcome.Invalid, "Cannot use both offset and cursor")
+	}
+	if r.Since, _, err = interval(query, "_since"); err != nil {
+		return r, err
+	}
+	if r.From, r.To, err = interval(query, "_at"); err != nil {
+		return r, err
+	}
+	r.After, err = readHistoryCursor(query)
+	return r, err
+}
+
+// interval is the time from which and the time before which a date lies.
+func interval(query url.Values, name string) (from, to time.Time, err error) {
+	if !query.Has(name) {
+		return from, to, nil
+	}
+	low, high, ok := index.Date(query.Get(name))
+	if !ok {
+		return from, to, outcome.New(outcome.Invalid, "Invalid value of %s: %.40s", name, query.Get(name))
+	}
+	return time.UnixMicro(low).UTC(), time.UnixMicro(high + 1).UTC(), nil
+}
+
+// A cursor of a history is time/type/id of the version before.
+func readHistoryCursor(query url.Values) (at store.HistoryPosition, err error) {
+	if !query.Has("_cursor") {
+		return at, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(query.Get("_cursor"))
+	parts := strings.Split(string(raw), "/")
+	if err != nil || len(parts) != 3 {
+		return at, outcome.New(outcome.Invalid, "Invalid value of _cursor")
+	}
+	millis, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil || parts[2] != "" && !repo.ValidID(parts[2]) {
+		return at, outcome.New(outcome.Invalid, "Invalid value of _cursor")
+	}
+	return store.HistoryPosition{Time: time.UnixMilli(millis), Type: parts[1], ID: parts[2]}, nil
+}
+
+func writeHistoryCursor(at store.HistoryPosition) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.Time.UnixMilli(), 10) + "/" + at.Type + "/" + at.ID))
+}
+
+func (h *Handler) historyLinks(r repo.HistoryRequest, query url.Values, next *store.HistoryPosition) []r4.Link {
+	path := h.base + strings.TrimPrefix(r.Type+"/", "/")
+	if r.ID != "" {
+		path += r.ID + "/"
+	}
+	path += "_history"
+	links := []r4.Link{{Relation: "self", URL: strings.TrimSuffix(path+"?"+query.Encode(), "?")}}
+	if next != nil {
+		more := url.Values{"_cursor": {writeHistoryCursor(*next)}, "_count": {strconv.Itoa(r.Count)}}
+		for _, name := range []string{"_since", "_at"} {
+			if query.Has(name) {
+				more.Set(name, query.Get(name))
+			}
+		}
+		links = append(links, r4.Link{Relation: "next", URL: path + "?" + more.Encode()})
+	}
+	return links
+}
+
+// historyEntry says what was done (R4 http.html#history), and, as Medplum's clients read it, how a
+// read of the version would be answered.
+func (h *Handler) historyEntry(v repo.Version) r4.Entry {
+	name := v.Type + "/" + v.ID
+	entry := r4.Entry{FullURL: h.base + name, Request: &r4.Request{Method: http.MethodPut, URL: name}}
+	entry.Response = &r4.Response{Status: "200", ETag: etag(v.Version), LastModified: v.LastUpdated.UTC().Format(document.InstantFormat)}
 	if v.Deleted {
 		text := "Deleted on " + v.LastUpdated.UTC().Format(deletedForm)
-		entry.Response = &r4.Response{Status: "410", Outcome: r4.Outcome(outcome.Gone.ID, "error", outcome.Gone.Issue, text)}
+		entry.Request.Method, entry.Response.Status = http.MethodDelete, "410"
+		entry.Response.Outcome = r4.Outcome(outcome.Gone.ID, "error", outcome.Gone.Issue, text)
 		return entry
 	}
-	entry.Response = &r4.Response{Status: "200", Outcome: r4.Outcome(outcome.OK.ID, "information", outcome.OK.Issue, outcome.OK.Text)}
+	if v.First {
+		entry.Request, entry.Response.Status = &r4.Request{Method: http.MethodPost, URL: v.Type}, "201"
+	}
+	entry.Response.Outcome = r4.Outcome(outcome.OK.ID, "information", outcome.OK.Issue, outcome.OK.Text)
 	entry.Resource = v.Content
 	return entry
 }

@@ -29,7 +29,7 @@ func (h *Handler) versions(c echo.Context) error {
 }
 
 // interactions are what this package routes for a type.
-var interactions = [...]string{"read", "vread", "update", "patch", "delete", "history-instance", "create", "search-type"}
+var interactions = [...]string{"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"}
 
 // commonParams are the search parameters of every type.
 var commonParams = [...]r4.CapabilitySearchParam{
@@ -65,6 +65,7 @@ func capabilities(o Options) ([]byte, error) {
 			Mode: fhir.RestfulCapabilityModeServer, Security: security(root),
 			Interaction: []fhir.CapabilityStatementRestInteraction{
 				{Code: fhir.SystemRestfulInteractionTransaction}, {Code: fhir.SystemRestfulInteractionBatch}, {Code: fhir.SystemRestfulInteractionSearchSystem},
+				{Code: fhir.SystemRestfulInteractionHistorySystem},
 			},
 		}},
 		PatchFormat: []string{patch.MediaType, "application/fhir+json"},

@@ -60,6 +60,7 @@ func New(o Options) (*Handler, error) {
 func (h *Handler) Mount(g *echo.Group) {
 	h.mountSearch(g)
 	h.mountTerminology(g)
+	h.mountHistory(g)
 	g.POST("", h.bundle)
 	g.POST("/", h.bundle)
 	g.POST("/:type", h.create)
@@ -71,7 +72,6 @@ func (h *Handler) Mount(g *echo.Group) {
 	g.PUT("/:type", h.updateOne)
 	g.PATCH("/:type", h.patchOne)
 	g.DELETE("/:type", h.deleteOne)
-	g.GET("/:type/:id/_history", h.history)
 	g.GET("/:type/:id/_history/:vid", h.vread)
 	g.HEAD("/:type/:id/_history/:vid", h.vread)
 }

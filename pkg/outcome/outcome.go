@@ -37,16 +37,18 @@ var (
 	TooManyRequests    = Code{"too-many-requests", "throttled", http.StatusTooManyRequests, "Too many requests"}
 	TooCostly          = Code{"", "too-costly", http.StatusBadRequest, "Too costly"}
 	Timeout            = Code{"server-timeout", "timeout", http.StatusGatewayTimeout, "Server timeout"}
-	Invalid            = Code{"", "invalid", http.StatusBadRequest, "Invalid"}
-	Structure          = Code{"", "structure", http.StatusBadRequest, "Invalid structure"}
-	Invariant          = Code{"", "invariant", http.StatusBadRequest, "Constraint not met"}
-	Value              = Code{"", "value", http.StatusBadRequest, "Invalid value"}
-	Required           = Code{"", "required", http.StatusBadRequest, "Required"}
-	NotSupported       = Code{"", "not-supported", http.StatusBadRequest, "Not supported"}
-	UnsupportedMedia   = Code{"", "not-supported", http.StatusUnsupportedMediaType, "Unsupported media type"}
-	MethodNotAllowed   = Code{"", "not-supported", http.StatusMethodNotAllowed, "Method not allowed"}
-	NotAcceptable      = Code{"", "not-supported", http.StatusNotAcceptable, "Not acceptable"}
-	Exception          = Code{"", "exception", http.StatusInternalServerError, "Internal Server Error"}
+	// ClientGone is for the log alone: its client has hung up (499 is nginx's word for it).
+	ClientGone       = Code{"", "transient", 499, "Client closed the request"}
+	Invalid          = Code{"", "invalid", http.StatusBadRequest, "Invalid"}
+	Structure        = Code{"", "structure", http.StatusBadRequest, "Invalid structure"}
+	Invariant        = Code{"", "invariant", http.StatusBadRequest, "Constraint not met"}
+	Value            = Code{"", "value", http.StatusBadRequest, "Invalid value"}
+	Required         = Code{"", "required", http.StatusBadRequest, "Required"}
+	NotSupported     = Code{"", "not-supported", http.StatusBadRequest, "Not supported"}
+	UnsupportedMedia = Code{"", "not-supported", http.StatusUnsupportedMediaType, "Unsupported media type"}
+	MethodNotAllowed = Code{"", "not-supported", http.StatusMethodNotAllowed, "Method not allowed"}
+	NotAcceptable    = Code{"", "not-supported", http.StatusNotAcceptable, "Not acceptable"}
+	Exception        = Code{"", "exception", http.StatusInternalServerError, "Internal Server Error"}
 )
 
 // Issue is one OperationOutcome.issue. Severity is "error" when left empty.

@@ -30,6 +30,10 @@ func Errors(render Renderer) echo.MiddlewareFunc {
 // write renders err unless the answer has already begun: then it can only be logged.
 func write(c echo.Context, err error, render Renderer) error {
 	if c.Response().Committed {
+		if errors.Is(c.Request().Context().Err(), context.Canceled) {
+			logger(c).DebugContext(c.Request().Context(), "client went away", "error", err)
+			return nil
+		}
 		logger(c).ErrorContext(c.Request().Context(), "error after the answer had begun", "error", err)
 		return nil
 	}
@@ -48,11 +52,11 @@ func Known(c echo.Context, err error) *outcome.Outcome {
 		return fromEcho(refused)
 	}
 	ctx := c.Request().Context()
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) { // whatever failed, it failed because nobody waits any more
 		logger(c).DebugContext(ctx, "client went away", "error", err)
-	} else {
-		logger(c).ErrorContext(ctx, "request failed", "error", err, "method", c.Request().Method, "route", c.Path())
+		return outcome.New(outcome.ClientGone, "")
 	}
+	logger(c).ErrorContext(ctx, "request failed", "error", err, "method", c.Request().Method, "route", c.Path())
 	return outcome.New(outcome.Exception, "").Because("Request %s", RequestID(ctx))
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/admitdev/admit/pkg/outcome"
 )
 
 // observe counts and times requests by route, and logs them: refused ones at info, others at
@@ -31,7 +33,7 @@ func observe(log *slog.Logger, metrics *prometheus.Registry) echo.MiddlewareFunc
 			status = c.Response().Status
 			took := timer.ObserveDuration()
 			level := slog.LevelDebug
-			if status >= http.StatusBadRequest {
+			if status >= http.StatusBadRequest && status != outcome.ClientGone.Status {
 				level = slog.LevelInfo
 			}
 			if ctx := c.Request().Context(); log.Enabled(ctx, level) {

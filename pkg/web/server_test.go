@@ -275,6 +275,23 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// TestAClientThatHungUpIsNoFailure: whatever the handler then fails with, nobody's attention is due.
+func TestAClientThatHungUpIsNoFailure(t *testing.T) {
+	var log bytes.Buffer
+	o := options(t)
+	o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	handler := serving(t, o, func(e *echo.Echo) {
+		e.GET("/x", func(echo.Context) error { return errors.New("the statement was cancelled") }, web.Errors(web.Outcome))
+	})
+	hungUp, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := request(t, handler, "GET", "/x", "", func(r *http.Request) { *r = *r.WithContext(hungUp) })
+	require.Equal(t, 499, w.Code)
+	require.Empty(t, log.String())
+	require.Equal(t, http.StatusInternalServerError, request(t, handler, "GET", "/x", "").Code)
+	require.Contains(t, log.String(), "the statement was cancelled")
+}
+
 func TestLogsCannotBeForgedAndHoldNoPath(t *testing.T) {
 	var log bytes.Buffer
 	o := options(t)

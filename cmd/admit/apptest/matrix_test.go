@@ -90,6 +90,7 @@ func matrix() []right {
 		{"POST /fhir/R4/CodeSystem/$validate-code?code=male&url=http://hl7.org/fhir/administrative-gender", "", "", callers, callers},
 		{"GET /fhir/R4/CodeSystem/:id/$validate-code?code=male", "CodeSystem", "", staff, super},
 		{"POST /fhir/R4/CodeSystem/:id/$validate-code?code=male", "CodeSystem", "", staff, super},
+		{"GET /fhir/R4/_history", "", "", callers, callers}, // as far as they may see
 	}
 	for _, types := range []struct {
 		names       []string
@@ -115,6 +116,7 @@ func matrix() []right {
 				right{"PATCH /fhir/R4/:type/:id", name, `[{"op":"test","path":"/id","value":"another"}]`, types.write, super},
 				right{"POST /fhir/R4", name, changing, types.write, super},
 				right{"POST /fhir/R4/", name, changing, types.write, super},
+				right{"GET /fhir/R4/:type/_history", name, "", types.searched, types.searched},
 				right{"GET /fhir/R4/:type", name, "", types.searched, types.searched},
 				right{"POST /fhir/R4/:type/_search", name, "", types.searched, types.searched})
 		}

@@ -1,0 +1,265 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/admitdev/admit/fhir/definitions"
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// HistoryRequest asks for versions, newest first (R4 http.html#history): those of one resource,
+// of a type, or of the caller's project.
+type HistoryRequest struct {
+	Type, ID string
+	// Since, From, To and After are as in store.HistoryQuery.
+	Since, From, To time.Time
+	After           store.HistoryPosition
+	// Count is the greatest number of versions of the page, Offset how many are skipped.
+	Count, Offset int
+}
+
+// HistoryPage is what the caller may see of a page. It may be shorter than what was asked for: its
+// size is bounded.
+type HistoryPage struct {
+	Versions []Version
+	// Next is where the next page begins, when there is more.
+	Next *store.HistoryPosition
+	// Total is how many versions the caller may see; nil when to know it would take too long.
+	Total *int
+}
+
+// Version is an entry of a history. First is one that nothing was there before.
+type Version struct {
+	store.Resource
+	First bool
+}
+
+// The bounds of the work for one page.
+const (
+	maxHistoryBytes   = 4 << 20 // of versions; the one that goes over it is the last
+	maxHistoryScanned = 10_000  // versions that are looked at and hidden
+	maxHistoryCounted = 1000    // versions of a resource that are read for the total
+	historyChunk      = 100     // versions that are read at least, when some may be hidden
+)
+
+// History lists versions. One is shown when the resource as it is now and the version itself are
+// both visible; of a deleted resource its last version counts, of a deletion what was deleted. A
+// type or a project is the caller's own: links and other projects are not looked at.
+//
+// Errors: outcome Forbidden; NotFound for one resource.
+func (a *access) History(ctx context.Context, r HistoryRequest) (HistoryPage, error) {
+	h, err := a.historyOf(ctx, r)
+	if err != nil {
+		return HistoryPage{}, err
+	}
+	if err := h.read(ctx); err != nil {
+		return HistoryPage{}, err
+	}
+	page := HistoryPage{Next: h.next}
+	for _, row := range h.rows {
+		v := Version{Resource: row.Resource, First: row.First}
+		if !v.Deleted {
+			if v.Resource, err = a.show(ctx, policy.History, v.Resource); err != nil {
+				return HistoryPage{}, err
+			}
+		}
+		page.Versions = append(page.Versions, v)
+	}
+	page.Total, err = h.total(ctx)
+	return page, err
+}
+
+// history is a page on its way.
+type history struct {
+	*access
+	request  HistoryRequest
+	query    store.HistoryQuery
+	visible  map[string]store.Predicate // by type
+	of       store.Ref                  // the one resource
+	rows     []store.HistoryRow
+	bytes    int
+	scanned  int
+	last     store.HistoryPosition // of what was looked at
+	next     *store.HistoryPosition
+	skipping int
+}
+
+func (a *access) historyOf(ctx context.Context, r HistoryRequest) (*history, error) {
+	h := &history{access: a, request: r, visible: map[string]store.Predicate{}}
+	h.query = store.HistoryQuery{Project: a.who.Project, Since: r.Since, From: r.From, To: r.To, After: r.After, ID: r.ID}
+	if r.Type == "" {
+		return h, h.ofProject()
+	}
+	visible, err := a.narrow(policy.History, r.Type)
+	if err != nil {
+		return nil, err
+	}
+	h.visible[r.Type] = visible
+	h.query.Project, h.query.Types, h.query.Decides = a.home(r.Type), []string{r.Type}, visible != nil
+	if r.ID == "" {
+		h.query.Where = visible
+		return h, nil
+	}
+	current, err := a.get(ctx, r.Type, r.ID, a.partitions(r.Type), visible)
+	h.of, h.query.Project = current.Ref, current.Project
+	return h, absent(err)
+}
+
+// ofProject takes all types of which the caller may see some history.
+func (h *history) ofProject() error {
+	var any store.Or
+	for _, t := range definitions.ResourceTypes() {
+		if h.home(t) != h.who.Project {
+			continue
+		}
+		visible, err := h.narrow(policy.History, t)
+		if outcome.Has(err, outcome.Forbidden) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		h.visible[t] = visible
+		h.query.Types = append(h.query.Types, t)
+		part := store.And{store.TypeIs(t)}
+		if visible != nil {
+			part, h.query.Decides = append(part, visible), true
+		}
+		any = append(any, part)
+	}
+	if len(h.query.Types) == 0 {
+		return outcome.New(outcome.Forbidden, "")
+	}
+	if h.query.Decides {
+		h.query.Where = any
+	}
+	return nil
+}
+
+// read fills the page: one statement, and more only while versions are hidden.
+func (h *history) read(ctx context.Context) error {
+	if h.request.Count == 0 {
+		return nil
+	}
+	h.query.Limit, h.query.Offset = h.request.Count+1, h.request.Offset
+	if h.query.Decides {
+		h.query.Limit, h.query.Offset, h.skipping = max(h.query.Limit, historyChunk), 0, h.request.Offset
+	}
+	for full := false; !full; {
+		read := 0
+		err := h.access.rows.EachVersion(ctx, h.query, func(row store.HistoryRow) (bool, error) {
+			read++
+			more, err := h.take(row)
+			full = full || !more
+			return more, err
+		})
+		if err != nil {
+			return err
+		}
+		if full = full || read < h.query.Limit; !full {
+			h.query.After, h.query.Offset = h.last, 0
+		}
+	}
+	return nil
+}
+
+// take puts a version into the page, unless it is hidden; false when the page is full.
+func (h *history) take(row store.HistoryRow) (bool, error) {
+	if h.scanned > maxHistoryScanned && !row.LastUpdated.Equal(h.last.Time) {
+		// A hidden version is nowhere named, not even in a link: its time is all that is told.
+		h.next = &store.HistoryPosition{Time: h.last.Time}
+		return false, nil
+	}
+	visible, err := h.sees(row)
+	if err != nil {
+		return false, err
+	}
+	if !visible || h.skipping > 0 {
+		if visible {
+			h.skipping--
+		}
+		h.scanned++
+		h.last = row.Position()
+		return true, nil
+	}
+	if n := len(h.rows); n == h.request.Count || h.bytes > maxHistoryBytes {
+		at := h.rows[n-1].Position()
+		h.next = &at
+		return false, nil
+	}
+	h.last = row.Position()
+	h.bytes += len(row.Content)
+	row.Was, row.Last = nil, nil
+	h.rows = append(h.rows, row)
+	return true, nil
+}
+
+// sees says whether the caller may know of a version.
+func (h *history) sees(row store.HistoryRow) (bool, error) {
+	visible := h.visible[row.Type]
+	if visible == nil {
+		return true, nil
+	}
+	if row.Last != nil {
+		if ok, err := matches(visible, row.Ref, row.Last); !ok || err != nil {
+			return false, err
+		}
+	}
+	if row.Deleted {
+		return matches(visible, row.Ref, row.Was)
+	}
+	return matches(visible, row.Ref, row.Content)
+}
+
+// matches evaluates a predicate over a version of which only the content is known; none at all
+// matches nothing.
+func matches(visible store.Predicate, ref store.Ref, content []byte) (bool, error) {
+	if content == nil {
+		return false, nil
+	}
+	doc, err := document.Parse(content)
+	if err != nil {
+		return false, fmt.Errorf("a version of %s/%s is damaged: %v", ref.Type, ref.ID, err) //nolint:errorlint // it is our damage, not the client's mistake
+	}
+	at, err := time.Parse(document.InstantFormat, doc.Find("meta", "lastUpdated").String())
+	if err != nil {
+		return false, fmt.Errorf("a version of %s/%s has no time: %w", ref.Type, ref.ID, err)
+	}
+	return matchesDocument(visible, ref, at, doc), nil
+}
+
+// total counts what the caller may see, as far as that takes little.
+func (h *history) total(ctx context.Context) (*int, error) {
+	r := h.request
+	filtered := !r.Since.IsZero() || !r.From.IsZero() || !r.To.IsZero()
+	switch {
+	case r.Count > 0 && h.next == nil && r.Offset == 0 && r.After.Time.IsZero():
+		n := len(h.rows)
+		return &n, nil
+	case r.ID == "" || filtered:
+		return nil, nil
+	case !h.query.Decides:
+		n, err := h.access.rows.HistoryCount(ctx, h.of)
+		return &n, err
+	}
+	q := h.query
+	q.After, q.Offset, q.Limit = store.HistoryPosition{}, 0, maxHistoryCounted+1
+	read, n := 0, 0
+	err := h.access.rows.EachVersion(ctx, q, func(row store.HistoryRow) (bool, error) {
+		read++
+		ok, err := h.sees(row)
+		if ok {
+			n++
+		}
+		return true, err
+	})
+	if err != nil || read > maxHistoryCounted {
+		return nil, err
+	}
+	return &n, nil
+}
