@@ -69,13 +69,18 @@ func validProject(s string) bool {
 
 // kept is the index as its tables hold it, each row once.
 func (ix Index) kept() Index {
+	newest := ix.newest()
 	return Index{
-		Token:     once(ix.Token, TokenRow.kept),
-		Reference: once(ix.Reference, ReferenceRow.kept),
-		String:    once(ix.String, StringRow.kept),
-		Date:      once(ix.Date, func(r DateRow) DateRow { return r }),
-		Quantity:  once(ix.Quantity, QuantityRow.kept),
-		URI:       once(ix.URI, URIRow.kept),
+		Token: once(ix.Token, TokenRow.kept),
+		Reference: once(ix.Reference, func(r ReferenceRow) ReferenceRow {
+			r = r.kept()
+			r.Newest = newest
+			return r
+		}),
+		String:   once(ix.String, StringRow.kept),
+		Date:     once(ix.Date, func(r DateRow) DateRow { return r }),
+		Quantity: once(ix.Quantity, QuantityRow.kept),
+		URI:      once(ix.URI, URIRow.kept),
 	}
 }
 
@@ -107,7 +112,9 @@ func (r TokenRow) kept() TokenRow {
 }
 
 func (r ReferenceRow) kept() ReferenceRow {
-	return ReferenceRow{r.Param, bounded(r.TargetType, maxUnit), bounded(r.TargetID, maxUnit), bounded(r.URL, maxValue)}
+	return ReferenceRow{
+		Param: r.Param, TargetType: bounded(r.TargetType, maxUnit), TargetID: bounded(r.TargetID, maxUnit), URL: bounded(r.URL, maxValue),
+	}
 }
 
 func (r StringRow) kept() StringRow { return StringRow{r.Param, clean(r.Folded), clean(r.Exact)} }

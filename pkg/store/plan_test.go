@@ -23,9 +23,11 @@ func everyIndex(i int) store.Index {
 		Token:     []store.TokenRow{{Param: "identifier", System: "urn:s", Code: v}, {Param: "active", Code: "true"}},
 		Reference: []store.ReferenceRow{{Param: "subject", TargetType: "Patient", TargetID: fmt.Sprintf("id%05d", i/2)}, {Param: "profile", URL: "http://x/" + v}},
 		String:    []store.StringRow{{Param: "name", Folded: v + " family", Exact: v + " Family"}},
-		Date:      []store.DateRow{{Param: "birthdate", Low: int64(i) * 1000, High: int64(i)*1000 + 999}},
-		Quantity:  []store.QuantityRow{{Param: "value", Code: "kg", Value: v, Low: v, High: v}},
-		URI:       []store.URIRow{{Param: "url", URI: "http://y/" + v}},
+		Date: []store.DateRow{
+			{Param: "birthdate", Low: int64(i) * 1000, High: int64(i)*1000 + 999}, {Param: "date", Low: int64(i) * 1000, High: int64(i) * 1000},
+		},
+		Quantity: []store.QuantityRow{{Param: "value", Code: "kg", Value: v, Low: v, High: v}},
+		URI:      []store.URIRow{{Param: "url", URI: "http://y/" + v}},
 	}
 }
 
@@ -33,7 +35,7 @@ func everyIndex(i int) store.Index {
 var copied = map[string]string{
 	"resource":        "type, id, version, last_updated, deleted, content, meta",
 	"token_index":     "type, id, param, system, code",
-	"reference_index": "type, id, param, target_type, target_id, url",
+	"reference_index": "type, id, param, target_type, target_id, url, newest",
 	"string_index":    "type, id, param, folded, exact",
 	"date_index":      "type, id, param, low, high",
 	"quantity_index":  "type, id, param, system, code, unit, value, low, high",
@@ -100,6 +102,12 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 		"date":                birthdate,
 		"date after":          store.Date{Param: "birthdate", Op: store.Gt, Low: 240000, High: 240999},
 		"quantity":            store.Quantity{Param: "value", Op: store.Eq, Low: "v00007", High: "v00007"},
+		"unit":                store.Quantity{Param: "value", Op: store.Gt, Low: "v00240", High: "v00240", Code: new("kg")},
+		"span":                store.Span{Param: "value", Start: store.Quantity{Op: store.Ge, Low: "v00240", High: "v00240"}, End: store.Quantity{Op: store.Le, Low: "v00241", High: "v00241"}},
+		"many codes":          store.Token{Param: "identifier", Values: many(&system, 500)},
+		"not in many codes":   store.Not{Of: store.Token{Param: "identifier", Values: many(&system, 500)}},
+		"parts of a whole":    store.And{identifier, store.Quantity{Param: "value", Op: store.Gt, Low: "v00240", High: "v00240"}},
+		"reference two ways":  store.Reference{Param: "subject", Values: []store.ReferenceValue{{Type: "Patient", ID: "id00007"}, {URL: "http://x/Patient/id00007"}}},
 		"uri below":           store.URI{Param: "url", Match: store.URIBelow, Value: "http://y/v0000"},
 		"uri above":           store.URI{Param: "url", Match: store.URIAbove, Value: "http://y/v00007/x"},
 		"missing":             store.Missing{Param: "name", Kind: store.StringKind},
@@ -114,6 +122,7 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 	}
 	orders := map[string][]store.Sort{
 		"": nil, " by time": {{Param: "_lastUpdated", Desc: true}}, " by date": {{Param: "birthdate", Kind: store.DateKind}},
+		" newest first": {{Param: "date", Kind: store.DateKind, Desc: true}},
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		s := storetest.Open(t, db)
@@ -143,6 +152,15 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 		})
 		wantNoScan(t, "update", "", plan, err)
 	})
+}
+
+// many are codes of a system, as a value set has them.
+func many(system *string, n int) []store.TokenValue {
+	values := make([]store.TokenValue, n)
+	for i := range values {
+		values[i] = store.TokenValue{System: system, Code: new(fmt.Sprintf("v%05d", i))}
+	}
+	return values
 }
 
 func wantNoScan(t *testing.T, name, statement, plan string, err error) {

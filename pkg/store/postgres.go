@@ -198,12 +198,15 @@ func (d postgres) adjustText(s *strings.Builder, shape string, given int) {
 			fmt.Fprintf(s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s)", t.name, ofResource)
 			continue
 		}
-		rows, same := unnest(t, given), t.same()
-		fmt.Fprintf(s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s AND NOT EXISTS (SELECT 1 FROM %s WHERE %s))",
+		rows, same, first := unnest(t, given), t.same(), ""
+		if t.name == "reference_index" { // a row that only gets newer keeps its key, so the old one must be gone
+			first = " AND (SELECT count(*) FROM reference_index_old) >= 0"
+		}
+		fmt.Fprintf(s, ",\n%s_old AS (DELETE FROM %[1]s i USING w WHERE %s AND NOT EXISTS (SELECT 1 FROM %s WHERE %s) RETURNING 1)",
 			t.name, ofResource, rows, same)
 		fmt.Fprintf(s, ",\n%s_new AS (INSERT INTO %[1]s (project_id, type, id, %s) SELECT $1::uuid, $2::text, $3::text, n.* FROM w, %s "+
-			"WHERE NOT EXISTS (SELECT 1 FROM %[1]s i WHERE %[4]s AND %[5]s))",
-			t.name, strings.Join(t.columns, ", "), rows, ofResource, same)
+			"WHERE NOT EXISTS (SELECT 1 FROM %[1]s i WHERE %[4]s AND %[5]s)%[6]s)",
+			t.name, strings.Join(t.columns, ", "), rows, ofResource, same, first)
 		given += len(t.columns)
 	}
 }

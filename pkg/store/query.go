@@ -23,8 +23,8 @@ type Sort struct {
 	Param string
 	// Also are parameters whose rows count as Param's, for one that is the union of others.
 	Also []string
-	Kind  Kind
-	Desc  bool
+	Kind Kind
+	Desc bool
 }
 
 // Kind is an index table.

@@ -59,8 +59,11 @@ type Index struct {
 type TokenRow struct{ Param, System, Code string }
 
 // ReferenceRow is a reference. A local one has TargetType and TargetID; any other has only URL
-// (absolute, urn:, canonical or #contained). Version is set when the reference names one.
-type ReferenceRow struct{ Param, TargetType, TargetID, URL string }
+// (absolute, urn:, canonical or #contained). Newest is the store's own: see timeline.
+type ReferenceRow struct {
+	Param, TargetType, TargetID, URL string
+	Newest                           int64
+}
 
 // StringRow holds a string folded for comparison (lower case, without accents, spaces collapsed)
 // and as it is written.

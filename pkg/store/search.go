@@ -95,6 +95,9 @@ func (q Query) scope() scope { return scope{alias: "r", projects: q.Projects, ty
 // search renders the statement. When the order needs index tables, ids are sorted first and
 // contents fetched for the page alone.
 func (b *builder) search(q Query, where Predicate) (string, error) {
+	if walk, ok := timelineOf(q, where); ok {
+		return b.timeline(q, walk)
+	}
 	s := q.scope()
 	keys, onIndex, err := b.sortKeys(q, s, where)
 	if err != nil {

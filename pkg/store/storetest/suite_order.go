@@ -44,6 +44,7 @@ func orderRules() map[string]func(*testing.T, fixture) {
 			}
 			f.wantOrder([]store.Sort{{Param: "o", Kind: store.ReferenceKind}}, "b", "a", "c")
 		},
+		"what refers to one target is in order from new to old, by any way": timelineIsInOrder,
 		"a key that is in no index is an error": func(t *testing.T, f fixture) {
 			_, err := f.s.Search(f.ctx, store.Query{Projects: []string{f.project}, Types: []string{"Patient"}, Sort: []store.Sort{{Param: "x"}}, Limit: 1})
 			if err == nil {
@@ -205,4 +206,67 @@ func wantSorted(t *testing.T, q store.Query, rows []store.Row, items []store.Wri
 			t.Fatalf("%+v: %v comes before %v", q, a, b)
 		}
 	}
+}
+
+// timelineIsInOrder compares the order that the references are kept in with the one that is worked
+// out: a second key asks for that, and changes nothing.
+func timelineIsInOrder(t *testing.T, f fixture) {
+	at := func(days ...int64) []store.DateRow {
+		var rows []store.DateRow
+		for _, day := range days {
+			rows = append(rows, store.DateRow{Param: "date", Low: day * 10, High: day*10 + 9}, store.DateRow{Param: "other", Low: -day, High: -day})
+		}
+		return rows
+	}
+	local := store.ReferenceRow{Param: "subject", TargetType: "Patient", TargetID: "p"}
+	remote := store.ReferenceRow{Param: "subject", URL: "http://base/Patient/p"}
+	other := store.ReferenceRow{Param: "subject", TargetType: "Group", TargetID: "p"}
+	for id, ix := range map[string]store.Index{
+		"a": {Date: at(5), Reference: []store.ReferenceRow{local}},
+		"b": {Date: at(5), Reference: []store.ReferenceRow{remote}},
+		"c": {Date: at(1, 7), Reference: []store.ReferenceRow{remote, local}},
+		"d": {Reference: []store.ReferenceRow{local}},
+		"e": {Date: []store.DateRow{{Param: "date", Low: 3, High: store.MaxDate}}, Reference: []store.ReferenceRow{local}},
+		"f": {Date: at(6), Reference: []store.ReferenceRow{other}},
+		"g": {Date: at(2), Reference: []store.ReferenceRow{local, other}},
+		"h": {Reference: []store.ReferenceRow{remote}},
+	} {
+		ix.Token = []store.TokenRow{{Param: "code", Code: "x"}}
+		f.put(f.create(f.ref("Observation", id), ix))
+	}
+	x, none := "x", "none"
+	target := store.Reference{Param: "subject", Values: []store.ReferenceValue{{Type: "Patient", ID: "p"}, {URL: "http://base/Patient/p"}}}
+	newer := store.Index{Date: at(9), Reference: []store.ReferenceRow{local}, Token: []store.TokenRow{{Param: "code", Code: "x"}}}
+	for _, change := range []func(){
+		func() {},
+		func() { f.put(f.version(f.ref("Observation", "g"), 2, newer)) },
+		func() { f.put(f.deletion(f.ref("Observation", "a"), 2)) },
+	} {
+		change()
+		for name, where := range map[string]store.Predicate{
+			"local": store.Reference{Param: "subject", Values: target.Values[:1]}, "remote": store.Reference{Param: "subject", Values: target.Values[1:]},
+			"either": target, "and": store.And{store.Token{Param: "code", Values: []store.TokenValue{{Code: &x}}}, target},
+			"and not": store.And{target, store.Not{Of: store.IDIn{"c", "d"}}, store.TypeIs("Observation")},
+			"nothing": store.And{target, store.Token{Param: "code", Values: []store.TokenValue{{Code: &none}}}},
+		} {
+			q := store.Query{Projects: []string{f.project}, Types: []string{"Observation"}, Where: where}
+			newest := store.Sort{Param: "date", Kind: store.DateKind, Desc: true}
+			q.Sort = []store.Sort{newest, {Param: "_id", Desc: true}}
+			want := idsOf(f.pages(q, 100))
+			q.Sort = []store.Sort{newest}
+			for _, size := range []int{1, 2, 3, 100} {
+				if got := idsOf(f.pages(q, size)); !slices.Equal(got, want) {
+					t.Errorf("%s by %d: %v, want %v", name, size, got, want)
+				}
+			}
+		}
+	}
+}
+
+func idsOf(rows []store.Row) []string {
+	var ids []string
+	for _, row := range rows {
+		ids = append(ids, row.ID)
+	}
+	return ids
 }
