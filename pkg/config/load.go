@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -109,10 +111,19 @@ func (c *Config) complete(given func(name string) bool) []error {
 	if n := len(c.SuperAdminClient.Secret); n > 0 && n < 32 {
 		c.Warnings = append(c.Warnings, "ADMIT_SUPERADMIN_CLIENT_SECRET is short: whoever guesses it owns the server; use 32 random characters or more")
 	}
+	if c.BaseURL == nil {
+		_, port, _ := net.SplitHostPort(c.Listen) // one that is none is a fault already
+		c.BaseURL = Localhost(port)
+	}
 	if c.AppURL == nil {
 		c.AppURL = c.BaseURL
 	}
 	return faults
+}
+
+// Localhost is the base URL of a server that is told none.
+func Localhost(port string) *url.URL {
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port), Path: "/"}
 }
 
 // unknown finds variables that no setting reads. One that looks like a slip of the pen is a

@@ -42,7 +42,7 @@ func settings() []setting {
 	return []setting{
 		{name: "ADMIT_LISTEN", fallback: "127.0.0.1:8103", meaning: "address to listen on", accepted: "host:port or :port",
 			parse: func(c *Config, v string) error { return set(&c.Listen, v, address) }},
-		{name: "ADMIT_BASE_URL", fallback: "http://localhost:8103/", meaning: "the server's own address, from which all links are made", accepted: "an http or https URL without query",
+		{name: "ADMIT_BASE_URL", absent: "localhost and the port", meaning: "the server's own address, from which all links are made", accepted: "an http or https URL without query",
 			parse: func(c *Config, v string) error { return set(&c.BaseURL, v, webAddress) }},
 		{name: "ADMIT_APP_URL", absent: "the base URL's own pages", meaning: "where mailed links lead", accepted: "an http or https URL without query",
 			parse: func(c *Config, v string) error { return set(&c.AppURL, v, webAddress) }},

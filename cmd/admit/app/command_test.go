@@ -138,6 +138,13 @@ func TestFirstStartPrintsALinkUntilItWasUsed(t *testing.T) {
 	require.NotContains(t, later.out.String(), "/setup/")
 }
 
+func TestLinksLeadToThePortThatIsServed(t *testing.T) {
+	server := start(t, []string{anyPort, sqlite(t)})
+	_, port, err := net.SplitHostPort(server.address(t))
+	require.NoError(t, err)
+	require.Equal(t, port, server.out.wait(t, `http://localhost:(\d+)/setup/`))
+}
+
 func TestSuperAdminVariablesCountOnTheFirstStartAlone(t *testing.T) {
 	database := sqlite(t)
 	person := func(email string) []string {

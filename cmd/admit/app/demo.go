@@ -44,7 +44,6 @@ func serveDemo(ctx context.Context, o Options, out io.Writer) (err error) {
 	demo.DatabaseURL = config.Secret("sqlite:" + filepath.Join(dir, "admit.db"))
 	demo.StorageURL = config.Secret("file:" + filepath.Join(dir, "binary"))
 	demo.RegistrationOpen = true // how the administrator comes in; it goes away with the database
-	demo.BaseURL = demoBase(demo.BaseURL, listener.Addr())
 	demo.AppURL = demo.BaseURL
 	s, err := New(ctx, o)
 	if err != nil {
@@ -61,15 +60,6 @@ func serveDemo(ctx context.Context, o Options, out io.Writer) (err error) {
 	}
 	made.print(out, demo.BaseURL)
 	return <-ended
-}
-
-// demoBase is the configured base URL, unless that is the default and the port is another.
-func demoBase(base *url.URL, address net.Addr) *url.URL {
-	_, port, err := net.SplitHostPort(address.String())
-	if err != nil || base.Host != "localhost:8103" {
-		return base
-	}
-	return &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port), Path: "/"}
 }
 
 // demo is who may do what in the throw-away database.

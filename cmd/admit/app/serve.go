@@ -62,6 +62,16 @@ func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ADMIT_LISTEN: %w", err)
 	}
+	if c.BaseURL.Port() == "0" { // any port was asked for
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		if err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+		if c.AppURL == c.BaseURL {
+			c.AppURL = config.Localhost(port)
+		}
+		c.BaseURL = config.Localhost(port)
+	}
 	return listener, nil
 }
 
