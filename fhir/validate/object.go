@@ -135,6 +135,10 @@ func (w *walker) complex(e *definitions.Element, t *definitions.Type, n *documen
 		w.invariant(&ele1)
 	}
 	switch t.Code {
+	case "CodeableConcept", "Coding":
+		if e.ValueSet != "" {
+			w.coded(e, t, n)
+		}
 	case "Extension":
 		w.extension(n)
 	case "Reference":

@@ -1,14 +1,16 @@
 // Package validate checks a resource against the definition of its type, in one walk over the
 // parsed document: which members there may be and how many, of which JSON type, in which format,
-// and the invariants of the definitions. It does no I/O: whether a reference's target exists,
-// whether a code is known to a terminology and whether the caller may write are others' to say.
+// the codes of required bindings and the invariants of the definitions. It does no I/O: whether a
+// reference's target exists and whether the caller may write are others' to say.
 //
 //   - Every issue is reported, with the path of the element, in the texts that Medplum's clients
 //     know; first those of an object's elements in the order of the definition, then members
 //     that it does not have, then its invariants.
 //   - What passes loses nothing when it is read back: a member that would be dropped or could
 //     not be read (two value[x], an empty string, array or object, null) is refused, not mended.
-//   - A code outside a required value set is refused only when Codes is asked for, as upstream.
+//   - A code outside a required value set is refused, unlike upstream: a client that relies on the
+//     binding would otherwise read what it does not know. Where the set holds codes of systems
+//     that are not here (units, currencies), those pass.
 package validate
 
 import (
@@ -24,18 +26,12 @@ import (
 // maxIssues bounds the answer to a hostile document.
 const maxIssues = 1000
 
-// Option asks for a check beyond the usual.
-type Option func(*walker)
-
-// Codes refuses codes outside of required value sets.
-func Codes() Option { return func(w *walker) { w.codes = true } }
-
 // walkers are used again, for their room.
 var walkers = sync.Pool{New: func() any { return &walker{} }}
 
 // Resource checks a resource against the definition of its type. Its error is an
 // *outcome.Outcome with every issue.
-func Resource(doc *document.Node, resourceType string, options ...Option) error {
+func Resource(doc *document.Node, resourceType string) error {
 	if !definitions.IsResource(resourceType) {
 		return outcome.New(outcome.Invalid, "Unknown data type: %s", resourceType)
 	}
@@ -50,9 +46,6 @@ func Resource(doc *document.Node, resourceType string, options ...Option) error 
 		w.reset()
 		walkers.Put(w)
 	}()
-	for _, option := range options {
-		option(w)
-	}
 	w.env = *fhirpath.NewEnv(doc, resourceType)
 	w.push(resourceType, -1)
 	w.resource(doc, definitions.StructureOf(resourceType), true)
@@ -61,7 +54,6 @@ func Resource(doc *document.Node, resourceType string, options ...Option) error 
 
 // walker is one walk over a document.
 type walker struct {
-	codes  bool
 	path   []step
 	slots  []slot
 	issues []outcome.Issue

@@ -65,6 +65,7 @@ var deliberate = []difference{
 	{"15", "not JSON", "body.issue[0].diagnostics", "the place of the mistake is told"},
 	{"15", "wrong content type", "status", "415 (R4 http.html#mime-type)"},
 	{"15", "two values of value[x]", "status", "a choice has one value (R4 formats.html#choice)"},
+	{"15", "required code outside its value set", "status", "a required binding binds (R4 terminologies.html#required)"},
 	{"15", "empty string", "status", "R4 json.html forbids it, and nothing of a resource is dropped"},
 	{"15", "empty array", "status", "R4 json.html forbids it, and nothing of a resource is dropped"},
 

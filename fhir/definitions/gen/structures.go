@@ -22,6 +22,10 @@ var optional = []string{"UserSecurityRequest.secret", "UserSecurityRequest.type"
 // leftOut are elements that say nothing a client may write.
 var leftOut = []string{"Meta.deleted"}
 
+// medplumSets begin the URLs of Medplum's own value sets. They bind nothing: Medplum's releases add
+// to them, as Admit does to the types of profiles that a project has default policies for.
+const medplumSets = "https://medplum.com/"
+
 // uncheckable are invariants that are not taken over, with the reason.
 var uncheckable = map[string]string{
 	"ele-1": "validate checks it on every element itself",
@@ -134,7 +138,7 @@ func elementOf(def structureDefinition, e elementDefinition, name string) defini
 	if slices.Contains(optional, e.Path) {
 		out.Min = 0
 	}
-	if e.Binding.Strength == "required" {
+	if e.Binding.Strength == "required" && !strings.HasPrefix(e.Binding.ValueSet, medplumSets) {
 		out.ValueSet, _, _ = strings.Cut(e.Binding.ValueSet, "|")
 	}
 	out.Invariants = invariants(e)
