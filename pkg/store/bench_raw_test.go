@@ -133,3 +133,20 @@ func (r raw) search(project, code string) error {
 	return r.QueryRow(`SELECT r.content FROM token_index i JOIN resource r ON r.project_id = i.project_id AND r.type = i.type AND r.id = i.id
 WHERE i.project_id = $1 AND i.type = 'Patient' AND i.param = 'identifier' AND i.code = $2 AND i.system = 'urn:s' ORDER BY r.id LIMIT 20`, project, code).Scan(&content)
 }
+
+func (r raw) timeline(project, patient string) error {
+	rows, err := r.Query(`SELECT r.content FROM reference_index i JOIN resource r ON r.project_id = i.project_id AND r.type = i.type AND r.id = i.id
+WHERE i.project_id = $1 AND i.type = 'Observation' AND i.param = 'subject' AND i.target_id <> '' AND i.target_id = $2 AND i.target_type = 'Patient'
+ORDER BY i.newest DESC, i.id DESC LIMIT 21`, project, patient)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var content []byte
+		if err := rows.Scan(&content); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,9 +1,12 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,4 +190,53 @@ func loaded(b *testing.B, db storetest.DB) (*store.Store, raw, []store.Ref) {
 		b.Fatal(err)
 	}
 	return s, openRaw(b, db), refs
+}
+
+// BenchmarkTimeline is the newest 20 of a patient's 1,000 observations, of which there are as many
+// as ADMIT_BENCH_OBSERVATIONS says.
+func BenchmarkTimeline(b *testing.B) {
+	const each = 1000
+	total, err := strconv.Atoi(cmp.Or(os.Getenv("ADMIT_BENCH_OBSERVATIONS"), "5000"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	storetest.Each(b, func(b *testing.B, db storetest.DB) {
+		s, direct, project := storetest.Open(b, db), openRaw(b, db), clock.System{}.NewID()
+		for from := 0; from < total; from += each {
+			if err := s.InTx(b.Context(), func(tx *store.Tx) error { return tx.Put(b.Context(), observations(project, from, each)...) }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := s.Run(b.Context(), "ANALYZE"); err != nil {
+			b.Fatal(err)
+		}
+		compare(b, func(i int) error {
+			id := fmt.Sprintf("p%d", i%(total/each))
+			rows, err := s.Search(b.Context(), store.Query{
+				Projects: []string{project}, Types: []string{"Observation"}, Limit: 21,
+				Where: store.Reference{Param: "subject", Values: []store.ReferenceValue{{Type: "Patient", ID: id}, {URL: "http://base/Patient/" + id}}},
+				Sort:  []store.Sort{{Param: "date", Kind: store.DateKind, Desc: true}},
+			})
+			if err == nil && len(rows) != 21 {
+				err = fmt.Errorf("%d rows", len(rows))
+			}
+			return err
+		}, func(i int) error { return direct.timeline(project, fmt.Sprintf("p%d", i%(total/each))) })
+	})
+}
+
+// observations are one patient's.
+func observations(project string, from, n int) []store.Write {
+	writes := make([]store.Write, n)
+	for i := range writes {
+		w := patient(project, from+i)
+		w.Type = "Observation"
+		w.Index = store.Index{
+			Token:     []store.TokenRow{{Param: "code", System: "http://loinc.org", Code: fmt.Sprint(i % 20)}, {Param: "status", Code: "final"}},
+			Reference: []store.ReferenceRow{{Param: "subject", TargetType: "Patient", TargetID: fmt.Sprintf("p%d", from/n)}},
+			Date:      []store.DateRow{{Param: "date", Low: int64(i*7919%n) * 1e6, High: int64(i*7919%n)*1e6 + 999_999}},
+		}
+		writes[i] = w
+	}
+	return writes
 }

@@ -128,7 +128,9 @@ func (b *builder) timeline(q Query, t timeline) (string, error) {
 		if t.rest != nil {
 			text += " AND " + b.condition(simplify(t.rest), s)
 		}
-		ways = append(ways, text)
+		// Each way stops by itself: PostgreSQL would sort all that the ways have together.
+		text += " ORDER BY " + i + ".newest DESC, " + i + ".id DESC LIMIT " + b.arg(q.Limit+q.Offset)
+		ways = append(ways, "SELECT * FROM ("+text+") "+b.alias("w"))
 	}
 	page := " LIMIT " + b.arg(q.Limit)
 	if q.Offset > 0 {
@@ -136,7 +138,7 @@ func (b *builder) timeline(q Query, t timeline) (string, error) {
 	}
 	r := scope{alias: "r", projects: q.Projects, types: q.Types}
 	return "SELECT r.project_id, r.type, r.id, " + versionColumns + ", NULLIF(k.newest, " + b.arg(noDate) + ") FROM (SELECT * FROM (" +
-		strings.Join(ways, " UNION ALL ") + ") w ORDER BY w.newest DESC, w.id DESC" + page + ") k JOIN resource r ON r.id = k.id WHERE " +
+		strings.Join(ways, " UNION ALL ") + ") w ORDER BY newest DESC, id DESC" + page + ") k JOIN resource r ON r.id = k.id WHERE " +
 		b.place("r", r) + " AND NOT r.deleted ORDER BY k.newest DESC, k.id DESC", nil
 }
 
