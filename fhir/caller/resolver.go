@@ -44,6 +44,9 @@ type Options struct {
 	Changes Changes
 	Clock   clock.Clock
 	Log     *slog.Logger
+	// Hear, when set, is told of each change of another process; one without a kind says that changes
+	// may have been missed.
+	Hear func(store.Change)
 }
 
 // Resolver turns Claims into Callers.
@@ -53,12 +56,16 @@ type Resolver struct {
 	changes Changes
 	clock   clock.Clock
 	log     *slog.Logger
+	hear    func(store.Change)
 	cache   *cache
 }
 
 // NewResolver makes a Resolver. It caches only while Run is running.
 func NewResolver(o Options) *Resolver {
-	r := &Resolver{o.Logins, o.Records, o.Changes, o.Clock, o.Log, newCache()}
+	r := &Resolver{o.Logins, o.Records, o.Changes, o.Clock, o.Log, o.Hear, newCache()}
+	if r.hear == nil {
+		r.hear = func(store.Change) {}
+	}
 	r.changes.OnChange(func(change store.Change) { r.cache.drop(mark{change.Kind, change.Ref}) })
 	return r
 }

@@ -38,6 +38,7 @@ func (r *Resolver) Run(ctx context.Context) error {
 	for {
 		if err := r.poll(ctx, seen); err != nil && !errors.Is(err, context.Canceled) {
 			r.log.WarnContext(ctx, "changes cannot be read; callers are not cached", "error", err)
+			r.hear(store.Change{})
 		}
 		if now := r.clock.Now(); now.Sub(tidied) > keepFor {
 			tidied = now
@@ -66,6 +67,7 @@ func (r *Resolver) poll(ctx context.Context, seen map[string]time.Time) error {
 		if _, known := seen[change.ID]; !known {
 			seen[change.ID] = change.At
 			r.cache.drop(mark{change.Kind, change.Ref})
+			r.hear(change)
 		}
 	}
 	for id, at := range seen {

@@ -87,7 +87,7 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 		replaces = c.old.Version
 	}
 	w := d.write(c.version, replaces)
-	if err := a.rows.Put(ctx, w); err != nil {
+	if err := putIndexed(ctx, a.rows, w); err != nil {
 		return store.Resource{}, err
 	}
 	if c.ref.Type == typeSearchParameter {

@@ -194,7 +194,8 @@ func joined(a, b search.Parameter) search.Parameter {
 	return search.Parameter{SearchParam: &both, Projects: slices.Concat(a.Projects, b.Projects), Indexing: a.Indexing || b.Indexing}
 }
 
-// Targets are the references that a parameter finds in what the caller sees of a resource.
+// Targets are the references that a parameter finds in what the caller sees of a resource: a hidden
+// one leads nowhere.
 func (a *access) Targets(ctx context.Context, res store.Resource, param string) ([]store.ReferenceRow, error) {
 	doc, err := parsed(res)
 	if err != nil {

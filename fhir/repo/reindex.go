@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/admitdev/admit/fhir/index"
@@ -147,8 +146,11 @@ func (r *Repo) reindexBatch(ctx context.Context, task store.Reindex) (store.Rein
 }
 
 func (r *Repo) reindexOne(ctx context.Context, task store.Reindex) (store.Reindex, error) {
-	ref := store.Ref{Project: task.Project, Type: task.Type, ID: task.Resource}
-	res, err := r.Store.Get(ctx, ref, nil)
+	var res store.Resource
+	ref, err := r.Store.Locate(ctx, task.Type, task.Resource)
+	if err == nil {
+		res, err = r.Store.Get(ctx, ref, nil)
+	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return task, err
 	}
@@ -247,24 +249,22 @@ func (s *Session) StartReindex(ctx context.Context, resourceType, id string) (st
 	if !s.everywhere() {
 		return store.Reindex{}, outcome.New(outcome.Forbidden, "")
 	}
-	task := store.Reindex{Project: store.SystemProject, ID: s.newID(), Everywhere: true, Type: resourceType}
+	task := store.Reindex{Project: store.SystemProject, ID: s.newID(), Everywhere: true, Type: resourceType, Resource: id}
 	if id != "" {
-		got, err := s.get(ctx, resourceType, id, s.partitions(resourceType), nil)
-		if err != nil {
+		if _, err := s.get(ctx, resourceType, id, s.partitions(resourceType), nil); err != nil {
 			return store.Reindex{}, absent(err)
 		}
-		task.Project, task.Everywhere, task.Resource = got.Project, false, id
 	}
 	return task, s.repo.Store.InTx(ctx, func(tx *store.Tx) error { return s.repo.startReindex(ctx, tx, task) })
 }
 
-// ReindexTask is how far a task is that StartReindex began; place is the partition that it named.
+// ReindexTask is how far a task is that StartReindex began.
 //
 // Errors: outcome Forbidden, NotFound.
-func (s *Session) ReindexTask(ctx context.Context, place, id string) (store.Reindex, error) {
+func (s *Session) ReindexTask(ctx context.Context, id string) (store.Reindex, error) {
 	if !s.everywhere() {
 		return store.Reindex{}, outcome.New(outcome.Forbidden, "")
 	}
-	task, err := s.repo.Store.Reindex(ctx, place, strings.ToLower(id))
+	task, err := s.repo.Store.Reindex(ctx, store.SystemProject, id)
 	return task, absent(err)
 }

@@ -1,29 +1,33 @@
 package rest
 
 import (
+	"context"
 	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/fhir/repo"
-	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
 
 // condition parses the query of a conditional interaction.
-func (h *Handler) condition(resourceType, query string) (repo.Condition, error) {
+func (h *Handler) condition(ctx context.Context, as searcher, resourceType, query string) (repo.Condition, error) {
 	if err := repo.KnownType(resourceType); err != nil {
 		return repo.Condition{}, err
 	}
-	request, err := search.Condition(resourceType, query, h.base)
+	language, err := as.Language(ctx, h.base)
+	if err != nil {
+		return repo.Condition{}, err
+	}
+	request, err := language.Condition(resourceType, query)
 	return repo.Condition{Type: resourceType, Query: query, Search: request}, err
 }
 
 // conditionOf is the condition in the address of a request.
 func (h *Handler) conditionOf(c echo.Context) (repo.Condition, error) {
-	condition, err := h.condition(c.Param("type"), withoutPretty(c.Request().URL.RawQuery))
+	condition, err := h.condition(c.Request().Context(), h.session(c), c.Param("type"), withoutPretty(c.Request().URL.RawQuery))
 	if err != nil {
 		return condition, err
 	}

@@ -36,7 +36,7 @@ func (h *Handler) create(c echo.Context) error {
 
 // createIfNone is the conditional create (R4 http.html#ccreate).
 func (h *Handler) createIfNone(c echo.Context, resourceType, query string, body []byte) error {
-	condition, err := h.condition(resourceType, query)
+	condition, err := h.condition(c.Request().Context(), h.session(c), resourceType, query)
 	if err != nil {
 		return err
 	}

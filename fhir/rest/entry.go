@@ -18,6 +18,8 @@ import (
 type searcher interface {
 	Search(ctx context.Context, req *search.Request) ([]store.Row, error)
 	Count(ctx context.Context, req *search.Request) (int, error)
+	Language(ctx context.Context, base string) (search.Language, error)
+	Targets(ctx context.Context, res store.Resource, param string) ([]store.ReferenceRow, error)
 }
 
 // unroutable is an entry's address that no interaction has.
@@ -51,7 +53,7 @@ func (h *Handler) performCreate(ctx context.Context, as actor, e *bundle.Entry) 
 		res, err := as.Create(ctx, e.Path[0], e.Resource)
 		return wrote(outcome.Created, res, err)
 	}
-	condition, err := h.condition(e.Path[0], e.IfNoneExist)
+	condition, err := h.condition(ctx, as, e.Path[0], e.IfNoneExist)
 	if err != nil {
 		return done{err: err}
 	}
@@ -77,7 +79,7 @@ type change struct {
 	patch     patch.Patch
 }
 
-func (h *Handler) readChange(e *bundle.Entry) (change, error) {
+func (h *Handler) readChange(ctx context.Context, as actor, e *bundle.Entry) (change, error) {
 	var ch change
 	var err error
 	switch {
@@ -85,7 +87,7 @@ func (h *Handler) readChange(e *bundle.Entry) (change, error) {
 		ch.id = e.Path[1]
 		err = repo.KnownType(e.Path[0])
 	case len(e.Path) == 1:
-		ch.condition, err = h.condition(e.Path[0], e.Query)
+		ch.condition, err = h.condition(ctx, as, e.Path[0], e.Query)
 	default:
 		err = unroutable(e)
 	}
@@ -104,7 +106,7 @@ func (h *Handler) readChange(e *bundle.Entry) (change, error) {
 }
 
 func (h *Handler) performChange(ctx context.Context, as actor, e *bundle.Entry) done {
-	ch, err := h.readChange(e)
+	ch, err := h.readChange(ctx, as, e)
 	if err != nil {
 		return done{err: err}
 	}
@@ -182,7 +184,7 @@ func performGet(ctx context.Context, as actor, e *bundle.Entry) done {
 }
 
 func (h *Handler) performSearch(ctx context.Context, as actor, e *bundle.Entry) done {
-	request, err := search.Parse(slices.Clone(e.Path), e.Query, h.base)
+	request, err := h.parse(ctx, as, slices.Clone(e.Path), e.Query)
 	if err != nil {
 		return done{err: err}
 	}

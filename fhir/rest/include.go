@@ -2,10 +2,7 @@ package rest
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/admitdev/admit/fhir/document"
-	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -72,7 +69,7 @@ func (in *inclusion) follow(ctx context.Context, include search.Include, from []
 		if row.Type != include.Source {
 			continue
 		}
-		targets, err := pointedAt(row, include.Param)
+		targets, err := in.session.Targets(ctx, row.Resource, include.Param)
 		if err != nil {
 			return err
 		}
@@ -92,22 +89,6 @@ func (in *inclusion) follow(ctx context.Context, include search.Include, from []
 		}
 	}
 	return nil
-}
-
-// pointedAt are the targets of a parameter in what the caller sees of a resource: a hidden
-// reference leads nowhere.
-func pointedAt(row store.Row, param string) ([]store.ReferenceRow, error) {
-	doc, err := document.Parse(row.Content)
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s is damaged: %w", row.Type, row.ID, err)
-	}
-	var targets []store.ReferenceRow
-	for _, r := range index.Extract(doc, row.Type).Reference {
-		if r.Param == param {
-			targets = append(targets, r)
-		}
-	}
-	return targets, nil
 }
 
 // add searches a type and keeps what is new. A type that the caller may not search is left out.

@@ -42,18 +42,28 @@ func (h *Handler) search(c echo.Context, types []string) error {
 	if err != nil {
 		return err
 	}
-	request, err := search.Parse(types, query, h.base)
+	session := h.session(c)
+	request, err := h.parse(c.Request().Context(), session, types, query)
 	if err != nil {
 		return err
 	}
 	if err := negotiate(c.Request().Header, url.Values{"_format": {request.Format}}); err != nil {
 		return err
 	}
-	bundle, err := h.searchset(c.Request().Context(), h.session(c), request)
+	bundle, err := h.searchset(c.Request().Context(), session, request)
 	if err != nil {
 		return err
 	}
 	return blob(c, http.StatusOK, bundle.JSON())
+}
+
+// parse understands a search by the parameters that the caller's projects have.
+func (h *Handler) parse(ctx context.Context, as searcher, types []string, query string) (*search.Request, error) {
+	language, err := as.Language(ctx, h.base)
+	if err != nil {
+		return nil, err
+	}
+	return language.Parse(types, query)
 }
 
 // searchQuery is the query string together with the form of a POST (R4 http.html#search).

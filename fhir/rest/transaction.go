@@ -203,7 +203,7 @@ func (t *transaction) identifyCreate(ctx context.Context, as actor, i int, made 
 			return nil
 		}
 		made[name] = i
-		condition, err := t.h.condition(e.Path[0], e.IfNoneExist)
+		condition, err := t.h.condition(ctx, as, e.Path[0], e.IfNoneExist)
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (t *transaction) identifyCreate(ctx context.Context, as actor, i int, made 
 // identifyChange finds what the condition of an update, patch or delete finds.
 func (t *transaction) identifyChange(ctx context.Context, as actor, i int, toMake matcher) error {
 	e := &t.entries[i]
-	condition, err := t.h.condition(e.Path[0], e.Query)
+	condition, err := t.h.condition(ctx, as, e.Path[0], e.Query)
 	if err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (t *transaction) resolve(ctx context.Context, as actor, reference string) (
 		return "", outcome.New(outcome.TooLong, "A Bundle has at most %d searches and conditions", t.h.limits.Searches)
 	}
 	resourceType, query, _ := strings.Cut(reference, "?")
-	condition, err := t.h.condition(resourceType, query)
+	condition, err := t.h.condition(ctx, as, resourceType, query)
 	if err != nil {
 		return "", err
 	}

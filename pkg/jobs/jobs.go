@@ -45,7 +45,8 @@ const (
 	pollInterval = time.Second           // for jobs that other processes queued
 	cooldown     = 10 * time.Millisecond // the least time between two fetches
 	jobTimeout   = time.Minute
-	maxAttempts  = 14 // River waits attempt^4 seconds: about a day in all
+	rescueAfter  = 3 * time.Minute // when the process that ran a job is taken for dead
+	maxAttempts  = 14              // River waits attempt^4 seconds: about a day in all
 )
 
 // Client queues jobs and, once started, runs them.
@@ -69,7 +70,7 @@ func Log(log *slog.Logger) Option { return func(c *river.Config) { c.Logger = lo
 // it is queued, unless there are no workers at all: then the client only queues.
 func New(s *store.Store, all []Worker, options ...Option) (*Client, error) {
 	config := &river.Config{
-		FetchPollInterval: pollInterval, FetchCooldown: cooldown, JobTimeout: jobTimeout, MaxAttempts: maxAttempts,
+		FetchPollInterval: pollInterval, FetchCooldown: cooldown, JobTimeout: jobTimeout, RescueStuckJobsAfter: rescueAfter, MaxAttempts: maxAttempts,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if len(all) > 0 {

@@ -160,7 +160,8 @@ func (d postgres) replaceText(shape string, unkeyed bool) string {
 	s.WriteString(`WITH old AS (SELECT version, last_updated, deleted, content, meta FROM resource
 WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $9 AND last_updated < $5 AND ` + current + `$10)`)
 	if unkeyed {
-		s.WriteString(` AND NOT EXISTS (SELECT 1 FROM unique_key WHERE project_id = $1::uuid AND type = $2 AND id = $3)`)
+		s.WriteString(` AND NOT EXISTS (SELECT 1 FROM unique_key WHERE project_id = $1::uuid AND type = $2 AND id = $3)
+AND xmin = (SELECT xmin FROM resource WHERE project_id = $1::uuid AND type = $2 AND id = $3)`)
 	}
 	s.WriteString(` FOR UPDATE),
 w AS (UPDATE resource SET version = $4, last_updated = $5, deleted = $6, content = $7, meta = $8 FROM old
@@ -175,12 +176,14 @@ SELECT $1::uuid, $2::text, $3::text, old.* FROM old)`)
 // current says that there is no later generation than the parameter that follows it.
 const current = `NOT EXISTS (SELECT 1 FROM index_generation WHERE project_id = $1::uuid AND type = $2 AND generation > `
 
+// putIndex writes the resource as it is, so that xmin tells of it: an update in one statement that has
+// waited for this one does not see the new rows and could not take them away, so it tries again.
 func (d postgres) putIndex(ctx context.Context, q querier, w Write) (bool, error) {
 	shape, args := d.arguments([]any{w.Project, w.Type, w.ID, w.Version, w.Generation}, w.Index)
 	statement := d.statements.text("index "+shape, func() string {
 		var s strings.Builder
-		s.WriteString(`WITH w AS (SELECT 1 FROM resource WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $4 AND NOT deleted AND ` +
-			current + `$5) FOR UPDATE)`)
+		s.WriteString(`WITH w AS (UPDATE resource SET version = version WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $4 AND NOT deleted AND ` +
+			current + `$5) RETURNING 1)`)
 		d.adjustText(&s, shape, 5)
 		s.WriteString("\nSELECT count(*) FROM w")
 		return s.String()

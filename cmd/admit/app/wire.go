@@ -66,13 +66,13 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		Storage: c.BaseURL.JoinPath("storage/").String(), FHIR: c.BaseURL.JoinPath("fhir/R4/").String(), Key: box, Clock: o.Clock,
 	}
 	r.repo = repo.New(repo.Options{
-		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls,
+		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls, Jobs: r.jobs,
 	})
 	r.oauth = oauth.New(oauth.Options{
 		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo),
 		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain,
 	})
-	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log})
+	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
 	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now()})
 	if err != nil {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
@@ -113,7 +113,8 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 		}
 	}
 	sendReset := jobs.Work(func(ctx context.Context, job admin.ResetPassword) error { return r.signIn.SendReset(ctx, job) })
-	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset}, jobs.Log(warnings(o.Log)))
+	reindex := jobs.Work(func(ctx context.Context, job repo.ReindexJob) error { return r.repo.Reindex(ctx, job) })
+	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex}, jobs.Log(warnings(o.Log)))
 	return err
 }
 
@@ -164,6 +165,9 @@ func (r *rooms) start(ctx context.Context, running *sync.WaitGroup) error {
 	running.Go(func() { _ = r.blobs.Run(ctx) })
 	running.Go(func() { _ = r.callers.Run(ctx) }) // these end with ctx alone and log what fails before
 	running.Go(func() { _ = r.oauth.Run(ctx) })
+	if err := r.repo.Resume(ctx); err != nil {
+		return fmt.Errorf("go on with what is indexed again: %w", err)
+	}
 	return r.jobs.Start(ctx)
 }
 
