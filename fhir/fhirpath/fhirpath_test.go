@@ -75,6 +75,8 @@ func TestEvaluate(t *testing.T) {
 		{"component.code.text.exists($this = 'c2')", "true"},
 		{"(status = 'final').not()", "false"},
 		{"status.toInteger()", ""},
+		{"'añb'.length() = 3 and status.length() = 5", "true"},
+		{"nothing.length()", ""},
 		{"'3'.toInteger() + 4", "7"},
 		{"{}", ""},
 	} {

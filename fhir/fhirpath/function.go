@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/document"
@@ -77,6 +78,7 @@ func functions() map[string]function {
 		"upper":          {0, 0, mapText(strings.ToUpper)},
 		"toString":       {0, 0, mapText(func(s string) string { return s })},
 		"toInteger":      {0, 0, toInteger},
+		"length":         {0, 0, length},
 	}
 }
 
@@ -243,6 +245,15 @@ func mapText(f func(string) string) func(*scope, Collection, []expr) (Collection
 		s, err := oneText(in)
 		return Collection{computedString(f(s))}, err
 	}
+}
+
+// length counts characters.
+func length(_ *scope, in Collection, _ []expr) (Collection, error) {
+	if len(in) == 0 {
+		return nil, nil
+	}
+	s, err := oneText(in)
+	return number(utf8.RuneCountInString(s)), err
 }
 
 func toInteger(_ *scope, in Collection, _ []expr) (Collection, error) {

@@ -93,15 +93,16 @@ func (w *walker) invariantAt(i *definitions.Invariant, where string) {
 	w.report(outcome.Issue{
 		Code:        outcome.Invariant.Issue,
 		Text:        "Constraint " + i.Key + " not met: " + i.Human,
-		Diagnostics: diagnostics(i.Expression),
+		Diagnostics: Diagnostics(i.Expression),
 	})
 	if where != "" {
 		w.issues[len(w.issues)-1].Expression = []string{where}
 	}
 }
 
-// diagnostics is the JSON that Medplum's clients find there.
-func diagnostics(expression string) string {
+// Diagnostics is how an invariant's expression stands in issue.diagnostics, where Medplum's clients
+// look for it.
+func Diagnostics(expression string) string {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)

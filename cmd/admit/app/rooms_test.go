@@ -73,7 +73,7 @@ func under(room string, dirs ...string) bool {
 // makes one decides where it stands.
 var (
 	vocabulary = []string{"fhir/r4", "fhir/medplum"}
-	pure       = []string{"fhir/document", "fhir/definitions", "fhir/fhirpath", "fhir/index", "fhir/validate", "fhir/search", "fhir/policy", "fhir/terminology", "fhir/ucum"}
+	pure       = []string{"fhir/document", "fhir/definitions", "fhir/fhirpath", "fhir/index", "fhir/validate", "fhir/search", "fhir/policy", "fhir/terminology", "fhir/profile", "fhir/ucum"}
 	// helpersOfTests start things for tests and are imported by tests alone.
 	helpersOfTests = []string{"cmd/admit/apptest", "pkg/store/storetest", "fhir/repo/repotest"}
 )

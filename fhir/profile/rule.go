@@ -1,0 +1,57 @@
+package profile
+
+import (
+	"strings"
+	"time"
+
+	gofhir "github.com/gofhir/fhirpath"
+	"github.com/gofhir/fhirpath/types"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/fhirpath"
+)
+
+// foreign is a constraint that our own engine does not know, as gofhir's evaluates it.
+type foreign struct{ *gofhir.Expression }
+
+// The bounds of one evaluation by gofhir's engine.
+const (
+	evaluationTime = 200 * time.Millisecond
+	evaluationSize = 10_000
+)
+
+// compile makes the rule's expression ready; false when neither engine understands it.
+func (r *rule) compile() bool {
+	own, err := fhirpath.Compile(r.Expression)
+	if err == nil {
+		r.own = own
+		return true
+	}
+	if strings.Contains(r.Expression, "trace") { // it writes what it sees to the standard error output
+		return false
+	}
+	r.foreign.Expression, err = gofhir.Compile(r.Expression)
+	return err == nil
+}
+
+// holds evaluates the rule; told is false when that cannot be done.
+func (r *rule) holds(env *fhirpath.Env, v fhirpath.Value) (holds, told bool) {
+	if r.own != nil {
+		return r.own.Holds(env, v), true
+	}
+	if v.Node == nil || v.Node.Kind != document.Object {
+		return true, false
+	}
+	result, err := r.foreign.EvaluateWithOptions(v.Node.Raw,
+		gofhir.WithTimeout(evaluationTime), gofhir.WithMaxCollectionSize(evaluationSize),
+		gofhir.WithVariable("resource", types.Collection{types.NewObjectValue(env.Resource.Node.Raw)}),
+		gofhir.WithVariable("rootResource", types.Collection{types.NewObjectValue(env.Root.Node.Raw)}))
+	if err != nil {
+		return true, false
+	}
+	if len(result) != 1 {
+		return true, true
+	}
+	held, ok := result[0].(types.Boolean)
+	return !ok || held.Bool(), true
+}
