@@ -157,7 +157,7 @@ func drawRowPredicate(t *rapid.T, kind int, param string) store.Predicate {
 		return p
 	case 9:
 		text := texts.Draw(t, "text")
-		match := store.StringMatch(rapid.IntRange(0, 2).Draw(t, "match"))
+		match := store.StringMatch(rapid.IntRange(0, 4).Draw(t, "match"))
 		if match == store.Exact {
 			return store.String{Param: param, Match: match, Value: text, Folded: index.Fold(text)}
 		}

@@ -129,6 +129,10 @@ func reads(r store.StringRow, p store.String) bool {
 		return r.Exact == p.Value
 	case store.Contains:
 		return strings.Contains(r.Folded, p.Value)
+	case store.Equal:
+		return r.Folded == p.Value
+	case store.EndsWith:
+		return strings.HasSuffix(r.Folded, p.Value)
 	}
 	return strings.HasPrefix(r.Folded, p.Value)
 }

@@ -154,8 +154,13 @@ func (p *parser) filter(resourceType, name, value string, depth int) (store.Pred
 	if modified && modifier == "" {
 		return nil, unknownModifier(code, modifier)
 	}
-	if compile, ok := specials[code]; ok {
+	switch compile, ok := specials[code]; {
+	case ok:
 		return compile(p, resourceType, modifier, value)
+	case code == "_filter":
+		return p.filterParam(resourceType, modifier, value, depth)
+	case code == "_list":
+		return p.list(resourceType, modifier, value, depth)
 	}
 	param, err := p.lookUp(resourceType, code)
 	if err != nil {

@@ -64,6 +64,14 @@ func (p *parser) reference(param *definitions.SearchParam, resourceType, text st
 
 // chain is R4 search.html#chaining: link is code or code:Type, rest the parameter of the target.
 func (p *parser) chain(resourceType, link, rest, value string, depth int) (store.Predicate, error) {
+	return p.link(resourceType, link, rest, depth, func(target string) bool { return p.knows(target, rest) }, func(target string) (store.Predicate, error) {
+		return p.filter(target, rest, value, depth)
+	})
+}
+
+// link follows code or code:Type to the targets for which of compiles what holds there; without a
+// type to those that know what is asked of them.
+func (p *parser) link(resourceType, link, rest string, depth int, knows func(target string) bool, of func(target string) (store.Predicate, error)) (store.Predicate, error) {
 	code, target, typed := strings.Cut(link, ":")
 	param, err := p.linkParam(resourceType, code, depth)
 	if err != nil {
@@ -78,18 +86,18 @@ func (p *parser) chain(resourceType, link, rest, value string, depth int) (store
 	}
 	var any store.Or
 	for _, t := range targets {
-		if !typed && !p.knows(t, rest) {
+		if !typed && !knows(t) {
 			continue
 		}
 		if p.chains++; p.chains > maxChains {
 			return nil, outcome.New(outcome.Invalid, "Search is too complex: name the types of its chains")
 		}
 		p.reach(t)
-		of, err := p.filter(t, rest, value, depth)
+		inner, err := of(t)
 		if err != nil {
 			return nil, err
 		}
-		any = append(any, p.within(resourceType, code, store.Chain{Param: code, Type: t, Of: of}))
+		any = append(any, store.Chain{Param: code, Type: t, Of: inner})
 	}
 	switch len(any) {
 	case 0:

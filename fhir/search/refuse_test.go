@@ -55,8 +55,27 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"_type=Observation", "Invalid value of _type: Observation"},
 		{"_text=x", "Search parameter _text is not supported"},
 		{"_content=x", "Search parameter _content is not supported"},
-		{"_filter=x", "Search parameter _filter is not supported"},
-		{"_list=x", "Search parameter _list is not supported"},
+		{"_query=x", "Search parameter _query is not supported"},
+		{"_list=$current-problems", "Functional lists are not supported: $current-problems"},
+		{"_list:not=x", "Unknown modifier of search parameter _list: not"},
+		{"_filter=name", "Invalid value of _filter: it ends too early"},
+		{"_filter=name eq", "Invalid value of _filter: it ends too early"},
+		{"_filter=name eq a b", `Invalid value of _filter at " b"`},
+		{"_filter=name eq \"a", "Invalid value of _filter at \"\\\"a\""},
+		{"_filter=(name eq a", "Invalid value of _filter: it ends too early"},
+		{"_filter=name eq a)", `Invalid value of _filter at ")"`},
+		{"_filter=name[gender eq male] eq a", `Invalid value of _filter at " eq a"`},
+		{"_filter=nope eq a", "Unknown search parameter: nope"},
+		{"_filter=name[gender eq male].x eq a", "Search parameter name is no reference"},
+		{"_filter=name gt a", "The operator gt of _filter is not supported for name"},
+		{"_filter=gender ne male", "The operator ne of _filter is not supported for gender"},
+		{"_filter=gender co male", "The operator co of _filter is not supported for gender"},
+		{"_filter=birthdate co 1980", "The operator co of _filter is not supported for birthdate"},
+		{"_filter=birthdate eq gt1980", "Invalid format for date search parameter: gt1980"},
+		{"_filter=gender pr maybe", "Invalid value of gender:missing: "},
+		{"_filter:not=name eq a", "Unknown modifier of search parameter _filter: not"},
+		{"_filter=" + strings.Repeat("(", 11) + "name eq a" + strings.Repeat(")", 11), "Invalid value of _filter: it is too deep (max 10)"},
+		{"_filter=" + strings.Repeat("name eq a or ", 50) + "name eq a", "Invalid value of _filter: it has too many terms (max 50)"},
 		{"_include=Patient", "Invalid value of _include: Patient"},
 		{"_include=*", "Invalid value of _include: *"},
 		{"_include=Nope:x", "Unknown resource type"},
@@ -128,6 +147,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(query)
 	}
 	f.Add(`_sort=-date,_id&_count=3&_total=accurate&_elements=a&_include=Patient:organization&_cursor=eyJhIjpbIiJdfQ`)
+	f.Add(`_filter=not (name eq "a\"b") and general-practitioner[name co x].name sw y or birthdate gt 1980`)
 	f.Add("%%%&&==;:.|\\,$\\")
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, types := range [][]string{{"Patient"}, {"Observation"}, nil} {

@@ -37,7 +37,7 @@ var resultParams = map[string]result{
 }
 
 // unsupported are parameters that R4 defines for every type and that are not implemented.
-var unsupported = []string{"_text", "_content", "_filter", "_list", "_query", "_contained", "_containedType", "_score", "_deleted"}
+var unsupported = []string{"_text", "_content", "_query", "_contained", "_containedType", "_score", "_deleted"}
 
 // results reads what shapes the answer and gives back the rest.
 func (r *Request) results(params []parameter) (filters []parameter, err error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ type dialect interface {
 	list(values []string) any
 	// contains is "column has the n-th parameter in it", without wildcards.
 	contains(column string, n int) string
+	// endsWith is "column ends with the n-th parameter".
+	endsWith(column string, n int) string
 	// passive is a column in a condition or an order that shall not choose the index: SQLite
 	// chooses without statistics.
 	passive(column string) string
@@ -65,6 +68,9 @@ func (postgres) list(values []string) any { return values }
 func (postgres) contains(column string, n int) string {
 	return "strpos(" + column + ", $" + strconv.Itoa(n) + ") > 0"
 }
+func (postgres) endsWith(column string, n int) string {
+	return fmt.Sprintf("right(%s, length($%d)) = $%[2]d", column, n)
+}
 func (postgres) passive(column string) string                         { return column }
 func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
@@ -87,6 +93,10 @@ func (lite) in(column string, n int) string {
 }
 func (lite) contains(column string, n int) string {
 	return "instr(" + column + ", ?" + strconv.Itoa(n) + ") > 0"
+}
+
+func (lite) endsWith(column string, n int) string {
+	return fmt.Sprintf("substr(%s, -length(?%d)) = ?%[2]d", column, n)
 }
 
 func (lite) passive(column string) string { return "+" + column }

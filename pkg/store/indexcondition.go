@@ -137,6 +137,12 @@ func (b *builder) string(p String, i string) []string {
 	case Contains:
 		b.args = append(b.args, value)
 		return []string{b.dialect.contains(i+".folded", len(b.args))}
+	case EndsWith:
+		b.args = append(b.args, value)
+		return []string{b.dialect.endsWith(i+".folded", len(b.args))}
+	case Equal:
+		beginning, _ := firstRunes(value, prefixRunes)
+		return []string{"(" + indexed + " = " + b.arg(beginning) + " AND " + i + ".folded = " + b.arg(value) + ")"}
 	case Exact:
 		exact := i + ".exact = " + b.arg(value)
 		if p.Folded != "" {

@@ -144,6 +144,8 @@ const (
 	StartsWith StringMatch = iota
 	Contains
 	Exact
+	Equal    // whole, folded
+	EndsWith // folded
 )
 
 // URIMatch says how a uri is compared (R4 search.html#uri).

@@ -104,6 +104,10 @@ func stringHolds(p store.String, r store.StringRow) bool {
 		return strings.Contains(r.Folded, p.Value)
 	case store.Exact:
 		return r.Exact == p.Value
+	case store.Equal:
+		return r.Folded == p.Value
+	case store.EndsWith:
+		return strings.HasSuffix(r.Folded, p.Value)
 	default:
 		return strings.HasPrefix(r.Folded, p.Value)
 	}
