@@ -31,6 +31,8 @@ type Caller struct {
 
 	Admin      bool // membership.admin
 	SuperAdmin bool // the project's superAdmin
+	// Features are the project's features.
+	Features []string
 	// CheckReferences is the project's checkReferencesOnWrite.
 	CheckReferences bool
 	Policy          *policy.Policy

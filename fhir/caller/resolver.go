@@ -158,6 +158,7 @@ func describe(membership medplum.ProjectMembership, project medplum.Project) Cal
 		Profile:         membership.Profile,
 		Admin:           membership.Admin,
 		SuperAdmin:      project.SuperAdmin,
+		Features:        project.Features,
 		CheckReferences: project.CheckReferencesOnWrite,
 	}
 }

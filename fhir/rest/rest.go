@@ -13,6 +13,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/attachment"
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/graphql"
 	"github.com/admitdev/admit/fhir/repo"
 	blobs "github.com/admitdev/admit/pkg/blob"
 )
@@ -28,6 +29,8 @@ type Options struct {
 	// Shelf keeps the content of Binaries, URLs are the signed ones that lead to it.
 	Shelf *blobs.Shelf
 	URLs  *attachment.URLs
+	// GraphQL bounds its queries; zero values stand for the default.
+	GraphQL graphql.Limits
 	// Limits bound the Bundles that are taken; zero values stand for the default.
 	Limits Limits
 }
@@ -37,6 +40,7 @@ type Handler struct {
 	repo     *repo.Repo
 	shelf    *blobs.Shelf
 	urls     *attachment.URLs
+	graphql  *graphql.Engine
 	base     string
 	metadata []byte
 	limits   Limits
@@ -51,7 +55,7 @@ func New(o Options) (*Handler, error) {
 	}
 	limits := o.Limits.orDefault()
 	return &Handler{
-		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, base: o.Base, metadata: metadata, limits: limits, large: make(chan struct{}, limits.Large),
+		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, large: make(chan struct{}, limits.Large),
 	}, nil
 }
 
@@ -63,6 +67,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountHistory(g)
 	g.POST("", h.bundle)
 	g.POST("/", h.bundle)
+	g.POST("/$graphql", h.graphQL)
 	g.POST("/:type", h.create)
 	g.GET("/:type/:id", h.read)
 	g.HEAD("/:type/:id", h.read)

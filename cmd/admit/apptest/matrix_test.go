@@ -74,6 +74,7 @@ func matrix() []right {
 		{"GET /fhir/R4", "", "", callers, callers},
 		{"GET /fhir/R4/", "", "", callers, callers},
 		{"POST /fhir/R4/_search", "", "", callers, callers},
+		{"POST /fhir/R4/$graphql", "", `{"query":"{__typename}"}`, callers, callers},
 
 		// What names no project's own definition is about R4's, which everybody may ask.
 		{"GET /fhir/R4/ValueSet/$expand?url=" + gender, "", "", callers, callers},
