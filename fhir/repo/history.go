@@ -102,7 +102,7 @@ func (a *access) historyOf(ctx context.Context, r HistoryRequest) (*history, err
 	h.visible[r.Type] = visible
 	h.query.Project, h.query.Types, h.query.Decides = a.home(r.Type), []string{r.Type}, visible != nil
 	if r.ID == "" {
-		h.query.Where = visible
+		h.query.Where = h.visible
 		return h, nil
 	}
 	current, err := a.get(ctx, r.Type, r.ID, a.partitions(r.Type), visible)
@@ -112,7 +112,6 @@ func (a *access) historyOf(ctx context.Context, r HistoryRequest) (*history, err
 
 // ofProject takes all types of which the caller may see some history.
 func (h *history) ofProject() error {
-	var any store.Or
 	for _, t := range definitions.ResourceTypes() {
 		if h.home(t) != h.who.Project {
 			continue
@@ -126,18 +125,12 @@ func (h *history) ofProject() error {
 		}
 		h.visible[t] = visible
 		h.query.Types = append(h.query.Types, t)
-		part := store.And{store.TypeIs(t)}
-		if visible != nil {
-			part, h.query.Decides = append(part, visible), true
-		}
-		any = append(any, part)
+		h.query.Decides = h.query.Decides || visible != nil
 	}
 	if len(h.query.Types) == 0 {
 		return outcome.New(outcome.Forbidden, "")
 	}
-	if h.query.Decides {
-		h.query.Where = any
-	}
+	h.query.Where = h.visible
 	return nil
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -13,9 +14,9 @@ type HistoryQuery struct {
 	Project string
 	Types   []string
 	ID      string // of the one resource; then there is one type
-	// Where is asked of what a resource is now; nil admits all. A resource that is deleted now has no
-	// index rows and is always admitted: HistoryRow.Last is for deciding about it.
-	Where Predicate
+	// Where, by type, is asked of what a resource is now; nil admits all. When somebody Decides, what is
+	// deleted now is admitted as well: it has no index rows, and HistoryRow.Last is for deciding about it.
+	Where map[string]Predicate
 	// Since keeps the versions made then or later.
 	Since time.Time
 	// From and To keep those that were current at some time from From until before To.
@@ -51,15 +52,11 @@ func (r *HistoryRow) Position() HistoryPosition {
 // EachVersion calls fn with the rows of a query, one after the other, in one statement, until fn
 // returns false or an error. fn must not keep the database waiting.
 func (r reader) EachVersion(ctx context.Context, q HistoryQuery, fn func(HistoryRow) (bool, error)) error {
-	var where Predicate
-	if q.Where != nil {
-		where = simplify(q.Where)
-	}
-	if never, ok := where.(Or); !validProject(q.Project) || len(q.Types) == 0 || q.Limit <= 0 || ok && len(never) == 0 && !q.Decides {
+	if !validProject(q.Project) || len(q.Types) == 0 || q.Limit <= 0 {
 		return nil
 	}
 	b := &builder{dialect: r.dialect, projects: []string{q.Project}}
-	statement := (&historyText{builder: b, q: q, where: where}).statement()
+	statement := (&historyText{builder: b, q: q}).statement()
 	rows, err := r.q.QueryContext(r.dialect.statementContext(ctx), statement, b.args...)
 	if err != nil {
 		return fmt.Errorf("read history: %w", err)
@@ -86,7 +83,6 @@ func (r reader) EachVersion(ctx context.Context, q HistoryQuery, fn func(History
 type historyText struct {
 	*builder
 	q       HistoryQuery
-	where   Predicate
 	project string
 	limit   string
 }
@@ -99,12 +95,9 @@ const historyColumns = `v.type, v.id, v.version, v.last_updated, v.deleted, v.co
 func (h *historyText) statement() string {
 	h.project = h.arg(h.q.Project)
 	h.limit = h.arg(h.q.Limit + h.q.Offset)
-	var merged string
-	switch {
-	case len(h.q.Types) == 1:
-		merged = h.branches(h.arg(h.q.Types[0]) + "::text")
-	default:
-		merged = h.eachType()
+	var merged []string
+	for _, group := range h.groups() {
+		merged = append(merged, h.ofGroup(group))
 	}
 	order := ` ORDER BY v.last_updated DESC, v.type DESC, v.id DESC`
 	page := order + " LIMIT " + h.arg(h.q.Limit)
@@ -112,44 +105,74 @@ func (h *historyText) statement() string {
 		page += " OFFSET " + h.arg(h.q.Offset)
 	}
 	return h.dialect.text(`SELECT v.type, v.id, ` + h.first() + `, ` + h.decisive() + `, v.version, v.last_updated, v.deleted, v.content, v.meta
-FROM (SELECT * FROM (` + merged + `) v` + page + `) v` + order)
+FROM (SELECT * FROM (` + strings.Join(merged, " UNION ALL ") + `) v` + page + `) v` + order)
 }
 
-// eachType is the branches of all types.
-func (h *historyText) eachType() string {
+// historyGroup is types about which one condition is asked.
+type historyGroup struct {
+	types []string
+	where Predicate // nil for none
+}
+
+// groups are the types of the query, those with the same condition together: a policy names few
+// types.
+func (h *historyText) groups() []historyGroup {
+	var groups []historyGroup
+types:
+	for _, t := range h.q.Types {
+		var where Predicate
+		if of := h.q.Where[t]; of != nil {
+			where = simplify(of)
+		}
+		for i := range groups {
+			if reflect.DeepEqual(groups[i].where, where) {
+				groups[i].types = append(groups[i].types, t)
+				continue types
+			}
+		}
+		groups = append(groups, historyGroup{[]string{t}, where})
+	}
+	return groups
+}
+
+// ofGroup is the branches of the types of a group.
+func (h *historyText) ofGroup(g historyGroup) string {
+	if len(g.types) == 1 {
+		return h.branches(h.arg(g.types[0])+"::text", g)
+	}
 	if h.dialect.lateral() {
-		types := h.arg(h.dialect.list(h.q.Types))
-		return "SELECT k.* FROM unnest(" + types + "::text[]) AS t(type), LATERAL (" + h.branches("t.type") + ") k"
+		types := h.arg(h.dialect.list(g.types))
+		return "SELECT k.* FROM unnest(" + types + "::text[]) AS t(type), LATERAL (" + h.branches("t.type", g) + ") k"
 	}
 	const together = 100 // SQLite compiles no more than 500 branches in one compound
-	var groups, group []string
-	for i, t := range h.q.Types {
-		group = append(group, "SELECT * FROM ("+h.branches(h.arg(t))+")")
-		if len(group) == together || i == len(h.q.Types)-1 {
-			// The limit keeps SQLite from making one compound of all groups.
-			groups = append(groups, "SELECT * FROM ("+strings.Join(group, " UNION ALL ")+" LIMIT -1)")
-			group = nil
+	var parts, part []string
+	for i, t := range g.types {
+		part = append(part, "SELECT * FROM ("+h.branches(h.arg(t), historyGroup{[]string{t}, g.where})+")")
+		if len(part) == together || i == len(g.types)-1 {
+			// The limit keeps SQLite from making one compound of all.
+			parts = append(parts, "SELECT * FROM ("+strings.Join(part, " UNION ALL ")+" LIMIT -1)")
+			part = nil
 		}
 	}
-	return strings.Join(groups, " UNION ALL ")
+	return strings.Join(parts, " UNION ALL ")
 }
 
 // branches are the versions of one type, each branch in the order of an index.
-func (h *historyText) branches(of string) string {
+func (h *historyText) branches(of string, g historyGroup) string {
 	var branches []string
 	for _, deleted := range []string{"NOT v.deleted", "v.deleted"} {
 		condition := ""
 		if deleted == "NOT v.deleted" {
-			condition = h.visible("v", of)
-		} else if h.where != nil && !h.q.Decides {
+			condition = h.visible("v", g)
+		} else if g.where != nil && !h.q.Decides {
 			continue
 		}
 		branches = append(branches, h.branch("resource v", of, deleted+h.passes("v")+condition))
 	}
 	from, condition := "resource_history v", ""
-	if h.where != nil {
+	if g.where != nil {
 		from += " JOIN resource c ON c.project_id = v.project_id AND c.type = v.type AND c.id = v.id"
-		if condition = h.visible("c", of); h.q.Decides {
+		if condition = h.visible("c", g); h.q.Decides {
 			condition = " AND (c.deleted OR 1 = 1" + condition + ")"
 		} else {
 			condition = " AND NOT c.deleted" + condition
@@ -172,11 +195,11 @@ func (h *historyText) branch(from, of, condition string) string {
 }
 
 // visible is Where of the current version.
-func (h *historyText) visible(alias, of string) string {
-	if h.where == nil {
+func (h *historyText) visible(alias string, g historyGroup) string {
+	if g.where == nil {
 		return ""
 	}
-	return " AND " + h.condition(h.where, scope{alias: alias, projects: h.projects, types: h.q.Types})
+	return " AND " + h.condition(g.where, scope{alias: alias, projects: h.projects, types: g.types})
 }
 
 // passes is what the query asks of a version.

@@ -124,12 +124,16 @@ func historyVisible(t *testing.T, f fixture) {
 	lives(t, f)
 	code := "true"
 	active := store.Token{Param: "active", Values: []store.TokenValue{{Code: &code}}}
-	q := store.HistoryQuery{Types: bothTypes, Where: active}
+	q := store.HistoryQuery{Types: bothTypes, Where: map[string]store.Predicate{"Patient": active, "Observation": active}}
 	assert.Equal(t, "Patient/d/v7 Observation/c/v7 Observation/c/v6 Observation/c/v3", strings.Join(told(t, f, q), " "))
 	q.Decides = true // then whoever asks decides about what is deleted
 	assert.Equal(t, "Patient/d/v7 Observation/c/v7 Observation/c/v6 Patient/b/v5 Observation/c/v3 Patient/b/v2", strings.Join(told(t, f, q), " "))
-	q.Where, q.Decides = store.Or{}, false
-	assert.Empty(t, told(t, f, q))
+	q.Decides = false
+	q.Where["Patient"] = store.Or{}
+	assert.Equal(t, "Observation/c/v7 Observation/c/v6 Observation/c/v3", strings.Join(told(t, f, q), " "))
+	q.Where["Observation"] = nil
+	q.Where["Patient"] = active
+	assert.Equal(t, "Patient/d/v7 Observation/c/v7 Observation/c/v6 Observation/c/v3", strings.Join(told(t, f, q), " "))
 }
 
 func historyOfDeleted(t *testing.T, f fixture) {
