@@ -119,7 +119,7 @@ func routed(path []string) bool {
 			return true
 		}
 	}
-	return len(path) == 3 && path[2] != "_history"
+	return false
 }
 
 // notInherited are headers that are about the Bundle and not about its entries.

@@ -134,7 +134,7 @@ func (h *Handler) place(r *http.Request) (release func(), err error) {
 // isSearch says whether an entry costs a search.
 func isSearch(e *bundle.Entry) bool {
 	if e.Method == http.MethodGet || e.Method == http.MethodHead {
-		return len(e.Path) < 2
+		return len(e.Path) < 2 || len(e.Path) == 3
 	}
 	return e.IfNoneExist != "" || len(e.Path) == 1 && e.Query != ""
 }

@@ -136,7 +136,7 @@ func (h *Handler) performRead(ctx context.Context, as actor, e *bundle.Entry) do
 		return done{code: outcome.OK, content: h.metadata, read: true}
 	case steps > 0 && steps < 4 && e.Path[steps-1] == "_history":
 		return h.performHistory(ctx, as, e)
-	case steps < 2:
+	case steps < 2 || steps == 3:
 		return h.performSearch(ctx, as, e)
 	case steps == 2 || steps == 4 && e.Path[2] == "_history":
 		return performGet(ctx, as, e)
@@ -184,7 +184,11 @@ func performGet(ctx context.Context, as actor, e *bundle.Entry) done {
 }
 
 func (h *Handler) performSearch(ctx context.Context, as actor, e *bundle.Entry) done {
-	request, err := h.parse(ctx, as, slices.Clone(e.Path), e.Query)
+	parse := func() (*search.Request, error) { return h.parse(ctx, as, slices.Clone(e.Path), e.Query) }
+	if len(e.Path) == 3 {
+		parse = func() (*search.Request, error) { return h.compartment(ctx, as, e.Path, e.Query) }
+	}
+	request, err := parse()
 	if err != nil {
 		return done{err: err}
 	}

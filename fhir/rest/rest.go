@@ -65,6 +65,8 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountSearch(g)
 	h.mountTerminology(g)
 	h.mountHistory(g)
+	h.mountEverything(g)
+	h.mountCompartments(g)
 	g.POST("", h.bundle)
 	g.POST("/", h.bundle)
 	g.POST("/$graphql", h.graphQL)

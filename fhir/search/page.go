@@ -58,7 +58,10 @@ func (r *Request) url(offset int, cursor string) string {
 	slices.SortStableFunc(params, func(a, b parameter) int { return cmp.Compare(a.name, b.name) })
 	var out strings.Builder
 	out.WriteString(r.base)
-	if !r.system {
+	switch {
+	case r.path != "":
+		out.WriteString(r.path)
+	case !r.system:
 		out.WriteString(r.Types[0])
 	}
 	for i, param := range params {

@@ -86,6 +86,7 @@ type Request struct {
 	Uses []Use
 
 	base    string
+	path    string // of the links, when it is not the type alone
 	system  bool // the types are named by _type
 	filters map[string]store.Predicate
 	sort    []store.Sort

@@ -91,7 +91,12 @@ func matrix() []right {
 		{"POST /fhir/R4/CodeSystem/$validate-code?code=male&url=http://hl7.org/fhir/administrative-gender", "", "", callers, callers},
 		{"GET /fhir/R4/CodeSystem/:id/$validate-code?code=male", "CodeSystem", "", staff, super},
 		{"POST /fhir/R4/CodeSystem/:id/$validate-code?code=male", "CodeSystem", "", staff, super},
-		{"GET /fhir/R4/_history", "", "", callers, callers}, // as far as they may see
+		{"GET /fhir/R4/_history", "", "", callers, callers},                // as far as they may see
+		{"GET /fhir/R4/:type/:id/:inner", "Patient", "", callers, callers}, // the answer holds what one may see
+		{"POST /fhir/R4/:type/:id/:inner/_search", "Patient", "", callers, callers},
+		{"GET /fhir/R4/:type/$csv", "Patient", "", callers, callers},
+		{"GET /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
+		{"POST /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
 	}
 	for _, types := range []struct {
 		names       []string
@@ -224,6 +229,6 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 }
 
 func (to target) fill(route, of string) string {
-	return strings.NewReplacer(":project", to.project, ":membership", to.membership, ":mail", to.mail,
+	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail,
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }
