@@ -47,9 +47,6 @@ func (s *Service) UpdateMember(ctx context.Context, who caller.Caller, project, 
 			if made, err = members.Update(ctx, medplum.TypeProjectMembership, id, body, stored.Version); err != nil {
 				return err
 			}
-			if err := s.endIfInactive(ctx, tx, made); err != nil {
-				return err
-			}
 			if err := audit.Record(ctx, tx.Store(), event(who, project, audit.MembershipChange, made.Type+"/"+id)); err != nil {
 				return err
 			}
@@ -70,18 +67,6 @@ func mustBeMember(body []byte, id string) error {
 		return outcome.New(outcome.Forbidden, "")
 	}
 	return nil
-}
-
-// endIfInactive ends the sessions of a membership that was switched off.
-func (s *Service) endIfInactive(ctx context.Context, tx *repo.Tx, res store.Resource) error {
-	var m medplum.ProjectMembership
-	if err := decode(res, &m); err != nil {
-		return err
-	}
-	if m.IsActive() {
-		return nil
-	}
-	return tx.Store().RevokeMembershipLogins(ctx, res.Project, res.ID)
 }
 
 // DeleteMember removes a membership with its sessions and open invitations. The profile stays. A
@@ -113,16 +98,7 @@ func (s *Service) deleteMember(ctx context.Context, tx *repo.Tx, who caller.Call
 	if err := decode(res, &m); err != nil {
 		return err
 	}
-	if project.Owner != nil && project.Owner.Reference == m.User.Reference {
-		return outcome.New(outcome.Invalid, "Cannot delete the owner of the project")
-	}
 	if err := members.Delete(ctx, medplum.TypeProjectMembership, id); err != nil {
-		return err
-	}
-	if err := tx.Store().RevokeMembershipLogins(ctx, project.ID, id); err != nil {
-		return err
-	}
-	if err := tx.Store().RevokeInvitations(ctx, project.ID, id); err != nil {
 		return err
 	}
 	if err := s.forgetUser(ctx, tx, project.ID, m.User); err != nil {

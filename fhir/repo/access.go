@@ -183,9 +183,9 @@ func matchesDocument(visible store.Predicate, ref store.Ref, at time.Time, doc *
 	return search.Match(visible, ref, at, rowsOf(doc, ref.Type, compartmentRows(doc, ref, accounts)))
 }
 
-// hasFields says whether rules about single fields may apply to the type.
+// hasFields says whether rules about single fields, or our own (guarded), may apply to the type.
 func (a *access) hasFields(resourceType string) bool {
-	return a.system == "" && a.who.Policy != nil && a.who.Policy.HasFields(resourceType)
+	return a.system == "" && a.who.Policy != nil && (a.who.Policy.HasFields(resourceType) || len(guarded(resourceType)) > 0)
 }
 
 // parsed parses a stored version.

@@ -100,19 +100,26 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 			return store.Resource{}, err
 		}
 	}
-	return w.Resource, a.after(ctx, c.ref, c.in.secret)
+	return w.Resource, a.after(ctx, w.Resource, c.in.secret)
 }
 
-// after does what a write of the type entails: a client's secret goes to the credentials, and
-// those who cache rights hear of the change.
-func (a *access) after(ctx context.Context, ref store.Ref, secret string) error {
-	switch ref.Type {
+// after does what a write of the type entails: a client's secret goes to the credentials, whoever
+// lost their membership is shut out, and those who cache rights hear of the change.
+func (a *access) after(ctx context.Context, res store.Resource, secret string) error {
+	switch res.Type {
 	case medplum.TypeClientApplication:
-		return a.keepSecret(ctx, ref, secret)
-	case medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject:
-		return a.tx.Announce(ctx, ref.Type, ref.ID)
+		if err := a.keepSecret(ctx, res.Ref, secret); err != nil {
+			return err
+		}
+	case medplum.TypeProjectMembership:
+		if err := a.left(ctx, res); err != nil {
+			return err
+		}
+	case medplum.TypeAccessPolicy, medplum.TypeProject:
+	default:
+		return nil
 	}
-	return nil
+	return a.tx.Announce(ctx, res.Type, res.ID)
 }
 
 // minSecret is how long a client's secret must be. It is kept under a fast hash, which only a value

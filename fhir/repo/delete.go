@@ -45,7 +45,7 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 	if err := a.mayDelete(got.Resource); err != nil {
 		return err
 	}
-	if err := a.mayGo(ctx, got.Ref); err != nil {
+	if err := a.mayGo(ctx, got.Resource); err != nil {
 		return err
 	}
 	w := store.Write{Replaces: got.Version}
@@ -55,12 +55,14 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 		return err
 	}
 	if resourceType == medplum.TypeClientApplication {
-		return a.repo.Secrets.DeleteClientSecrets(ctx, a.tx, got.Project, id)
+		if err := a.repo.Secrets.DeleteClientSecrets(ctx, a.tx, got.Project, id); err != nil {
+			return err
+		}
 	}
 	if resourceType == typeSearchParameter {
 		return a.define(ctx, got.Ref, nil)
 	}
-	return a.after(ctx, got.Ref, "")
+	return a.after(ctx, w.Resource, "")
 }
 
 // mayDelete asks the writeConstraint of the rule that grants the deletion.

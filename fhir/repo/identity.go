@@ -22,6 +22,8 @@ func (a *access) byType(ctx context.Context, c *change, doc *document.Node) (*do
 		return a.membership(ctx, c, doc)
 	case medplum.TypeUser:
 		return a.user(ctx, c, doc)
+	case medplum.TypeProject:
+		return doc, a.owned(ctx, c, doc)
 	case medplum.TypeAccessPolicy:
 		return doc, checkPolicy(doc)
 	case medplum.TypeClientApplication:
@@ -122,6 +124,9 @@ func (a *access) membership(ctx context.Context, c *change, doc *document.Node) 
 	if err := a.policiesExist(ctx, c.ref.Project, m); err != nil {
 		return nil, err
 	}
+	if err := a.ownerStays(ctx, c, m); err != nil {
+		return nil, err
+	}
 	if c.old != nil && !c.old.Deleted && reference(c.oldDoc, "profile").Reference == m.Profile.Reference {
 		return doc, nil
 	}
@@ -189,9 +194,9 @@ func (a *access) noPolicy(ctx context.Context, ref medplum.Reference) error {
 }
 
 // peopleExist refuses a membership of nobody: its profile must be in the project, its user there or
-// on the server.
+// on the server. Both are held, so that neither is deleted while the membership comes into being.
 func (a *access) peopleExist(ctx context.Context, project string, m medplum.ProjectMembership) error {
-	ok, err := a.exists(ctx, project, m.Profile, "Patient", "Practitioner", "RelatedPerson",
+	ok, err := a.held(ctx, project, m.Profile, "Patient", "Practitioner", "RelatedPerson",
 		medplum.TypeClientApplication, medplum.TypeBot)
 	if err != nil {
 		return err
@@ -199,13 +204,57 @@ func (a *access) peopleExist(ctx context.Context, project string, m medplum.Proj
 	if !ok {
 		return outcome.New(outcome.Invalid, "Profile %s does not exist in this project", m.Profile.Reference).At("ProjectMembership.profile")
 	}
-	for _, partition := range []string{project, store.SystemProject} {
-		ok, err := a.exists(ctx, partition, m.User, medplum.TypeUser, medplum.TypeClientApplication, medplum.TypeBot)
-		if err != nil || ok {
-			return err
-		}
+	ok, err = a.held(ctx, project, m.User, medplum.TypeUser, medplum.TypeClientApplication, medplum.TypeBot)
+	if err != nil || ok {
+		return err
+	}
+	if ok, err = a.held(ctx, store.SystemProject, m.User, medplum.TypeUser); err == nil && ok {
+		ok, err = a.mayJoin(ctx, project, m.User)
+	}
+	if err != nil || ok {
+		return err
 	}
 	return outcome.New(outcome.Invalid, "User %s does not exist", m.User.Reference).At("ProjectMembership.user")
+}
+
+// mayJoin says whether the caller may give a User of the server a membership. Whoever knows the id
+// of somebody who belongs to other projects must not make them a member: to a project's
+// administrator only its members exist, and others come by invite.
+func (a *access) mayJoin(ctx context.Context, project string, user medplum.Reference) (bool, error) {
+	if a.system != "" || a.who.SuperAdmin {
+		return true, nil
+	}
+	members, err := a.rows.Owners(ctx, store.SystemProject, KeyUserMembership, user.Reference+"/", maxMemberships)
+	return slices.ContainsFunc(members, func(m store.Ref) bool { return m.Project == project }), err
+}
+
+// maxMemberships is how many memberships of one User are looked at.
+const maxMemberships = 1000
+
+// held is exists, and keeps what exists from changing until the transaction ends.
+func (a *access) held(ctx context.Context, project string, ref medplum.Reference, types ...string) (bool, error) {
+	resourceType, id := ref.Split()
+	if !slices.Contains(types, resourceType) || !ValidID(id) {
+		return false, nil
+	}
+	at := store.Ref{Project: project, Type: resourceType, ID: id}
+	for {
+		got, err := a.rows.Get(ctx, at, nil)
+		if err != nil || got.Deleted {
+			return false, ignoreNotFound(err)
+		}
+		version, err := a.tx.Hold(ctx, at)
+		if err != nil || version == got.Version {
+			return err == nil, ignoreNotFound(err)
+		}
+	}
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // exists says whether ref is a live resource of one of the types in a partition.
@@ -224,21 +273,28 @@ func (a *access) exists(ctx context.Context, project string, ref medplum.Referen
 	return false, nil
 }
 
-// mayGo refuses to delete what a membership stands on: its holder could sign in as nobody.
-func (a *access) mayGo(ctx context.Context, ref store.Ref) error {
-	var held bool
-	var err error
-	switch ref.Type {
+// mayGo refuses to delete what a membership stands on: its holder could sign in as nobody. It holds
+// the resource first, so that no membership comes into being meanwhile.
+func (a *access) mayGo(ctx context.Context, got store.Resource) error {
+	var stands func(context.Context, store.Ref) (bool, error)
+	switch got.Type {
 	case medplum.TypeUser:
-		held, err = a.hasMembership(ctx, ref)
+		stands = a.hasMembership
 	case "Patient", "Practitioner", "RelatedPerson", medplum.TypeClientApplication, medplum.TypeBot:
-		held, err = a.isProfile(ctx, ref)
+		stands = a.isProfile
+	case medplum.TypeProjectMembership:
+		return a.mayLeave(ctx, got)
+	default:
+		return nil
 	}
-	if err != nil || !held {
+	if _, err := a.tx.Hold(ctx, got.Ref); err != nil {
+		return err
+	}
+	if held, err := stands(ctx, got.Ref); err != nil || !held {
 		return err
 	}
 	return outcome.New(outcome.Conflict,
-		"%s/%s is used by a ProjectMembership; delete that first (DELETE /admin/projects/:projectId/members/:membershipId)", ref.Type, ref.ID)
+		"%s/%s is used by a ProjectMembership; delete that first (DELETE /admin/projects/:projectId/members/:membershipId)", got.Type, got.ID)
 }
 
 func (a *access) hasMembership(ctx context.Context, ref store.Ref) (bool, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/sjson"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo/repotest"
@@ -105,5 +106,45 @@ func TestALinkShowsNoSecrets(t *testing.T) {
 		got, err = w.As(t, w.Super.Admin).Read(ctx, medplum.TypeClientApplication, client.ID)
 		require.NoError(t, err)
 		assert.Contains(t, string(got.Content), secret)
+	})
+}
+
+func TestStoredSecretsAreShownToAdministratorsOfTheirProjectAlone(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		const secret = "hush0123456789abcdef"
+		admin := w.As(t, w.A.Admin)
+		client := create(t, admin, `{"resourceType":"ClientApplication","name":"c","identityProvider":{"authorizeUrl":"https://idp.example/a",`+
+			`"tokenUrl":"https://idp.example/t","userInfoUrl":"https://idp.example/u","clientId":"x","clientSecret":"`+secret+`"}}`)
+		project, err := admin.Read(ctx, "Project", w.A.ID)
+		require.NoError(t, err)
+		body, err := sjson.SetRaw(string(project.Content), "site", `[{"name":"s","domain":["x.example"],"googleClientSecret":"`+secret+`","recaptchaSecretKey":"`+secret+`"}]`)
+		require.NoError(t, err)
+		project, err = admin.Update(ctx, "Project", w.A.ID, []byte(body), "")
+		require.NoError(t, err)
+		assert.Contains(t, string(project.Content), secret, "its administrator sees it")
+
+		clients := w.With(t, w.A.ID, medplum.PolicyResource{ResourceType: "ClientApplication"})
+		staff := w.As(t, clients)
+		seen, err := staff.Read(ctx, "ClientApplication", client.ID)
+		require.NoError(t, err)
+		assert.NotContains(t, string(seen.Content), secret)
+		assert.Contains(t, string(seen.Content), "https://idp.example/t", "the rest stays")
+		seen, err = staff.VRead(ctx, "ClientApplication", client.ID, client.Version)
+		require.NoError(t, err)
+		assert.NotContains(t, string(seen.Content), secret)
+		renamed, err := staff.Update(ctx, "ClientApplication", client.ID, []byte(strings.Replace(string(seen.Content), `"name":"c"`, `"name":"d"`, 1)), "")
+		require.NoError(t, err)
+		assert.NotContains(t, string(renamed.Content), secret)
+		kept, err := admin.Read(ctx, "ClientApplication", client.ID)
+		require.NoError(t, err)
+		assert.Contains(t, string(kept.Content), secret, "who does not see it does not lose it")
+
+		linked := w.Project(t, medplum.Project{Name: "C", Link: []medplum.Link{{Project: medplum.RefTo("Project", w.A.ID, "")}}})
+		for _, ref := range []string{"Project/" + w.A.ID, "ClientApplication/" + client.ID} {
+			resourceType, id, _ := strings.Cut(ref, "/")
+			got, err := w.As(t, linked.Admin).Read(ctx, resourceType, id)
+			require.NoError(t, err)
+			assert.NotContains(t, string(got.Content), secret, ref)
+		}
 	})
 }

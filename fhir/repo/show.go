@@ -70,10 +70,34 @@ func (a *access) mask(interaction policy.Interaction, res store.Resource) (_ sto
 func (a *access) hidden(interaction policy.Interaction, res store.Resource, ix store.Index) []string {
 	for _, as := range []policy.Interaction{policy.Read, interaction} {
 		if rule, ok := a.who.Policy.Rule(as, res.Ref, res.LastUpdated, ix); ok {
-			return rule.Hidden
+			return slices.Concat(rule.Hidden, a.unseen(res.Ref))
 		}
 	}
+	return a.unseen(res.Ref)
+}
+
+// guarded are the elements that hold secrets of others and, because somebody must be able to read
+// them again, are stored. They are shown to the administrators of their project alone.
+func guarded(resourceType string) []string {
+	switch resourceType {
+	case medplum.TypeClientApplication:
+		return []string{"identityProvider.clientSecret"}
+	case medplum.TypeProject:
+		return []string{"secret", "systemSecret", "site.googleClientSecret", "site.recaptchaSecretKey"}
+	}
 	return nil
+}
+
+// unseen are the guarded elements that are none of the caller's business.
+func (a *access) unseen(ref store.Ref) []string {
+	project := ref.Project
+	if ref.Type == medplum.TypeProject {
+		project = ref.ID
+	}
+	if a.administers(project) {
+		return nil
+	}
+	return guarded(ref.Type)
 }
 
 var metaStart = []byte(`"meta":{`)

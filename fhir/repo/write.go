@@ -88,6 +88,9 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 // permit applies the field rules and asks the policy whether the result may be written.
 func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) {
 	var protected []string
+	if c.oldDoc != nil {
+		protected = append(protected, a.unseen(c.ref)...)
+	}
 	if c.oldDoc != nil && a.hasFields(c.ref.Type) {
 		if rule, ok := a.who.Policy.Rule(c.interaction, c.ref, c.old.LastUpdated, c.oldIndex); ok {
 			protected = append(append(protected, rule.Hidden...), rule.Readonly...)

@@ -1,0 +1,117 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// This file keeps a project from losing its owner, by whatever route.
+
+// owned refuses an owner who is no active member: a project must not be handed to a stranger, nor
+// to somebody who cannot come in. Whoever makes a project names its first owner.
+func (a *access) owned(ctx context.Context, c *change, doc *document.Node) error {
+	owner := reference(doc, "owner")
+	if c.old == nil || reference(c.oldDoc, "owner").Reference == owner.Reference {
+		return nil
+	}
+	if owner.Reference == "" {
+		return outcome.New(outcome.Invalid, "A project keeps an owner").At("Project.owner")
+	}
+	members, err := a.rows.Owners(ctx, store.SystemProject, KeyUserMembership, owner.Reference+"/", maxMemberships)
+	if err != nil {
+		return err
+	}
+	for _, ref := range members {
+		if resourceType, _ := owner.Split(); ref.Project != c.ref.ID || resourceType != medplum.TypeUser {
+			continue
+		}
+		got, err := a.rows.Get(ctx, ref, nil)
+		if err != nil {
+			return err
+		}
+		m, err := membershipOf(got)
+		if err != nil || m.IsActive() {
+			return err
+		}
+	}
+	return outcome.New(outcome.Invalid, "%s is no active member of the project", owner.Reference).At("Project.owner")
+}
+
+// ownerStays refuses to switch the owner's membership off or to take its administration away.
+func (a *access) ownerStays(ctx context.Context, c *change, m medplum.ProjectMembership) error {
+	if c.old == nil || c.old.Deleted {
+		return nil
+	}
+	was := c.oldDoc.Get("active") == nil || c.oldDoc.Get("active").True()
+	off, demoted := was && !m.IsActive(), c.oldDoc.Get("admin").True() && !m.Admin
+	if !off && !demoted {
+		return nil
+	}
+	owner, err := a.ownerOf(ctx, c.ref.Project)
+	if err != nil || owner != m.User.Reference {
+		return err
+	}
+	if off {
+		return outcome.New(outcome.Invalid, "Cannot deactivate the owner of the project").At("ProjectMembership.active")
+	}
+	return outcome.New(outcome.Invalid, "The owner of the project stays its administrator").At("ProjectMembership.admin")
+}
+
+// mayLeave refuses to delete the owner's membership; the text is Medplum's.
+func (a *access) mayLeave(ctx context.Context, got store.Resource) error {
+	m, err := membershipOf(got)
+	if err != nil {
+		return err
+	}
+	owner, err := a.ownerOf(ctx, got.Project)
+	if err != nil || owner != m.User.Reference {
+		return err
+	}
+	return outcome.New(outcome.Invalid, "Cannot delete the owner of the project")
+}
+
+// ownerOf is the owner of a project, empty when it has none. It is held, so that ownership does not
+// pass to somebody whose membership goes at the same moment.
+func (a *access) ownerOf(ctx context.Context, project string) (string, error) {
+	ref := store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: project}
+	if _, err := a.tx.Hold(ctx, ref); err != nil {
+		return "", ignoreNotFound(err)
+	}
+	found, err := a.projectOf(ctx, project)
+	if outcome.Has(err, outcome.Invalid) { // it is gone, and nobody's
+		return "", nil
+	}
+	if err != nil || found.Owner == nil {
+		return "", err
+	}
+	return found.Owner.Reference, nil
+}
+
+func membershipOf(got store.Resource) (m medplum.ProjectMembership, err error) {
+	if got.Deleted {
+		return m, nil
+	}
+	if err := json.Unmarshal(got.Content, &m); err != nil {
+		return m, fmt.Errorf("ProjectMembership/%s: %w", got.ID, err)
+	}
+	return m, nil
+}
+
+// left ends what a membership let in: its sessions when it is deleted or switched off, and then
+// also its open invitations when it is deleted.
+func (a *access) left(ctx context.Context, res store.Resource) error {
+	m, err := membershipOf(res)
+	if err != nil || !res.Deleted && m.IsActive() {
+		return err
+	}
+	if err := a.tx.RevokeMembershipLogins(ctx, res.Project, res.ID); err != nil || !res.Deleted {
+		return err
+	}
+	return a.tx.RevokeInvitations(ctx, res.Project, res.ID)
+}
