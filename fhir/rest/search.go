@@ -43,9 +43,13 @@ func (h *Handler) search(c echo.Context, types []string) error {
 		return err
 	}
 	session := h.session(c)
-	request, err := h.parse(c.Request().Context(), session, types, query)
+	lenient := preference(c.Request().Header, "handling") == "lenient"
+	request, err := h.parse(c.Request().Context(), session, types, query, lenient)
 	if err != nil {
 		return err
+	}
+	if lenient {
+		c.Response().Header().Set("Preference-Applied", "handling=lenient") // RFC 7240 §3
 	}
 	if err := negotiate(c.Request().Header, url.Values{"_format": {request.Format}}); err != nil {
 		return err
@@ -57,12 +61,14 @@ func (h *Handler) search(c echo.Context, types []string) error {
 	return blob(c, http.StatusOK, bundle.JSON())
 }
 
-// parse understands a search by the parameters that the caller's projects have.
-func (h *Handler) parse(ctx context.Context, as searcher, types []string, query string) (*search.Request, error) {
+// parse understands a search by the parameters that the caller's projects have. A client that
+// prefers so is not told of the parameters that are unknown: the self link leaves them out.
+func (h *Handler) parse(ctx context.Context, as searcher, types []string, query string, lenient bool) (*search.Request, error) {
 	language, err := as.Language(ctx, h.base)
 	if err != nil {
 		return nil, err
 	}
+	language.Lenient = lenient
 	return language.Parse(types, query)
 }
 

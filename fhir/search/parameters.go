@@ -1,6 +1,9 @@
 package search
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -28,6 +31,26 @@ type Parameter struct {
 type Language struct {
 	Base   string
 	Custom Parameters // nil for none
+	// Lenient leaves parameters out that are not known or not supported, as a client may ask by
+	// Prefer: handling=lenient (R4 search.html#errors). Their modifiers and values are not forgiven.
+	Lenient bool
+}
+
+// known are the parameters that all types know.
+func (p *parser) known(types []string, params []parameter) []parameter {
+	return slices.DeleteFunc(params, func(param parameter) bool {
+		return slices.ContainsFunc(types, func(t string) bool { return !p.isKnown(t, param.name) })
+	})
+}
+
+func (p *parser) isKnown(resourceType, name string) bool {
+	if strings.HasPrefix(name, "_has:") || p.knows(resourceType, name) {
+		return true
+	}
+	code, _, _ := strings.Cut(name, ".")
+	code, _, _ = strings.Cut(code, ":")
+	_, err := p.lookUp(resourceType, code)
+	return code == "_filter" || code == "_list" || !outcome.Has(err, outcome.Invalid) && !outcome.Has(err, outcome.NotSupported)
 }
 
 // lookUp finds a parameter that can be searched by.

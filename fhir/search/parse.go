@@ -30,12 +30,18 @@ func (l Language) Parse(types []string, query string) (*Request, error) {
 	}
 	r := &Request{Types: types, Count: defaultCount, base: l.Base, system: len(types) == 0}
 	p := &parser{base: l.Base, custom: l.Custom, uses: map[Use]bool{}}
+	if l.Lenient {
+		params = slices.DeleteFunc(params, func(param parameter) bool { return isUnsupported(param.name) })
+	}
 	filters, err := r.results(params)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.known(); err != nil {
 		return nil, err
+	}
+	if l.Lenient {
+		filters = p.known(r.Types, filters)
 	}
 	if err := p.filters(r, filters); err != nil {
 		return nil, err

@@ -39,12 +39,17 @@ var resultParams = map[string]result{
 // unsupported are parameters that R4 defines for every type and that are not implemented.
 var unsupported = []string{"_text", "_content", "_query", "_contained", "_containedType", "_score", "_deleted"}
 
+func isUnsupported(name string) bool {
+	code, _, _ := strings.Cut(name, ":")
+	return slices.Contains(unsupported, code)
+}
+
 // results reads what shapes the answer and gives back the rest.
 func (r *Request) results(params []parameter) (filters []parameter, err error) {
 	seen := map[string]bool{}
 	for _, param := range params {
-		code, _, _ := strings.Cut(param.name, ":")
-		if slices.Contains(unsupported, code) {
+		if isUnsupported(param.name) {
+			code, _, _ := strings.Cut(param.name, ":")
 			return nil, outcome.New(outcome.NotSupported, "Search parameter %s is not supported", code)
 		}
 		read, ok := resultParams[param.name]
