@@ -4,7 +4,7 @@
 // ADMIT_URL is the server, MAIL_URL answers ?to=<address> with the newest mail to that address.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MedplumClient, OperationOutcomeError } from '@medplum/core';
+import { createReference, getDataType, getSearchParameters, MedplumClient, OperationOutcomeError } from '@medplum/core';
 
 const baseUrl = process.env.ADMIT_URL;
 const mailUrl = process.env.MAIL_URL;
@@ -178,6 +178,81 @@ step('the other project sees none of it', async () => {
     stranger.invite(project.id, { resourceType: 'Practitioner', firstName: 'X', lastName: 'Y', email: 'x@sdk.example' }),
     (err) => ['forbidden', 'not-found'].includes(err.outcome.id),
   );
+});
+
+// The SDK uploads with XMLHttpRequest when somebody watches the progress; Node has none.
+globalThis.XMLHttpRequest = class {
+  upload = {};
+  headers = {};
+  open(method, url) { Object.assign(this, { method, url }); }
+  setRequestHeader(name, value) { this.headers[name] = value; }
+  send(body) {
+    fetch(this.url, { method: this.method, headers: this.headers, body }).then(async (response) => {
+      this.status = response.status;
+      this.response = await response.json();
+      this.upload.onload?.({ type: 'load' });
+      this.onload();
+    }, this.onerror);
+  }
+};
+
+step('content goes up and comes down as it was', async () => {
+  const scan = new Uint8Array([0, 255, 1, 254]);
+  const binary = await homer.createBinary({ data: scan, filename: 'scan.dcm', contentType: 'application/dicom' });
+  assert.equal(binary.resourceType, 'Binary');
+  assert.equal(binary.contentType, 'application/dicom');
+  for (const url of [`Binary/${binary.id}`, binary.url]) {
+    const blob = await homer.download(url);
+    assert.equal(blob.type, 'application/dicom');
+    assert.deepEqual(new Uint8Array(await blob.arrayBuffer()), scan);
+  }
+  const resource = await homer.readResource('Binary', binary.id);
+  assert.equal(resource.data, Buffer.from(scan).toString('base64'));
+  const watched = [];
+  const text = await homer.createBinary({ data: 'Hello', contentType: 'text/plain', onProgress: (e) => watched.push(e) });
+  assert.equal(watched.length, 1);
+  assert.equal(await (await homer.download(text.url)).text(), 'Hello');
+  await assert.rejects(
+    homer.createBinary({ data: 'x', contentType: 'text/plain', securityContext: { reference: 'nonsense' } }), refused(400, /X-Security-Context/),
+  );
+});
+
+step('attachments have URLs that need no credentials, and keep what they stand for', async () => {
+  const attachment = await homer.createAttachment({ data: 'A letter', filename: 'letter.txt', contentType: 'text/plain', securityContext: createReference(patient) });
+  assert.equal(attachment.title, 'letter.txt');
+  const media = await homer.createMedia({ data: 'A song', filename: 'song.txt', contentType: 'text/plain', additionalFields: { subject: createReference(patient) } });
+  assert.equal(media.status, 'completed');
+  const read = await homer.readResource('Media', media.id, { cache: 'reload' });
+  const answer = await fetch(read.content.url);
+  assert.equal(answer.status, 200);
+  assert.equal(await answer.text(), 'A song');
+  assert.match(answer.headers.get('content-disposition'), /song\.txt/);
+  const again = await homer.updateResource({ ...read, note: [{ text: 'listened to' }] });
+  assert.equal(await (await homer.download(again.content.url)).text(), 'A song');
+  const changed = new URL(read.content.url);
+  changed.searchParams.set('Expires', '99999999999');
+  assert.equal((await fetch(changed)).status, 401);
+});
+
+step('GraphQL finds what is connected, and the schemas of types', async () => {
+  const { data, errors } = await homer.graphql(
+    `query GetPatient($id: ID!) { Patient(id: $id) { resourceType id name { family given } MediaList(_reference: subject) { content { url } } } }`,
+    'GetPatient', { id: patient.id },
+  );
+  assert.equal(errors, undefined);
+  assert.deepEqual(data.Patient.name, [{ family: 'Simpson', given: ['Bart'] }]);
+  assert.equal(await (await homer.download(data.Patient.MediaList[0].content.url)).text(), 'A song');
+  await assert.rejects(homer.graphql('{ Patient(id: "1") { nope } }'), refused(400, /Cannot query field "nope"/));
+
+  await homer.requestSchema('Patient');
+  const schema = getDataType('Patient');
+  assert.equal(schema.elements.birthDate.type[0].code, 'date');
+  assert.equal(schema.elements.name.max, Infinity);
+  assert.ok(schema.elements['deceased[x]'].type.some((t) => t.code === 'dateTime'));
+  assert.ok(getDataType('PatientContact').elements.relationship);
+  assert.equal(getSearchParameters('Patient').birthdate.type, 'date');
+  await homer.requestSchema('ProjectMembership');
+  assert.ok(getDataType('ProjectMembership').elements.accessPolicy);
 });
 
 step('a deleted resource is gone, and history says so', async () => {
