@@ -67,6 +67,9 @@ func capabilities(o Options) ([]byte, error) {
 				{Code: fhir.SystemRestfulInteractionTransaction}, {Code: fhir.SystemRestfulInteractionBatch}, {Code: fhir.SystemRestfulInteractionSearchSystem},
 				{Code: fhir.SystemRestfulInteractionHistorySystem},
 			},
+			Operation: []fhir.CapabilityStatementRestResourceOperation{
+				{Name: "graphql", Definition: "http://hl7.org/fhir/OperationDefinition/Resource-graphql"},
+			},
 		}},
 		PatchFormat: []string{patch.MediaType, "application/fhir+json"},
 	}

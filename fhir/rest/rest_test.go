@@ -33,6 +33,7 @@ type server struct {
 	url     string
 	members map[string]caller.Claims
 	shelf   *blob.Shelf
+	blobs   string // the directory of the shelf
 	urls    *attachment.URLs
 }
 
@@ -49,10 +50,11 @@ func start(t *testing.T, db storetest.DB) *server {
 func startIn(t *testing.T, world *repotest.World) *server {
 	t.Helper()
 	s := &server{World: world}
-	s.members = map[string]caller.Claims{"staff": s.A.Staff.Claims, "admin": s.A.Admin.Claims, "patient": s.A.Patient.Claims, "other": s.B.Staff.Claims}
+	s.members = map[string]caller.Claims{"staff": s.A.Staff.Claims, "admin": s.A.Admin.Claims, "patient": s.A.Patient.Claims, "other": s.B.Staff.Claims, "super": s.Super.Admin.Claims}
 	s.urls = &attachment.URLs{Storage: "https://admit.example/storage/", FHIR: base, Key: testKey{}, Clock: clock.System{}}
 	s.Repo.Attachments = s.urls
-	blobs, err := blob.Open("file:" + t.TempDir())
+	s.blobs = t.TempDir()
+	blobs, err := blob.Open("file:" + s.blobs)
 	require.NoError(t, err)
 	s.shelf = &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 3 << 20}
 	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0)})

@@ -24,6 +24,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "http://localhost:9000/", other.BaseURL.String())
 	require.Equal(t, c.BaseURL, c.AppURL)
 	require.Equal(t, "sqlite:admit-data/admit.db", c.DatabaseURL.Reveal())
+	require.Equal(t, "file:admit-data/binary", c.StorageURL.Reveal())
+	require.EqualValues(t, 1<<30, c.BinaryMax)
 	require.Empty(t, c.SMTPURL)
 	require.Equal(t, "no-reply@localhost", c.MailFrom.Address)
 	require.False(t, c.RegistrationOpen)
@@ -62,6 +64,8 @@ func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
 		"ADMIT_LISTEN=8103":                       `ADMIT_LISTEN (--listen) is "8103": not a host:port; accepted: host:port or :port`,
 		"ADMIT_BASE_URL=localhost:8103":           `not an http or https URL; accepted: an http or https URL`,
 		"ADMIT_BASE_URL=http://h/?a=b":            `has a query`,
+		"ADMIT_STORAGE_URL=s3://bucket":           `ADMIT_STORAGE_URL (--storage-url): neither a file nor an s3 URL with key, secret, host and bucket; accepted: file:directory`,
+		"ADMIT_BINARY_MAX_MB=0":                   `ADMIT_BINARY_MAX_MB (--binary-max-mb) is "0": out of range; accepted: a number from 1`,
 		"ADMIT_DATABASE_URL=mysql://root:pw@h/x":  `ADMIT_DATABASE_URL (--database-url): neither a sqlite nor a postgres URL; accepted: sqlite:path`,
 		"ADMIT_SMTP_URL=http://user:hunter2@h":    `ADMIT_SMTP_URL (--smtp-url): not an smtp or smtps URL`,
 		"ADMIT_MAIL_FROM=nobody":                  `not a mail address`,
@@ -109,7 +113,7 @@ func TestUnknownVariablesOfOthersAreNoFaults(t *testing.T) {
 
 func TestSecretsAreShownNowhere(t *testing.T) {
 	c, err := config.Load([]string{
-		"ADMIT_DATABASE_URL=postgres://u:hunter2@h/d", "ADMIT_SMTP_URL=smtp://u:hunter2@h:25",
+		"ADMIT_DATABASE_URL=postgres://u:hunter2@h/d", "ADMIT_SMTP_URL=smtp://u:hunter2@h:25", "ADMIT_STORAGE_URL=s3://k:hunter2@h/b",
 		"ADMIT_SUPERADMIN_EMAIL=a@b.example", "ADMIT_SUPERADMIN_PASSWORD=hunter2hunter2",
 		"ADMIT_SUPERADMIN_CLIENT_ID=x", "ADMIT_SUPERADMIN_CLIENT_SECRET=hunter2",
 	}, nil)
