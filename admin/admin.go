@@ -51,7 +51,9 @@ type Options struct {
 	// BaseURL is the server's own address, AppURL where mailed links lead.
 	BaseURL, AppURL *url.URL
 	AppName         string
-	Log             *slog.Logger
+	// MailLimit is how many invitations a project may mail within a day; -1: any number.
+	MailLimit int
+	Log       *slog.Logger
 }
 
 // Service is the services.

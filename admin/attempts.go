@@ -22,17 +22,18 @@ func (e *TooSoon) Unwrap() error { return outcome.New(outcome.TooManyRequests, "
 const attemptWindow = time.Minute
 
 // attempts counts a try to sign in, for the address it comes from and for the account, known or
-// not, and refuses one too many. The counts are in the database: processes share them, and several
+// not, and refuses one too many. The account is its e-mail address, in whichever project it is asked
+// for: the User of the server is found in every project that it belongs to. The counts are in the database: processes share them, and several
 // tries at once cannot slip through. forgive takes the account's count back after a success, so
 // that it counts failures, wherever they come from.
 //
 // Errors: *TooSoon.
-func (s *SignIn) attempts(ctx context.Context, email, project string, from Device) (forgive func(context.Context) error, err error) {
+func (s *SignIn) attempts(ctx context.Context, email string, from Device) (forgive func(context.Context) error, err error) {
 	if s.LoginLimit < 0 {
 		return func(context.Context) error { return nil }, nil
 	}
 	// The digest keeps addresses of people out of a table that is only about numbers.
-	account := "login account " + secret.SHA256(project+" "+mail.Canonical(email))
+	account := "login account " + secret.SHA256(mail.Canonical(email))
 	for _, name := range []string{"login address " + web.Network(from.Address), account} {
 		if err := s.countUp(ctx, name, s.LoginLimit); err != nil {
 			return nil, err

@@ -56,6 +56,12 @@ func (s *SignIn) check(ctx context.Context, w *Wish, origin string) (client oaut
 // profileTypes are the types of profiles that people have.
 var profileTypes = [...]string{"Patient", "Practitioner", "RelatedPerson"}
 
+// otherProject is the outcome of a wish for another project than the client's.
+type otherProject struct{ *outcome.Outcome }
+
+// Unwrap makes it the outcome that clients see.
+func (o *otherProject) Unwrap() error { return o.Outcome }
+
 // bindClient makes the client's project the login's.
 func (w *Wish) bindClient(client oauth.Client, origin string) error {
 	if w.ProjectID != "" && w.ProjectID != newProjectID && !store.ValidProject(w.ProjectID) {
@@ -68,7 +74,7 @@ func (w *Wish) bindClient(client oauth.Client, origin string) error {
 	case !client.Active:
 		return outcome.New(outcome.Invalid, "Invalid client")
 	case w.ProjectID != "" && w.ProjectID != client.Project:
-		return outcome.New(outcome.Invalid, "Invalid projectId")
+		return &otherProject{outcome.New(outcome.Invalid, "Invalid projectId")}
 	case len(client.AllowedOrigins) > 0 && origin != "" && !slices.Contains(client.AllowedOrigins, origin):
 		return outcome.New(outcome.Invalid, "Invalid origin")
 	}

@@ -60,7 +60,7 @@ func newClinic(t testing.TB, rows *store.Store) *clinic {
 	c.Service = admin.New(admin.Options{
 		Repo:  repo.New(repo.Options{Store: rows, Clock: clock.System{}, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: log}),
 		Store: rows, Clock: clock.System{}, Passwords: c.passwords, Mails: admitmail.NewMailer(queue, box), Letters: letters, Fingerprints: box,
-		BaseURL: base, AppURL: base, AppName: "Admit", Log: log,
+		BaseURL: base, AppURL: base, AppName: "Admit", MailLimit: -1, Log: log,
 	})
 	return c
 }

@@ -28,10 +28,24 @@ type defaultPolicy struct {
 // ownRecord is the compartment of the patient: %patient is the profile of a Patient, and what the
 // membership of a RelatedPerson says. They may add to the record and correct who they are, but not
 // rewrite what others wrote there.
+//
+// One of several ways into the compartment is enough to be in it, so whoever performs an Observation
+// could write it about somebody else; what is added therefore names no other patient at all. What
+// says who somebody is, or what happened, is not theirs to add.
 func ownRecord() []medplum.PolicyResource {
+	fhirpath := func(expression string) medplum.Expression {
+		return medplum.Expression{Language: "text/fhirpath", Expression: expression}
+	}
 	return []medplum.PolicyResource{
-		{ResourceType: "*", Criteria: "*?_compartment=%patient", Interaction: []string{"read", "vread", "history", "search", "create"}},
-		{ResourceType: "Patient", Criteria: "Patient?_compartment=%patient", Interaction: []string{"update"}},
+		{ResourceType: "*", Criteria: "*?_compartment=%patient", Interaction: []string{"read", "vread", "history", "search"}},
+		{
+			ResourceType: "*", Criteria: "*?_compartment=%patient", Interaction: []string{"create"},
+			WriteConstraint: []medplum.Expression{
+				fhirpath("descendants().reference.ofType(string).where(matches('(^|/)Patient/')).all($this = %patient)"),
+				fhirpath("(Patient | Person | Group | AuditEvent | Provenance).exists().not()"),
+			},
+		},
+		{ResourceType: "Patient", Criteria: "Patient?_id=%patient.id", Interaction: []string{"update"}, ReadonlyFields: []string{"link"}},
 	}
 }
 

@@ -3,7 +3,6 @@ package admin
 import (
 	"encoding/json"
 	"strings"
-	"unicode"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/mail"
@@ -146,5 +145,5 @@ func isPerson(resourceType string) bool {
 }
 
 func isToken(s string) bool {
-	return len([]rune(s)) <= maxExternalID && !strings.ContainsFunc(s, unicode.IsControl)
+	return len([]rune(s)) <= maxExternalID && isPlain(s)
 }

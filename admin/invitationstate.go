@@ -2,9 +2,7 @@ package admin
 
 import (
 	"context"
-	"slices"
 
-	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -25,15 +23,9 @@ func (s *Service) openInvitation(ctx context.Context, request store.SecurityRequ
 // moveInvitation looks in the projects of the User: the request of a server-scoped one does not say
 // which of them it was made for.
 func moveInvitation(ctx context.Context, tx *store.Tx, request store.SecurityRequest, state store.InvitationState) error {
-	members, err := tx.Owners(ctx, store.SystemProject, repo.KeyUserMembership, medplum.TypeUser+"/"+request.User+"/", maxMemberships)
+	projects, err := projectsOf(ctx, tx, request.User)
 	if err != nil {
 		return err
-	}
-	var projects []string
-	for _, member := range members {
-		if !slices.Contains(projects, member.Project) {
-			projects = append(projects, member.Project)
-		}
 	}
 	for _, project := range projects {
 		if err := tx.MoveInvitationOf(ctx, project, request.ID, state); err != nil {

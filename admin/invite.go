@@ -122,6 +122,9 @@ func (v *inviting) announce(ctx context.Context, made store.Resource) error {
 		Template: mail.InviteExisting, To: v.in.Email, Project: v.project.ID, ProjectName: v.project.Name, Invitation: invitation.ID,
 	}
 	if v.in.sends() {
+		if err := v.mayMail(ctx); err != nil {
+			return err
+		}
 		invitation.State = store.InvitationQueued
 		if v.user.stranger {
 			request, secret, err := requestPassword(ctx, v.tx, v.user.Ref, store.RequestInvite, inviteAge)
@@ -143,6 +146,26 @@ func (v *inviting) announce(ctx context.Context, made store.Resource) error {
 	return audit.Record(ctx, tx, event(v.who, v.project.ID, audit.Invite,
 		made.Type+"/"+made.ID, v.user.Type+"/"+v.user.ID, v.profile.Reference))
 }
+
+// mayMail refuses a mail too many. A project that somebody has made for the purpose would otherwise
+// write to the world in its own words, its name, from the server's address. Invites at the same time
+// do not see each other's mails, so a few more may get through, never many.
+func (v *inviting) mayMail(ctx context.Context) error {
+	limit := v.s.MailLimit
+	if limit < 0 || v.who.SuperAdmin {
+		return nil
+	}
+	rows := v.tx.Store()
+	templates := []string{string(mail.InviteNew), string(mail.InviteExisting)}
+	sent, err := rows.CountMails(ctx, v.project.ID, templates, rows.Now().Add(-mailWindow), limit)
+	if err != nil || sent < limit {
+		return err
+	}
+	return outcome.New(outcome.TooManyRequests, "This project has mailed %d invitations within a day, and may mail no more", limit)
+}
+
+// mailWindow is the time over which a project's mails are counted.
+const mailWindow = 24 * time.Hour
 
 // requestPassword makes the single-use secret with which a User sets a password, and the
 // UserSecurityRequest by which FHIR clients see it.

@@ -2,9 +2,32 @@ package admin
 
 import (
 	"context"
+	"slices"
 
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
+
+// DeadLink is the outcome of a mailed link that was right once. To clients it is outcome Invalid in
+// Medplum's words; a page has words of its own for it.
+type DeadLink struct {
+	*outcome.Outcome
+	// Used says that it was used before, Invite that it was an invitation's.
+	Used, Invite bool
+}
+
+// Unwrap makes it the outcome that clients see.
+func (d *DeadLink) Unwrap() error { return d.Outcome }
+
+func usedLink(request store.SecurityRequest) error {
+	return &DeadLink{outcome.New(outcome.Invalid, "Already used"), true, request.Type == store.RequestInvite}
+}
+
+func expiredLink(request store.SecurityRequest) error {
+	return &DeadLink{outcome.New(outcome.Invalid, "This link has expired"), false, request.Type == store.RequestInvite}
+}
 
 // Link is what a page may say to whoever holds the link of a mail, before they act on it.
 type Link struct {
@@ -13,12 +36,14 @@ type Link struct {
 	Invite bool
 	// Project is the project of a User who belongs to one alone, and signs in to it by name.
 	Project string
+	// InvitedTo is the name of the project that an invitation is for.
+	InvitedTo string
 }
 
 // PasswordLink looks at the link of an invite or a reset and uses nothing up: those who scan mails
 // open what they find.
 //
-// Errors: outcome Invalid "Already used", "Incorrect secret", "This link has expired"; NotFound.
+// Errors: *DeadLink; outcome Invalid "Incorrect secret"; NotFound.
 func (s *SignIn) PasswordLink(ctx context.Context, id, plain string) (Link, error) {
 	request, who, err := s.request(ctx, id, plain, store.RequestInvite, store.RequestReset)
 	if err != nil {
@@ -31,7 +56,52 @@ func (s *SignIn) PasswordLink(ctx context.Context, id, plain string) (Link, erro
 	if !link.Invite {
 		return link, nil
 	}
+	if link.InvitedTo, err = s.invitedTo(ctx, request); err != nil {
+		return Link{}, err
+	}
 	return link, s.Service.openInvitation(ctx, request)
+}
+
+// invitedTo is the name of the project that an invitation's link was made for. One that is revoked
+// names none.
+func (s *SignIn) invitedTo(ctx context.Context, request store.SecurityRequest) (string, error) {
+	projects, err := projectsOf(ctx, s.Store, request.User)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range projects {
+		open, err := s.Store.HasInvitationOf(ctx, id, request.ID)
+		if err != nil {
+			return "", err
+		}
+		if !open {
+			continue
+		}
+		ref := store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: id}
+		project, err := fetch[medplum.Project](ctx, s.Repo, "name the project of an invitation", ref)
+		return project.Name, err
+	}
+	return "", nil
+}
+
+// directoryRows tells in which projects something lives; a Store or a transaction.
+type directoryRows interface {
+	Owners(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]store.Ref, error)
+}
+
+// projectsOf are the projects in which a User has a membership, each once.
+func projectsOf(ctx context.Context, rows directoryRows, user string) ([]string, error) {
+	members, err := rows.Owners(ctx, store.SystemProject, repo.KeyUserMembership, medplum.TypeUser+"/"+user+"/", maxMemberships)
+	if err != nil {
+		return nil, err
+	}
+	var projects []string
+	for _, member := range members {
+		if !slices.Contains(projects, member.Project) {
+			projects = append(projects, member.Project)
+		}
+	}
+	return projects, nil
 }
 
 // Identity is somebody who has just shown who they are.

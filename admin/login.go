@@ -43,7 +43,7 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 	if err != nil {
 		return Step{}, err
 	}
-	forgive, err := s.attempts(ctx, in.Email, in.ProjectID, from)
+	forgive, err := s.attempts(ctx, in.Email, from)
 	if err != nil {
 		return Step{}, err
 	}

@@ -28,6 +28,7 @@ func (s *SignIn) NewProject(ctx context.Context, id, name string) (step Step, er
 	length := utf8.RuneCountInString(name)
 	fields.Check(uuidForm.MatchString(id), "login", "Login ID is required.")
 	fields.Check(length >= minProjectName && length <= maxProjectName, "projectName", "Project name must be between 4 and 72 characters")
+	fields.Check(isPlain(name), "projectName", "Project name must not have control characters")
 	if err := fields.Err(); err != nil {
 		return Step{}, err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/admitdev/admit/fhir/medplum"
@@ -42,11 +40,6 @@ func (in NewUser) check() error {
 	return fields.Err()
 }
 
-// isName says whether s can be a person's name.
-func isName(s string) bool {
-	return strings.TrimSpace(s) != "" && utf8.RuneCountInString(s) <= maxName && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
 func (s *SignIn) mustBeOpen() error {
 	if s.RegistrationOpen {
 		return nil
@@ -69,7 +62,7 @@ func (s *SignIn) Register(ctx context.Context, in NewUser, from Device) (Registe
 	}
 	in.Email = mail.Canonical(in.Email)
 	client, err := s.check(ctx, &in.Wish, from.Origin)
-	if outcome.Has(err, outcome.Invalid) && err.Error() == "Invalid projectId" && client.ID != "" {
+	if errors.As(err, new(*otherProject)) {
 		err = outcome.New(outcome.Invalid, "Client and project do not match")
 	}
 	if err != nil {
@@ -78,7 +71,7 @@ func (s *SignIn) Register(ctx context.Context, in NewUser, from Device) (Registe
 	if err := s.mustWelcome(ctx, in.ProjectID); err != nil {
 		return Registered{}, err
 	}
-	if _, err := s.attempts(ctx, "register "+in.Email, in.ProjectID, from); err != nil {
+	if _, err := s.attempts(ctx, "register "+in.Email, from); err != nil {
 		return Registered{}, err
 	}
 	if err := s.Passwords.CheckFor("password", in.Password, in.Email); err != nil {
@@ -131,6 +124,9 @@ func (s *SignIn) register(ctx context.Context, in NewUser, client oauth.Client, 
 		if err := s.Service.makeUser(ctx, tx, "register a User", ref, user, password); err != nil {
 			return err
 		}
+		if err := s.mailVerification(ctx, tx, ref, in.Email); err != nil {
+			return err
+		}
 		login := s.newLogin(ref, methodPassword, from)
 		in.apply(&login, client)
 		id = login.ID
@@ -143,4 +139,19 @@ func (s *SignIn) register(ctx context.Context, in NewUser, client oauth.Client, 
 		err = outcome.New(outcome.Invalid, "Email already registered").At("email")
 	}
 	return id, err
+}
+
+// mailVerification asks the owner of an address to show that it is theirs.
+func (s *SignIn) mailVerification(ctx context.Context, tx *repo.Tx, user store.Ref, email string) error {
+	if !s.MailSent {
+		return nil
+	}
+	request, plain, err := requestPassword(ctx, tx, user, store.RequestVerifyEmail, inviteAge)
+	if err != nil {
+		return err
+	}
+	_, err = s.Mails.Queue(ctx, tx.Store(), mail.Letter{
+		Template: mail.VerifyEmail, To: email, Project: user.Project, Request: request, Secret: plain,
+	})
+	return err
 }

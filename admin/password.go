@@ -18,7 +18,12 @@ import (
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/web"
 )
+
+// resetsPerNetwork is how many times the sign-ins of an account the resets of a network may be: many
+// people behind one address may have forgotten theirs, but nobody tries out thousands of addresses.
+const resetsPerNetwork = 4
 
 // resetAge is how long the link to a new password works.
 const resetAge = time.Hour
@@ -43,8 +48,8 @@ func (ResetPassword) Kind() string { return "reset_password" }
 
 // ResetPassword queues a reset. Whether there is such a User does not show.
 //
-// Errors: outcome Invalid.
-func (s *SignIn) ResetPassword(ctx context.Context, in ResetRequest) error {
+// Errors: outcome Invalid, *TooSoon for an address of the network that asks for too many.
+func (s *SignIn) ResetPassword(ctx context.Context, in ResetRequest, from Device) error {
 	var fields outcome.Fields
 	fields.Check(mail.ValidAddress(in.Email), "email", "Valid email address between 3 and 72 characters is required")
 	if err := fields.Err(); err != nil {
@@ -52,6 +57,11 @@ func (s *SignIn) ResetPassword(ctx context.Context, in ResetRequest) error {
 	}
 	if in.ProjectID != "" && !store.ValidProject(in.ProjectID) {
 		return outcome.New(outcome.Invalid, "Invalid projectId").At("projectId")
+	}
+	if s.LoginLimit >= 0 {
+		if err := s.countUp(ctx, "reset address "+web.Network(from.Address), resetsPerNetwork*s.LoginLimit); err != nil {
+			return err
+		}
 	}
 	if over, err := s.tooManyResets(ctx, in); err != nil || over {
 		return err // one's drawer is not filled by a stranger; the answer does not say so
@@ -173,7 +183,7 @@ func (s *SignIn) request(ctx context.Context, id, plain string, kinds ...store.S
 	}
 	switch {
 	case request.Used:
-		return request, account{}, outcome.New(outcome.Invalid, "Already used")
+		return request, account{}, usedLink(request)
 	case !right && kinds[0] == store.RequestVerifyEmail:
 		return request, account{}, outcome.New(outcome.Invalid, "Invalid user security request type")
 	case !right:
@@ -181,7 +191,7 @@ func (s *SignIn) request(ctx context.Context, id, plain string, kinds ...store.S
 	case !secret.Equal(request.Hash, secret.SHA256(plain)):
 		return request, account{}, outcome.New(outcome.Invalid, "Incorrect secret")
 	case request.Superseded || !request.ExpiresAt.After(s.Clock.Now()):
-		return request, account{}, outcome.New(outcome.Invalid, "This link has expired")
+		return request, account{}, expiredLink(request)
 	}
 	who, err := s.account(ctx, store.Ref{Project: request.UserProject, Type: medplum.TypeUser, ID: request.User})
 	if errors.Is(err, store.ErrNotFound) {
@@ -194,7 +204,7 @@ func (s *SignIn) request(ctx context.Context, id, plain string, kinds ...store.S
 func useRequest(ctx context.Context, tx *repo.Tx, request store.SecurityRequest) error {
 	won, err := tx.Store().UseSecurityRequest(ctx, request.ID)
 	if err == nil && !won {
-		err = outcome.New(outcome.Invalid, "Already used")
+		err = usedLink(request)
 	}
 	if err != nil {
 		return err
@@ -315,7 +325,7 @@ func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fre
 
 // verifyOld compares the old password; guesses count like those of signing in.
 func (s *SignIn) verifyOld(ctx context.Context, me account, old, hash, address string) error {
-	forgive, err := s.attempts(ctx, "change "+me.ref.ID, me.ref.Project, Device{Address: address})
+	forgive, err := s.attempts(ctx, "change "+me.ref.ID, Device{Address: address})
 	if err != nil {
 		return err
 	}

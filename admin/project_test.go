@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/fhir/caller"
@@ -216,6 +217,33 @@ func TestWhatTheDefaultPoliciesGrant(t *testing.T) {
 			}
 			_, err := who.Create(ctx, "Observation", []byte(`{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/`+other+`"}}`))
 			wantOutcome(t, err, outcome.Forbidden, "")
+			for _, body := range []string{
+				`{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/` + other + `"},"performer":[{"reference":"Patient/` + ownID + `"}]}`,
+				`{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"https://admit.example/fhir/R4/Patient/` + other + `"},"performer":[{"reference":"Patient/` + ownID + `"}]}`,
+				`{"resourceType":"Appointment","status":"proposed","participant":[{"status":"accepted","actor":{"reference":"Patient/` + ownID + `"}},{"status":"accepted","actor":{"reference":"Patient/` + other + `"}}]}`,
+				`{"resourceType":"Patient","link":[{"other":{"reference":"Patient/` + ownID + `"},"type":"seealso"}]}`,
+				`{"resourceType":"Group","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/` + ownID + `"}}]}`,
+			} {
+				_, err = who.Create(ctx, gjson.Get(body, "resourceType").String(), []byte(body))
+				wantOutcome(t, err, outcome.Forbidden, "")
+			}
+			for _, body := range []string{
+				`{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/` + ownID + `"},"performer":[{"reference":"Patient/` + ownID + `"}]}`,
+				`{"resourceType":"QuestionnaireResponse","status":"completed","subject":{"reference":"Patient/` + ownID + `"}}`,
+				`{"resourceType":"Appointment","status":"proposed","participant":[{"status":"accepted","actor":{"reference":"Patient/` + ownID + `"}},{"status":"needs-action","actor":{"display":"A doctor"}}]}`,
+				`{"resourceType":"Communication","status":"completed","subject":{"reference":"Patient/` + ownID + `"},"sender":{"reference":"Patient/` + ownID + `"}}`,
+				`{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/` + ownID + `"},"content":[{"attachment":{"title":"x"}}]}`,
+			} {
+				_, err = who.Create(ctx, gjson.Get(body, "resourceType").String(), []byte(body))
+				assert.NoError(t, err, "%s adds %s", tc.name, body)
+			}
+			linked := c.create(t, c.project, `{"resourceType":"Patient","link":[{"other":{"reference":"Patient/`+ownID+`"},"type":"seealso"}]}`).ID
+			_, err = who.Update(ctx, "Patient", linked, []byte(`{"resourceType":"Patient","id":"`+linked+`","link":[{"other":{"reference":"Patient/`+ownID+`"},"type":"seealso"}],"gender":"male"}`), "")
+			wantOutcome(t, err, outcome.Forbidden, "")
+			corrected, err := who.Update(ctx, "Patient", ownID, []byte(`{"resourceType":"Patient","id":"`+ownID+`","gender":"female","link":[{"other":{"reference":"Patient/`+other+`"},"type":"seealso"}]}`), "")
+			require.NoError(t, err)
+			assert.Equal(t, "female", gjson.GetBytes(corrected.Content, "gender").String())
+			assert.False(t, gjson.GetBytes(corrected.Content, "link").Exists(), "a patient does not join records")
 			_, err = who.Create(ctx, "AccessPolicy", []byte(`{"resourceType":"AccessPolicy"}`))
 			wantOutcome(t, err, outcome.Forbidden, "")
 		}

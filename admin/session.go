@@ -10,7 +10,6 @@ import (
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
-	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -40,16 +39,6 @@ func (s *SignIn) RevokeLogin(ctx context.Context, who caller.Caller, id string) 
 			RemoteAddr: who.RemoteAddr, RequestID: who.RequestID,
 		})
 	})
-}
-
-// Method says how somebody signs in. It looks at the form of the address alone: by password is the
-// one way that there is.
-//
-// Errors: outcome Invalid.
-func (s *SignIn) Method(email string) error {
-	var fields outcome.Fields
-	fields.Check(mail.ValidAddress(email), "email", "Valid email address is required")
-	return fields.Err()
 }
 
 // ClientInfo is what a sign-in page shows of a client.

@@ -59,6 +59,9 @@ type SignInOptions struct {
 	AppName   string
 	// RegistrationOpen lets strangers register.
 	RegistrationOpen bool
+	// MailSent says that there is a mail server; only then is whoever registers asked to show that
+	// the address is theirs.
+	MailSent bool
 	// LoginLimit is how many sign-ins an account and an address may try in a minute; -1: any number.
 	LoginLimit int
 }

@@ -36,6 +36,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	p.POST("/members/:membership", h.updateMember)
 	p.DELETE("/members/:membership", h.deleteMember)
 	p.POST("/members/:membership/resetpassword", h.resetPassword)
+	p.POST("/members/:membership/mfa/reset", h.resetMFA)
 	g.POST("/super/setpassword", h.superForcePassword)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)

@@ -60,6 +60,21 @@ func (h *Handler) resetPassword(c echo.Context) error {
 	return done(c)
 }
 
+// resetMFA takes the method that Medplum's newer clients name; an authenticator is the one that there is.
+func (h *Handler) resetMFA(c echo.Context) error {
+	var in struct {
+		Method string `json:"method"`
+	}
+	if err := web.ReadJSON(c, &in); err != nil {
+		return err
+	}
+	err := h.Admin.ResetMemberMFA(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("membership"), in.Method)
+	if err != nil {
+		return err
+	}
+	return done(c)
+}
+
 func (h *Handler) forcePassword(c echo.Context) error {
 	var in admin.ForcedPassword
 	if err := web.ReadJSON(c, &in); err != nil {

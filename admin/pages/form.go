@@ -37,6 +37,7 @@ type form struct {
 	problem              string // about the form as a whole
 	fields               []field
 	hidden               []field // sent along unseen
+	further              *link   // below the form; nil for none
 }
 
 // link leads to another page.

@@ -65,6 +65,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	h.page(e, "/setpassword/:id/:secret", h.askPassword, h.setPassword)
 	h.page(e, "/verifyemail/:id/:secret", h.askVerification, h.verifyEmail)
 	h.page(e, "/signin", h.askSignIn, h.signIn)
+	h.page(e, "/resetpassword", h.askReset, h.reset)
 }
 
 func (h *Handler) page(e *echo.Echo, path string, ask, act echo.HandlerFunc) {

@@ -1,11 +1,13 @@
 package pages_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,6 +36,7 @@ func TestALinkIsLookedAtAsOftenAsOneLikesAndUsedOnce(t *testing.T) {
 		for range 3 {
 			page := nobody.GET(link).WantStatus(http.StatusOK)
 			assert.Contains(t, string(page.Body), "alice@example.com")
+			assert.Contains(t, string(page.Body), "You were invited to Clinic")
 			nobody.Do(http.MethodHead, link, "").WantStatus(http.StatusOK)
 			nobody.GET("/api" + link).WantStatus(http.StatusOK)
 		}
@@ -163,4 +166,56 @@ func TestPagesOfAnotherApplicationAreNotOurs(t *testing.T) {
 	nobody := srv.As(apptest.Anonymous)
 	nobody.GET(strings.TrimPrefix(link, "https://app.example")).WantStatus(http.StatusNotFound)
 	nobody.GET("/signin").WantStatus(http.StatusNotFound)
+}
+
+func TestANewPasswordIsAskedForByMail(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		srv := apptest.Start(t, apptest.On(db), apptest.With("ADMIT_LOGIN_RATE_LIMIT=3"))
+		link := invite(t, srv, "alice@example.com", "")
+		nobody := srv.As(apptest.Anonymous)
+		assert.Contains(t, string(nobody.GET("/signin").Body), `href="`+srv.URL+`/resetpassword"`)
+		page := nobody.GET("/resetpassword").WantStatus(http.StatusOK)
+		assert.Contains(t, string(page.Body), `type="email"`)
+		ask := func(email string) *apptest.Answer {
+			return nobody.FORM("/resetpassword", url.Values{"email": {email}}.Encode())
+		}
+		known, unknown := ask("alice@example.com").WantStatus(http.StatusOK), ask("nobody@example.com").WantStatus(http.StatusOK)
+		assert.Equal(t, string(known.Body), string(unknown.Body), "who has an account does not show")
+		require.Eventually(t, func() bool {
+			return strings.TrimPrefix(srv.MailTo("alice@example.com").Link, srv.URL) != link
+		}, 10*time.Second, 10*time.Millisecond)
+		fresh := strings.TrimPrefix(srv.MailTo("alice@example.com").Link, srv.URL)
+		nobody.FORM(fresh, password("Donut-glaze-77")).WantStatus(http.StatusOK)
+		dead := nobody.GET(fresh).WantStatus(http.StatusBadRequest)
+		assert.Contains(t, string(dead.Body), "used already")
+		assert.Contains(t, string(dead.Body), `href="`+srv.URL+`/resetpassword"`)
+		ask("no address").WantStatus(http.StatusBadRequest)
+		for i := range 10 {
+			ask(fmt.Sprintf("somebody%d@example.com", i)).WantStatus(http.StatusOK)
+		}
+		refused := ask("alice@example.com").WantStatus(http.StatusTooManyRequests)
+		assert.Contains(t, string(refused.Body), "Too many requests")
+		nobody.With("Sec-Fetch-Site", "cross-site").FORM("/resetpassword", "email=alice%40example.com").WantStatus(http.StatusForbidden)
+	})
+}
+
+// TestNamesDoNotDisguiseThemselves: what turns text around or hides it reaches no page and no mail.
+func TestNamesDoNotDisguiseThemselves(t *testing.T) {
+	srv := apptest.Start(t)
+	admin := srv.As(apptest.Admin)
+	for _, name := range []string{"Al\u202eice", "Al\u2066ice", "Al\u0007ice", "Al\u200bice", "Al\u2028ice"} {
+		body := `{"resourceType":"Practitioner","firstName":"` + name + `","lastName":"B","email":"alice@example.com"}`
+		admin.POST("/admin/projects/"+admin.Project+"/invite", body).WantStatus(http.StatusBadRequest)
+		login := srv.As(apptest.Anonymous).POST("/auth/newuser", `{"firstName":"A","lastName":"B","email":"`+srv.URL[len(srv.URL)-5:]+name[2:4]+`@example.com","password":"Donut-glaze-77","projectId":"new"}`)
+		if login.Status == http.StatusOK {
+			srv.As(apptest.Anonymous).POST("/auth/newproject", `{"login":"`+login.Field("login")+`","projectName":"`+name+`"}`).WantStatus(http.StatusBadRequest)
+		}
+	}
+	project := string(admin.GET("/fhir/R4/Project/" + admin.Project).WantStatus(http.StatusOK).Body)
+	admin.PUT("/fhir/R4/Project/"+admin.Project, strings.Replace(project, `"Clinic"`, `"Cli\u202enic"`, 1)).WantStatus(http.StatusOK)
+	link := invite(t, srv, "bea@example.com", "")
+	assert.NotContains(t, srv.MailTo("bea@example.com").Text, "\u202e")
+	page := srv.As(apptest.Anonymous).GET(link).WantStatus(http.StatusOK)
+	assert.NotContains(t, string(page.Body), "\u202e")
+	assert.Contains(t, string(page.Body), "Cli nic")
 }

@@ -1,11 +1,13 @@
 package pages
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
@@ -53,27 +55,42 @@ func (h *Handler) passwordForm(link admin.Link) form {
 	}
 	if link.Invite {
 		f.title, f.intro = "Welcome", "Choose a password to create your account."
+		if project := mail.OneLine(link.InvitedTo); project != "" {
+			f.intro = "You were invited to " + project + ". " + f.intro
+		}
 	}
 	f.fields[1].focused = true
 	return f
 }
 
-// deadLink says what is wrong with a link in words for whoever clicked on it.
+// deadLink says what is wrong with a link in words for whoever clicked on it, and where to go on.
 func (h *Handler) deadLink(c echo.Context, err error) error {
-	status, text := http.StatusBadRequest, ""
+	status, text, next := http.StatusBadRequest, "This link is not valid. Please check that you have all of it.", h.toSignIn("")
+	var dead *admin.DeadLink
 	switch {
+	case errors.As(err, &dead):
+		text, next = deadText(dead), h.toReset()
 	case outcome.Has(err, outcome.NotFound):
-		status, text = http.StatusNotFound, "This link is not valid. Please check that you have all of it."
+		status = http.StatusNotFound
 	case !outcome.Has(err, outcome.Invalid):
 		return err
-	case err.Error() == "Already used":
-		text = "This link was used already. If it was not you who used it, ask for a new password."
-	case err.Error() == "This link has expired":
-		text = "This link has expired. Ask whoever invited you for a new one, or ask for a new password."
-	default:
-		text = "This link is not valid. Please check that you have all of it."
 	}
-	return show(c, status, h.message("This link does not work", text, h.toSignIn("")))
+	return show(c, status, h.message("This link does not work", text, next))
+}
+
+func deadText(dead *admin.DeadLink) string {
+	switch {
+	case dead.Used:
+		return "This link was used already. If it was not you who used it, ask for a new password."
+	case dead.Invite:
+		return "This link has expired. Ask whoever invited you for a new one, or ask for a new password."
+	}
+	return "This link has expired. You can ask for a new one."
+}
+
+// toReset leads to the page that asks for a new password.
+func (h *Handler) toReset() *link {
+	return &link{h.BaseURL.JoinPath("resetpassword").String(), "Ask for a new password"}
 }
 
 // toSignIn leads to the sign-in page. A User of one project alone signs in to that by name.

@@ -13,7 +13,7 @@ import (
 
 func (h *Handler) askSignIn(c echo.Context) error {
 	keepOrigin(c)
-	return show(c, http.StatusOK, h.ask(signInForm(c.QueryParam("project"), "")))
+	return show(c, http.StatusOK, h.ask(h.signInForm(c.QueryParam("project"), "")))
 }
 
 // keepOrigin lets the browser say where the form came from: without that an old one could not be told
@@ -32,7 +32,7 @@ func (h *Handler) signIn(c echo.Context) error {
 	}
 	who, err := h.SignIn.Prove(c.Request().Context(), in, device(c))
 	if err != nil {
-		f := signInForm(in.ProjectID, in.Email)
+		f := h.signInForm(in.ProjectID, in.Email)
 		status, mendable := f.blame(err)
 		if !mendable {
 			return err
@@ -50,15 +50,17 @@ func profileType(profile medplum.Reference) string {
 
 // signInForm carries the project of those who belong to one alone: their address says nothing
 // without it.
-func signInForm(project, email string) form {
+func (h *Handler) signInForm(project, email string) form {
 	f := form{
 		title: "Sign in", button: "Sign in",
 		fields: []field{
 			{name: "email", label: "Email", kind: "email", autocomplete: "username", value: email},
 			{name: "password", label: "Password", kind: "password", autocomplete: "current-password"},
 		},
+		further: &link{h.toReset().address, "Forgot your password?"},
 	}
 	if store.ValidProject(project) {
+		f.further.address += "?project=" + project
 		f.hidden = []field{{name: "project", value: project}}
 	}
 	f.focus()

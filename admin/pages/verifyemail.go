@@ -11,7 +11,7 @@ import (
 func (h *Handler) askVerification(c echo.Context) error {
 	return show(c, http.StatusOK, h.ask(form{
 		title: "Confirm your email address", button: "Confirm",
-		intro: "Press the button to confirm that this address is yours.",
+		intro: "Press the button to confirm that this address is yours. If you have not registered yourself, close this page: somebody else chose the password.",
 	}))
 }
 

@@ -14,7 +14,8 @@ func (h *Handler) method(c echo.Context) error {
 	if err := web.ReadJSON(c, &in); err != nil {
 		return err
 	}
-	return answer(c, struct{}{}, h.people.Method(in.Email))
+	method, err := h.people.Method(c.Request().Context(), in.Email)
+	return answer(c, method, err)
 }
 
 func (h *Handler) login(c echo.Context) error {

@@ -222,6 +222,19 @@ func limitPerAccount(t *testing.T, w *world) {
 	require.Equal(t, 200, w.login(w.email("ada"), nil).status)
 }
 
+// limitAcrossProjects: naming another project each time guesses at the same account.
+func limitAcrossProjects(t *testing.T, w *world) {
+	w.owner(w.email("ada"), "Clinic")
+	for i := range 7 {
+		body := with(object{"email": w.email("ada"), "password": another, "projectId": secret.ID()})
+		want := 400
+		if i >= 5 {
+			want = 429
+		}
+		require.Equal(t, want, w.do("POST", "/auth/login", "", body, "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i)).status)
+	}
+}
+
 func limitPerAddress(t *testing.T, w *world) {
 	attempt := func(i int, address string) int {
 		body := with(object{"email": w.email(fmt.Sprint("user", i)), "password": password})

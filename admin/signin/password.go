@@ -13,7 +13,7 @@ func (h *Handler) resetPassword(c echo.Context) error {
 	if err := web.ReadJSON(c, &in); err != nil {
 		return err
 	}
-	return done(c, h.people.ResetPassword(c.Request().Context(), in))
+	return done(c, h.people.ResetPassword(c.Request().Context(), in, device(c)))
 }
 
 func (h *Handler) setPassword(c echo.Context) error {

@@ -58,6 +58,7 @@ func rules() []rule {
 func limitRules() []rule {
 	return []rule{
 		{"tries are limited per account, known or not", limitPerAccount},
+		{"tries are limited per account, whatever project they name", limitAcrossProjects},
 		{"tries are limited per address", limitPerAddress},
 		{"a success is forgiven", successIsForgiven},
 		{"mails to an address are limited", limitedResets},

@@ -128,7 +128,7 @@ func newWorldAt(t testing.TB, db storetest.DB, at *testClock, change ...func(*ad
 	w.repo = repo.New(repo.Options{Store: w.store, Clock: w.clock, Secrets: oauth.ClientSecrets{Store: w.store, Box: box}, Log: log})
 	server := oauth.New(oauth.Options{Store: w.store, Clock: w.clock, Log: log, Box: box, Directory: admin.NewDirectory(w.repo), BaseURL: base})
 	service := admin.New(admin.Options{
-		Repo: w.repo, Store: w.store, Clock: w.clock, Passwords: w.passwords, Mails: w.post, Fingerprints: box, BaseURL: base, AppURL: base, AppName: "Admit", Log: log,
+		Repo: w.repo, Store: w.store, Clock: w.clock, Passwords: w.passwords, Mails: w.post, Fingerprints: box, BaseURL: base, AppURL: base, AppName: "Admit", MailLimit: -1, Log: log,
 	})
 	options := admin.SignInOptions{
 		Service: service, Repo: w.repo, Store: w.store, Clock: w.clock, Passwords: w.passwords, Codes: server, Box: box,

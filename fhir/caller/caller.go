@@ -40,6 +40,8 @@ type Caller struct {
 	LoginID  string
 	ClientID string
 	Scope    string
+	// Patient is whom the client was launched about; without one it is the profile, if that is one.
+	Patient medplum.Reference
 
 	// Extended asks for meta.project, author, account and compartment in answers.
 	Extended   bool

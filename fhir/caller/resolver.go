@@ -22,12 +22,13 @@ type Claims struct {
 	Membership string
 	ClientID   string
 	Scope      string
+	Patient    string // id of the patient that the client was launched about, empty when there is none
 }
 
 // Logins knows the sessions; pkg/oauth decides which are live.
 type Logins interface {
-	// LiveLogin is what a login says that is not revoked, has not run out and has a membership. Any
-	// other is store.ErrNotFound.
+	// LiveLogin is what a login says that is not revoked, has not run out, has a membership and whose
+	// client is active. Any other is store.ErrNotFound.
 	LiveLogin(ctx context.Context, id string) (Claims, error)
 }
 
@@ -122,6 +123,9 @@ func (l *loading) login(ctx context.Context, id string) (Claims, error) {
 		return Claims{}, unauthorized(err)
 	}
 	claims.LoginID = id
+	if claims.ClientID != "" { // whose status LiveLogin looked at
+		l.from = append(l.from, mark{medplum.TypeClientApplication, claims.ClientID})
+	}
 	return claims, nil
 }
 
@@ -141,6 +145,9 @@ func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {
 	}
 	who := describe(membership, project)
 	who.LoginID, who.ClientID, who.Scope = claims.LoginID, claims.ClientID, claims.Scope
+	if claims.Patient != "" {
+		who.Patient = medplum.RefTo("Patient", claims.Patient, "")
+	}
 	if err := l.links(ctx, project, &who); err != nil {
 		return Caller{}, err
 	}
@@ -249,6 +256,6 @@ func (c Caller) subject() policy.Subject {
 	}
 	return policy.Subject{
 		Project: c.Project, Linked: linked, Profile: c.Profile,
-		Admin: c.Admin, SuperAdmin: c.SuperAdmin, Scope: c.Scope,
+		Admin: c.Admin, SuperAdmin: c.SuperAdmin, Scope: c.Scope, Patient: c.Patient,
 	}
 }

@@ -154,6 +154,21 @@ type ProjectMembership struct {
 // IsActive says whether the membership may be used; absent means active.
 func (m ProjectMembership) IsActive() bool { return m.Active == nil || *m.Active }
 
+// DomainConfiguration says how those with addresses of a domain sign in.
+type DomainConfiguration struct {
+	ResourceType     string            `json:"resourceType"`
+	ID               string            `json:"id,omitempty"`
+	Domain           string            `json:"domain"`
+	IdentityProvider *IdentityProvider `json:"identityProvider,omitempty"`
+}
+
+// IdentityProvider is an OpenID provider of somebody else's. Its client secret is read where it is
+// used, and nowhere else.
+type IdentityProvider struct {
+	AuthorizeURL string `json:"authorizeUrl"`
+	ClientID     string `json:"clientId"`
+}
+
 // ClientApplication is a program that signs in.
 type ClientApplication struct {
 	ResourceType         string   `json:"resourceType"`

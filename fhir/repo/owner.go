@@ -23,29 +23,42 @@ func (a *access) owned(ctx context.Context, c *change, doc *document.Node) error
 	if owner.Reference == "" {
 		return outcome.New(outcome.Invalid, "A project keeps an owner").At("Project.owner")
 	}
-	members, err := a.rows.Owners(ctx, store.SystemProject, KeyUserMembership, owner.Reference+"/", maxMemberships)
-	if err != nil {
-		return err
-	}
-	for _, ref := range members {
-		if resourceType, _ := owner.Split(); ref.Project != c.ref.ID || resourceType != medplum.TypeUser {
-			continue
-		}
-		got, err := a.rows.Get(ctx, ref, nil)
-		if err != nil {
-			return err
-		}
-		m, err := membershipOf(got)
-		if err != nil || m.IsActive() {
+	if resourceType, _ := owner.Split(); resourceType == medplum.TypeUser {
+		isMember, err := a.hasMember(ctx, c.ref.ID, owner.Reference, func(m medplum.ProjectMembership) bool { return m.IsActive() })
+		if err != nil || isMember {
 			return err
 		}
 	}
 	return outcome.New(outcome.Invalid, "%s is no active member of the project", owner.Reference).At("Project.owner")
 }
 
-// ownerStays refuses to switch the owner's membership off or to take its administration away.
+// hasMember says whether a user has a membership of the project for which fits holds.
+func (a *access) hasMember(ctx context.Context, project, user string, fits func(medplum.ProjectMembership) bool) (bool, error) {
+	members, err := a.rows.Owners(ctx, store.SystemProject, KeyUserMembership, user+"/", maxMemberships)
+	if err != nil {
+		return false, err
+	}
+	for _, ref := range members {
+		if ref.Project != project {
+			continue
+		}
+		got, err := a.rows.Get(ctx, ref, nil)
+		if err != nil {
+			return false, err
+		}
+		m, err := membershipOf(got)
+		if err != nil || fits(m) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// ownerStays refuses to switch the owner's membership off or to take its administration away, unless
+// the owner has another one to administer the project with.
 func (a *access) ownerStays(ctx context.Context, c *change, m medplum.ProjectMembership) error {
-	if c.old == nil || c.old.Deleted {
+	byAdmit := a.system != "" && a.who.Profile.Reference == "" // not for an administrator (Tx.Administer)
+	if c.old == nil || c.old.Deleted || byAdmit {
 		return nil
 	}
 	was := c.oldDoc.Get("active") == nil || c.oldDoc.Get("active").True()
@@ -55,6 +68,12 @@ func (a *access) ownerStays(ctx context.Context, c *change, m medplum.ProjectMem
 	}
 	owner, err := a.ownerOf(ctx, c.ref.Project)
 	if err != nil || owner != m.User.Reference {
+		return err
+	}
+	stays, err := a.hasMember(ctx, c.ref.Project, owner, func(other medplum.ProjectMembership) bool {
+		return other.ID != c.ref.ID && other.IsActive() && other.Admin
+	})
+	if err != nil || stays {
 		return err
 	}
 	if off {

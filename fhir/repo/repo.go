@@ -118,7 +118,10 @@ func (s *Session) InTx(ctx context.Context, fn func(*Tx) error) error {
 	}
 	return s.repo.Store.InTx(ctx, func(tx *store.Tx) error {
 		a := s.access
-		a.rows, a.tx = tx, tx
+		a.rows, a.tx, a.defined = tx, tx, new(bool)
+		if a.system != "" {
+			tx.Because(a.system)
+		}
 		return fn(&Tx{a})
 	})
 }
@@ -128,8 +131,9 @@ func (t *Tx) Store() *store.Tx { return t.tx }
 
 // System acts in the same transaction with Admit's own rights.
 func (t *Tx) System(reason, project string) *Tx {
+	t.tx.Because(reason)
 	a := t.repo.System(reason, project).access
-	a.rows, a.tx = t.tx, t.tx
+	a.rows, a.tx, a.defined = t.tx, t.tx, t.defined
 	return &Tx{a}
 }
 

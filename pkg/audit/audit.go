@@ -4,6 +4,7 @@
 //
 //   - An event names people and things by reference; it never holds a secret, a password, a token
 //     or the content of a resource.
+//   - It says why Admit acted with its own rights in the transaction, where it did.
 //   - An event is never changed.
 package audit
 
@@ -32,6 +33,7 @@ const (
 	BotCreate        Action = "bot-create"
 	PasswordSet      Action = "password-set"
 	PasswordReset    Action = "password-reset"
+	MFAReset         Action = "mfa-reset"
 	SignIn           Action = "sign-in"
 	SignOut          Action = "sign-out"
 	SetUp            Action = "set-up"
@@ -68,7 +70,11 @@ func Record(ctx context.Context, tx *store.Tx, e Event) error {
 		e.Outcome = Success
 	}
 	id, now := tx.NewID(), tx.Now()
-	content, err := json.Marshal(e.resource(id, now))
+	event := e.resource(id, now)
+	for _, reason := range tx.Reasons() {
+		event.Purpose = append(event.Purpose, concept{reason})
+	}
+	content, err := json.Marshal(event)
 	if err != nil {
 		return fmt.Errorf("write audit event: %w", err)
 	}

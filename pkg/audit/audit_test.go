@@ -39,6 +39,22 @@ func TestEveryEventIsAnAuditEventOfR4(t *testing.T) {
 	}
 }
 
+func TestAnEventSaysWhyAdmitActedWithItsOwnRights(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	require.NoError(t, s.InTx(t.Context(), func(tx *store.Tx) error {
+		tx.Because("invite")
+		tx.Because("make the membership of an invite")
+		tx.Because("invite")
+		return audit.Record(t.Context(), tx, audit.Event{Project: project, Action: audit.Invite, Agent: "Practitioner/p1"})
+	}))
+	rows, err := s.AuditEvents(t.Context(), project, "", 1)
+	require.NoError(t, err)
+	doc, err := document.Parse([]byte(rows[0].Content))
+	require.NoError(t, err)
+	require.NoError(t, validate.Resource(doc, "AuditEvent"), rows[0].Content)
+	assert.Contains(t, rows[0].Content, `"purposeOfEvent":[{"text":"invite"},{"text":"make the membership of an invite"}]`)
+}
+
 func TestAnEventIsThereWithWhatItTellsOrNotAtAll(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		s := storetest.Open(t, db)

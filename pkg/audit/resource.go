@@ -4,17 +4,22 @@ import "strings"
 
 // auditEvent is the part of AuditEvent that Admit writes.
 type auditEvent struct {
-	ResourceType string   `json:"resourceType"`
-	ID           string   `json:"id"`
-	Type         coding   `json:"type"`
-	Subtype      []coding `json:"subtype"`
-	Action       string   `json:"action"`
-	Recorded     string   `json:"recorded"`
-	Outcome      string   `json:"outcome"`
-	OutcomeDesc  string   `json:"outcomeDesc,omitempty"`
-	Agent        []agent  `json:"agent"`
-	Source       source   `json:"source"`
-	Entity       []what   `json:"entity,omitempty"`
+	ResourceType string    `json:"resourceType"`
+	ID           string    `json:"id"`
+	Type         coding    `json:"type"`
+	Subtype      []coding  `json:"subtype"`
+	Action       string    `json:"action"`
+	Recorded     string    `json:"recorded"`
+	Outcome      string    `json:"outcome"`
+	OutcomeDesc  string    `json:"outcomeDesc,omitempty"`
+	Purpose      []concept `json:"purposeOfEvent,omitempty"`
+	Agent        []agent   `json:"agent"`
+	Source       source    `json:"source"`
+	Entity       []what    `json:"entity,omitempty"`
+}
+
+type concept struct {
+	Text string `json:"text"`
 }
 
 type coding struct {

@@ -38,6 +38,8 @@ type Config struct {
 
 	LoginRateLimit, AuthRateLimit, RateLimit int // per minute and address; -1: none
 
+	ProjectMailLimit int // invitations mailed per project and day; -1: none
+
 	AppName           string
 	PasswordMinLength int
 	PasswordBlocklist bool

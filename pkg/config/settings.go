@@ -76,6 +76,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.AuthRateLimit, v, limit) }},
 		{name: "ADMIT_RATE_LIMIT", fallback: "60000", meaning: "other requests per minute and address", accepted: aLimit,
 			parse: func(c *Config, v string) error { return set(&c.RateLimit, v, limit) }},
+		{name: "ADMIT_PROJECT_MAIL_LIMIT", fallback: "200", meaning: "invitations that a project may mail within a day", accepted: aLimit,
+			parse: func(c *Config, v string) error { return set(&c.ProjectMailLimit, v, limit) }},
 		{name: "ADMIT_APP_NAME", fallback: "Admit", meaning: "name in mails and pages", accepted: "1 to 64 printable characters",
 			parse: func(c *Config, v string) error { return set(&c.AppName, v, printable) }},
 		{name: "ADMIT_PASSWORD_MIN_LENGTH", fallback: "8", meaning: "shortest password", accepted: "a number from 8 to 128",

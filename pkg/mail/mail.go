@@ -26,6 +26,7 @@ const (
 	InviteExisting Template = "welcome" // to somebody who has one already
 	Reset          Template = "reset"   // a new password
 	VerifyEmail    Template = "verify"  // proof of an address
+	MFAReset       Template = "mfa"     // the second factor is gone
 )
 
 // Letter is a mail to be sent.

@@ -50,7 +50,7 @@ func NewLetters(app string, from *mail.Address, base *url.URL, box Sealer) (*Let
 	if err != nil {
 		return nil, err
 	}
-	return &Letters{oneLine(app), base, from, box, text, html}, nil
+	return &Letters{OneLine(app), base, from, box, text, html}, nil
 }
 
 // Render writes a stored mail.
@@ -59,7 +59,7 @@ func (l *Letters) Render(m store.Mail) (Rendered, error) {
 	if err != nil {
 		return Rendered{}, err
 	}
-	data := struct{ App, Project, Link, Subject string }{l.app, oneLine(m.ProjectName), link, ""}
+	data := struct{ App, Project, Link, Subject string }{l.app, OneLine(m.ProjectName), link, ""}
 	if data.Subject, err = l.execute(m.Template+".subject", data); err != nil {
 		return Rendered{}, err
 	}
@@ -92,7 +92,7 @@ func (l *Letters) execute(name string, data any) (string, error) {
 // is gone has none.
 func (l *Letters) link(m store.Mail) (string, error) {
 	switch Template(m.Template) {
-	case InviteExisting:
+	case InviteExisting, MFAReset:
 		return l.base.JoinPath("signin").String(), nil
 	case VerifyEmail:
 		return l.secretLink("verifyemail", m)
@@ -114,11 +114,13 @@ func (l *Letters) secretLink(page string, m store.Mail) (string, error) {
 // maxName is how much of a name goes into a mail.
 const maxName = 120
 
-// oneLine is a name without line breaks and other control characters, so that it can start
-// neither a header nor a paragraph of its own.
-func oneLine(name string) string {
+// OneLine is a name as it is shown: without line breaks, control characters and the format characters
+// that turn or hide what stands beside them, so that it can start neither a header nor a paragraph
+// of its own, nor seem to be another. The two joiners stay, with which some scripts spell names.
+func OneLine(name string) string {
 	name = strings.Join(strings.FieldsFunc(name, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+		const zeroWidthNonJoiner, zeroWidthJoiner = 0x200C, 0x200D
+		return r != zeroWidthNonJoiner && r != zeroWidthJoiner && (unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf))
 	}), " ")
 	if runes := []rune(name); len(runes) > maxName {
 		return string(runes[:maxName-1]) + "…"

@@ -81,9 +81,9 @@ func (w *Worker) deliver(ctx context.Context, m store.Mail, rendered Rendered) e
 		return w.settle(ctx, m, store.MailSent, "")
 	case errors.Is(failure, ErrPermanent) || w.Clock.Now().Sub(m.CreatedAt.Time) > giveUp:
 		w.Log.WarnContext(ctx, "mail was given up", "mail", m.ID, "template", m.Template)
-		return w.settle(ctx, m, store.MailBounced, oneLine(failure.Error()))
+		return w.settle(ctx, m, store.MailBounced, OneLine(failure.Error()))
 	}
-	if err := w.settle(ctx, m, store.MailQueued, oneLine(failure.Error())); err != nil {
+	if err := w.settle(ctx, m, store.MailQueued, OneLine(failure.Error())); err != nil {
 		return errors.Join(failure, err)
 	}
 	return failure // the job is tried again, later

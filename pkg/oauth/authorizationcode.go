@@ -86,7 +86,7 @@ func (s *Server) codeSession(ctx context.Context, r grantRequest, login store.Lo
 	if login.Membership == "" {
 		return session{}, refuse(invalidRequest, "Invalid profile")
 	}
-	if r.presented.id != "" && r.presented.id != login.Client || r.presented.id == "" && r.presented.secret != "" {
+	if r.presented.id != login.Client { // RFC 6749 §4.1.3: a code is good for the client that it was given to
 		return session{}, refuse(invalidRequest, "Invalid client")
 	}
 	of, err := s.sessionOf(ctx, login)

@@ -20,6 +20,7 @@ type Claims struct {
 	Membership string
 	ClientID   string
 	Scope      string
+	Patient    string // id of the patient that the client was launched about, empty when there is none
 }
 
 const claimsKey = "oauth.claims"
@@ -124,8 +125,8 @@ func nobody(err error) error {
 	return err
 }
 
-// LiveLogin completes the claims of a login that is not revoked and has a membership. Any other is
-// store.ErrNotFound.
+// LiveLogin completes the claims of a login that is not revoked, has a membership, and whose client
+// has not been switched off or deleted. Any other is store.ErrNotFound.
 func (s *Server) LiveLogin(ctx context.Context, id string) (Claims, error) {
 	login, err := s.Store.Login(ctx, id)
 	switch {
@@ -134,8 +135,17 @@ func (s *Server) LiveLogin(ctx context.Context, id string) (Claims, error) {
 	case login.Revoked || !login.Granted || login.Membership == "":
 		return Claims{}, store.ErrNotFound
 	}
+	if login.Client != "" {
+		switch client, err := s.Directory.Client(ctx, login.Client); {
+		case err != nil:
+			return Claims{}, err
+		case !client.Active:
+			return Claims{}, store.ErrNotFound
+		}
+	}
 	return Claims{
 		LoginID: login.ID, Project: login.MembershipProject, Membership: login.Membership, ClientID: login.Client, Scope: login.Scope,
+		Patient: login.LaunchPatient,
 	}, nil
 }
 

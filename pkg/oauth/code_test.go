@@ -68,6 +68,8 @@ func aCodeIsRefused(t *testing.T, w *world) {
 		{"login without challenge", func(l *store.Login) { l.CodeChallenge, l.CodeChallengeMethod = "", "" }, []string{"code_verifier", ""}, 0, "invalid_request: Missing verification context"},
 		{"verifier without challenge", func(l *store.Login) { l.CodeChallenge, l.CodeChallengeMethod = "", "" }, nil, 0, "invalid_request: Missing verification context"},
 		{"another client", func(l *store.Login) { l.Client = "client-a" }, []string{"client_id", "client-b"}, 0, "invalid_request: Invalid client"},
+		{"no client for a login that a client began", func(l *store.Login) { l.Client = "client-a" }, nil, 0, "invalid_request: Invalid client"},
+		{"an empty client for it", func(l *store.Login) { l.Client = "client-a" }, []string{"client_id", ""}, 0, "invalid_request: Invalid client"},
 		{"a client for a login without", nil, []string{"client_id", "client-a"}, 0, "invalid_request: Invalid client"},
 		{"wrong secret", func(l *store.Login) { l.Client = "client-a" }, []string{"client_id", "client-a", "client_secret", "x"}, 0, "invalid_request: Invalid secret"},
 		{"no membership", func(l *store.Login) { l.Membership, l.MembershipProject = "", "" }, nil, 0, "invalid_request: Invalid profile"},

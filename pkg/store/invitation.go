@@ -79,6 +79,18 @@ func (r reader) Invitation(ctx context.Context, project, id string) (Invitation,
 	return in.at(r.clock.Now()), notFound(err, "read invitation")
 }
 
+// HasInvitationOf says whether the link of a security request is that of an invitation to the
+// project which nobody has revoked.
+func (r reader) HasInvitationOf(ctx context.Context, project, request string) (bool, error) {
+	var n int64
+	err := r.gorm(ctx).Model(&Invitation{}).
+		Where("project_id = ? AND request_id = ? AND state <> ?", project, request, InvitationRevoked).Count(&n).Error
+	if err != nil {
+		return false, fmt.Errorf("find the invitation of a link: %w", err)
+	}
+	return n > 0, nil
+}
+
 // InvitationsOf lists the invitations that led to a membership, oldest first.
 func (r reader) InvitationsOf(ctx context.Context, project, membership string) ([]Invitation, error) {
 	var found []Invitation

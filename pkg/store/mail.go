@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Mail is one mail, from the moment it is queued. It holds what the templates need, never the
@@ -64,6 +65,18 @@ func (r reader) Mails(ctx context.Context, after string, limit int) ([]Mail, err
 		return nil, fmt.Errorf("list mails: %w", err)
 	}
 	return found, nil
+}
+
+// CountMails counts the mails of these templates that a project has sent since; it counts no further
+// than limit.
+func (r reader) CountMails(ctx context.Context, project string, templates []string, since time.Time, limit int) (int, error) {
+	var ids []string
+	err := r.gorm(ctx).Model(&Mail{}).Where("project_id = ? AND created_at > ? AND template IN ?", project, At(since), templates).
+		Limit(limit).Pluck("id", &ids).Error
+	if err != nil {
+		return 0, fmt.Errorf("count mails: %w", err)
+	}
+	return len(ids), nil
 }
 
 // MoveMail records what became of a mail. The secret goes when nobody needs it any more.

@@ -6,14 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
 // Tx is a transaction. Its reads see its own writes.
 type Tx struct {
 	reader
-	sql   *sql.Tx
-	after []func()
+	sql     *sql.Tx
+	after   []func()
+	reasons []string
 }
 
 // SQL is for pkg/jobs alone, so that a job is queued in the transaction that needs it. Statements
@@ -28,6 +30,20 @@ func (tx *Tx) NewID() string { return tx.clock.NewID() }
 
 // AfterCommit has fn called once the transaction is committed, and never when it is not.
 func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
+
+// maxReasons bounds what is kept of why a transaction acts with rights of its own.
+const maxReasons = 20
+
+// Because notes why Admit acts with its own rights in the transaction; the audit event that is
+// written in it says so.
+func (tx *Tx) Because(reason string) {
+	if len(tx.reasons) < maxReasons && !slices.Contains(tx.reasons, reason) {
+		tx.reasons = append(tx.reasons, reason)
+	}
+}
+
+// Reasons are the reasons that were noted, in their order.
+func (tx *Tx) Reasons() []string { return tx.reasons }
 
 // Later is the time of a version that replaces one of the time previous: now, or just after
 // previous when the clock has not moved on.

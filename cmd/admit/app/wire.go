@@ -123,11 +123,11 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	mails := mail.NewMailer(r.jobs, box)
 	r.services = admin.New(admin.Options{
 		Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Mails: mails, Letters: r.letters, Fingerprints: box,
-		BaseURL: c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, Log: o.Log,
+		BaseURL: c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, MailLimit: c.ProjectMailLimit, Log: o.Log,
 	})
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
 		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
-		AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, LoginLimit: c.LoginRateLimit,
+		AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
 	})
 }
 
