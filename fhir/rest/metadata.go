@@ -12,6 +12,7 @@ import (
 	"github.com/admitdev/admit/fhir/patch"
 	"github.com/admitdev/admit/fhir/r4"
 	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/fhir/search"
 )
 
 // capabilities answers with what the server can do (R4 http.html#capabilities): bytes made once.
@@ -35,6 +36,8 @@ var interactions = [...]string{"read", "vread", "update", "patch", "delete", "hi
 var commonParams = [...]r4.CapabilitySearchParam{
 	{Name: "_id", Type: "token"},
 	{Name: "_lastUpdated", Type: "date"},
+	{Name: "_filter", Type: "special"},
+	{Name: "_list", Type: "special"},
 }
 
 // oauthURIs is the extension by which SMART clients of old find the endpoints.
@@ -107,7 +110,7 @@ func capability(name string) r4.CapabilityResource {
 	}
 	resource.SearchParam = append([]r4.CapabilitySearchParam(nil), commonParams[:]...)
 	for _, p := range definitions.SearchParams(name) {
-		if p.Expression != "" && !strings.HasPrefix(p.Code, "_") {
+		if search.Supports(name, p) && p.Code != "_id" && p.Code != "_lastUpdated" {
 			resource.SearchParam = append(resource.SearchParam, r4.CapabilitySearchParam{Name: p.Code, Definition: p.URL, Type: string(p.Type)})
 		}
 	}

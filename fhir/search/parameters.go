@@ -53,6 +53,16 @@ func (p *parser) isKnown(resourceType, name string) bool {
 	return code == "_filter" || code == "_list" || !outcome.Has(err, outcome.Invalid) && !outcome.Has(err, outcome.NotSupported)
 }
 
+// Supports says whether a parameter of R4 can be searched by.
+func Supports(resourceType string, p *definitions.SearchParam) bool {
+	if p.Type == definitions.Composite {
+		_, ok := index.CompositeOf(resourceType, p)
+		return ok
+	}
+	_, hasRows := kinds[p.Type]
+	return hasRows && p.Expression != ""
+}
+
 // lookUp finds a parameter that can be searched by.
 func (p *parser) lookUp(resourceType, code string) (*definitions.SearchParam, error) {
 	param, ok := definitions.SearchParamOf(resourceType, code)

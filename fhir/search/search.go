@@ -87,7 +87,7 @@ type Request struct {
 
 	base    string
 	path    string // of the links, when it is not the type alone
-	system  bool // the types are named by _type
+	system  bool   // the types are named by _type
 	filters map[string]store.Predicate
 	sort    []store.Sort
 	cursor  string
