@@ -118,7 +118,7 @@ func (s *Session) InTx(ctx context.Context, fn func(*Tx) error) error {
 	}
 	return s.repo.Store.InTx(ctx, func(tx *store.Tx) error {
 		a := s.access
-		a.rows, a.tx, a.defined = tx, tx, new(bool)
+		a.rows, a.tx = tx, tx
 		if a.system != "" {
 			tx.Because(a.system)
 		}
@@ -133,7 +133,7 @@ func (t *Tx) Store() *store.Tx { return t.tx }
 func (t *Tx) System(reason, project string) *Tx {
 	t.tx.Because(reason)
 	a := t.repo.System(reason, project).access
-	a.rows, a.tx, a.defined = t.tx, t.tx, t.defined
+	a.rows, a.tx = t.tx, t.tx
 	return &Tx{a}
 }
 
