@@ -117,9 +117,8 @@ func (c *compiler) lay(p *Profile, elements []*document.Node) error {
 	if c.elements += len(elements); c.elements > maxElements {
 		return outcome.New(outcome.TooCostly, "A profile has more than %d elements, with those it refers to", maxElements)
 	}
-	ids := identifier{}
 	for _, e := range elements {
-		at, err := p.find(ids.of(e))
+		at, err := p.find(strings.Split(e.Text("id"), ".")) // which every element has (sdf-14)
 		if err != nil {
 			return err
 		}
@@ -128,29 +127,6 @@ func (c *compiler) lay(p *Profile, elements []*document.Node) error {
 		}
 	}
 	return p.root.link(p)
-}
-
-// identifier gives elements their ids ("Observation.component:systolic.code"); those that have
-// none get them from path and sliceName.
-type identifier map[string]string
-
-func (names identifier) of(e *document.Node) []string {
-	path := e.Text("path")
-	if slice := e.Text("sliceName"); slice != "" {
-		names[path] = slice
-	} else {
-		delete(names, path)
-	}
-	if id := e.Text("id"); strings.Count(id, ".") >= strings.Count(path, ".") {
-		return strings.Split(id, ".")
-	}
-	segments := strings.Split(path, ".")
-	for i := range segments {
-		if slice, ok := names[strings.Join(strings.Split(path, ".")[:i+1], ".")]; ok {
-			segments[i] += ":" + slice
-		}
-	}
-	return segments
 }
 
 // find is the node of an element, made when there is none yet.

@@ -153,7 +153,7 @@ const patientURL = coreURL + "Patient"
 
 func TestRefused(t *testing.T) {
 	slicing := func(kind, path string) string {
-		return `{"path":"Patient.generalPractitioner","slicing":{"discriminator":[{"type":"` + kind + `","path":"` + path + `"}],"rules":"open"}},{"path":"Patient.generalPractitioner","sliceName":"a","min":1}`
+		return `{"id":"Patient.generalPractitioner","path":"Patient.generalPractitioner","slicing":{"discriminator":[{"type":"` + kind + `","path":"` + path + `"}],"rules":"open"}},{"id":"Patient.generalPractitioner:a","path":"Patient.generalPractitioner","sliceName":"a","min":1}`
 	}
 	for _, tc := range []struct {
 		name, profile string
@@ -163,11 +163,11 @@ func TestRefused(t *testing.T) {
 		{"resolve()", small("urn:a", patientURL, slicing("type", "resolve()")), outcome.NotSupported, "Profile urn:a tells slices apart by type of resolve(), which is not supported"},
 		{"by profile", small("urn:a", patientURL, slicing("profile", "$this")), outcome.NotSupported, "Profile urn:a tells slices apart by profile of $this, which is not supported"},
 		{"no difference", small("urn:a", patientURL, slicing("value", "display")), outcome.NotSupported, "Profile urn:a does not say in what the slice a of generalPractitioner differs"},
-		{"no discriminator", small("urn:a", patientURL, `{"path":"Patient.name","sliceName":"a"}`), outcome.NotSupported, "Profile urn:a does not say how the slice a is told apart"},
+		{"no discriminator", small("urn:a", patientURL, `{"id":"Patient.name:a","path":"Patient.name","sliceName":"a"}`), outcome.NotSupported, "Profile urn:a does not say how the slice a is told apart"},
 		{"slice of a slice", small("urn:a", patientURL, `{"id":"Patient.name:a/b","path":"Patient.name","sliceName":"a/b"}`), outcome.NotSupported, "Profile urn:a slices the slice a/b"},
-		{"no such element", small("urn:a", patientURL, `{"path":"Patient.nope"}`), outcome.Invalid, "Profile urn:a constrains Patient.nope, which there is not"},
-		{"unknown base", small("urn:a", "urn:none", `{"path":"Patient"}`), outcome.NotSupported, "Profile urn:a has no snapshot, and its base urn:none is not here"},
-		{"its own base", small("urn:a", "urn:a", `{"path":"Patient"}`), outcome.Invalid, "Profile urn:a is its own base"},
+		{"no such element", small("urn:a", patientURL, `{"id":"Patient.nope","path":"Patient.nope"}`), outcome.Invalid, "Profile urn:a constrains Patient.nope, which there is not"},
+		{"unknown base", small("urn:a", "urn:none", `{"id":"Patient","path":"Patient"}`), outcome.NotSupported, "Profile urn:a has no snapshot, and its base urn:none is not here"},
+		{"its own base", small("urn:a", "urn:a", `{"id":"Patient","path":"Patient"}`), outcome.Invalid, "Profile urn:a is its own base"},
 		{"unknown type", strings.Replace(small("urn:a", patientURL, ""), `"type":"Patient"`, `"type":"Nope"`, 1), outcome.Invalid, "Profile urn:a constrains the unknown type Nope"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestRefused(t *testing.T) {
 	if p, err := Compile(shelf{}, "urn:none"); p != nil || err != nil {
 		t.Errorf("unknown: %v, %v", p, err)
 	}
-	two := shelf{"urn:a": parse(t, small("urn:a", "urn:b", `{"path":"Patient"}`)), "urn:b": parse(t, small("urn:b", "urn:a", `{"path":"Patient"}`))}
+	two := shelf{"urn:a": parse(t, small("urn:a", "urn:b", `{"id":"Patient","path":"Patient"}`)), "urn:b": parse(t, small("urn:b", "urn:a", `{"id":"Patient","path":"Patient"}`))}
 	if _, err := Compile(two, "urn:a"); !outcome.Has(err, outcome.Invalid) {
 		t.Errorf("bases in a circle: %v", err)
 	}
@@ -192,17 +192,17 @@ func TestWarnings(t *testing.T) {
 		name, element string
 		want          []string
 	}{
-		{"a constraint that nobody understands", `{"path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"nope("}]}`,
+		{"a constraint that nobody understands", `{"id":"Patient","path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"nope("}]}`,
 			[]string{"warning: The constraint a cannot be evaluated: nope( @ Patient"}},
-		{"a constraint that fails", `{"path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"name.nope().exists()"}]}`,
+		{"a constraint that fails", `{"id":"Patient","path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"name.nope().exists()"}]}`,
 			[]string{"warning: The constraint a cannot be evaluated: name.nope().exists() @ Patient"}},
-		{"a constraint for the other engine", `{"path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"name.aggregate($total + 1, 0) > 1"}]}`,
+		{"a constraint for the other engine", `{"id":"Patient","path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"name.aggregate($total + 1, 0) > 1"}]}`,
 			[]string{"Constraint a not met: x @ Patient"}},
-		{"a constraint that would print", `{"path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"trace('x').aggregate(1).exists().not()"}]}`,
+		{"a constraint that would print", `{"id":"Patient","path":"Patient","constraint":[{"key":"a","severity":"error","human":"x","expression":"trace('x').aggregate(1).exists().not()"}]}`,
 			[]string{"warning: The constraint a cannot be evaluated: trace('x').aggregate(1).exists().not() @ Patient"}},
-		{"a value set that is not here", `{"path":"Patient.language","binding":{"strength":"required","valueSet":"urn:none"}}`,
+		{"a value set that is not here", `{"id":"Patient.language","path":"Patient.language","binding":{"strength":"required","valueSet":"urn:none"}}`,
 			[]string{"warning: The binding to urn:none is not checked: ValueSet urn:none not found @ Patient.language"}},
-		{"a binding that is none", `{"path":"Patient.language","binding":{"strength":"preferred","valueSet":"urn:none"}}`, nil},
+		{"a binding that is none", `{"id":"Patient.language","path":"Patient.language","binding":{"strength":"preferred","valueSet":"urn:none"}}`, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p, err := Compile(shelf{"urn:a": parse(t, small("urn:a", patientURL, tc.element))}, "urn:a")
@@ -229,7 +229,7 @@ func TestHostileProfile(t *testing.T) {
 	}
 	elements = append(elements, `{"id":"`+id+`.url","path":"`+path+`.url","fixedUri":"urn:x"}`)
 	hostile := strings.Replace(small("urn:a", patientURL, strings.Join(elements, ",")), `"type":"Patient"`, `"type":"Extension"`, 1)
-	s := shelf{"urn:a": parse(t, hostile), "urn:b": parse(t, small("urn:b", patientURL, `{"path":"Patient.extension","type":[{"code":"Extension","profile":["urn:a"]}]}`))}
+	s := shelf{"urn:a": parse(t, hostile), "urn:b": parse(t, small("urn:b", patientURL, `{"id":"Patient.extension","path":"Patient.extension","type":[{"code":"Extension","profile":["urn:a"]}]}`))}
 	p, err := Compile(s, "urn:b")
 	if err != nil {
 		t.Fatal(err)

@@ -117,7 +117,10 @@ func (a *access) after(ctx context.Context, res store.Resource, secret string) e
 		}
 	case medplum.TypeAccessPolicy, medplum.TypeProject:
 	default:
-		return nil
+		if !isDefinition(res.Type) {
+			return nil
+		}
+		*a.defined = true
 	}
 	return a.tx.Announce(ctx, res.Type, res.ID)
 }

@@ -67,6 +67,9 @@ func (c *parameterCache) put(project string, set parameterSet, since uint64) {
 // Hear drops what a change makes untrue; one without a kind means that changes may have been missed.
 // Changes of this process are heard without it.
 func (r *Repo) Hear(change store.Change) {
+	if change.Kind == "" || isDefinition(change.Kind) {
+		r.profiles.drop()
+	}
 	c := &r.parameters
 	switch change.Kind {
 	case typeSearchParameter:

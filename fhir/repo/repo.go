@@ -56,6 +56,7 @@ type Attachments interface {
 type Repo struct {
 	Options
 	parameters parameterCache
+	profiles   profileCache
 }
 
 // New makes a Repo.
@@ -100,6 +101,8 @@ type access struct {
 	system string // the reason; empty when a caller acts
 	rows   rows
 	tx     *store.Tx // nil outside a transaction
+	// defined says whether the transaction has written what profiles are compiled from.
+	defined *bool
 }
 
 // Session reads and writes one resource at a time, each write its own transaction.
@@ -118,7 +121,7 @@ func (s *Session) InTx(ctx context.Context, fn func(*Tx) error) error {
 	}
 	return s.repo.Store.InTx(ctx, func(tx *store.Tx) error {
 		a := s.access
-		a.rows, a.tx = tx, tx
+		a.rows, a.tx, a.defined = tx, tx, new(bool)
 		if a.system != "" {
 			tx.Because(a.system)
 		}
@@ -133,7 +136,7 @@ func (t *Tx) Store() *store.Tx { return t.tx }
 func (t *Tx) System(reason, project string) *Tx {
 	t.tx.Because(reason)
 	a := t.repo.System(reason, project).access
-	a.rows, a.tx = t.tx, t.tx
+	a.rows, a.tx, a.defined = t.tx, t.tx, t.defined
 	return &Tx{a}
 }
 
@@ -148,7 +151,7 @@ func (t *Tx) Administer(c caller.Caller, reason, project string) *Tx {
 // As acts in the same transaction with the rights of c.
 func (t *Tx) As(c caller.Caller) *Tx {
 	a := t.repo.As(c).access
-	a.rows, a.tx = t.tx, t.tx
+	a.rows, a.tx, a.defined = t.tx, t.tx, t.defined
 	return &Tx{a}
 }
 

@@ -19,7 +19,7 @@ func needsTx(resourceType string) bool {
 		typeSearchParameter, medplum.TypeClientApplication, typeBinary:
 		return true
 	}
-	return false
+	return isDefinition(resourceType)
 }
 
 // inTx runs fn on the transaction that is open, or on a new one.
@@ -64,7 +64,7 @@ func (c *change) before() []byte {
 }
 
 // compose makes the draft of a change: the caller's fields are put back, the type's own rules
-// applied, the policy asked about the image and the project about its references.
+// applied, the policy asked about the image and the project about its profiles and references.
 func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 	doc, err := a.accountsOf(c)
 	if err != nil {
@@ -81,6 +81,9 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 		if d, err = a.permit(ctx, c, d); err != nil {
 			return draft{}, err
 		}
+	}
+	if err := a.checkProfiles(ctx, c.interaction, d); err != nil {
+		return draft{}, err
 	}
 	return d, a.checkReferences(ctx, d.doc)
 }

@@ -64,6 +64,7 @@ func New(o Options) (*Handler, error) {
 func (h *Handler) Mount(g *echo.Group) {
 	h.mountSearch(g)
 	h.mountTerminology(g)
+	h.mountValidate(g)
 	h.mountHistory(g)
 	h.mountEverything(g)
 	h.mountCompartments(g)

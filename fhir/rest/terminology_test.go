@@ -226,4 +226,3 @@ func TestOperationInBatch(t *testing.T) {
 		assert.Contains(t, got.body, `"contains":[{"system":"http://hl7.org/fhir/administrative-gender","code":"male","display":"Male"}]`)
 	})
 }
-

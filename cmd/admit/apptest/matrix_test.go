@@ -22,6 +22,7 @@ var (
 	callers = who{apptest.Patient, apptest.Practitioner, apptest.Program, apptest.Admin, apptest.SuperAdmin}
 	persons = who{apptest.Patient, apptest.Practitioner, apptest.Admin, apptest.SuperAdmin}
 	staff   = who{apptest.Practitioner, apptest.Program, apptest.Admin, apptest.SuperAdmin}
+	members = who{apptest.Patient, apptest.Practitioner, apptest.Program, apptest.Admin} // of the project that is "own"
 	admins  = who{apptest.Admin, apptest.SuperAdmin}
 	super   = who{apptest.SuperAdmin}
 )
@@ -91,6 +92,12 @@ func matrix() []right {
 		{"POST /fhir/R4/CodeSystem/$validate-code?code=male&url=http://hl7.org/fhir/administrative-gender", "", "", callers, callers},
 		{"GET /fhir/R4/CodeSystem/:id/$validate-code?code=male", "CodeSystem", "", staff, super},
 		{"POST /fhir/R4/CodeSystem/:id/$validate-code?code=male", "CodeSystem", "", staff, super},
+		{"POST /fhir/R4/:type/$validate", "Patient", `{"resourceType":"Patient"}`, callers, callers}, // nobody's resource
+		{"POST /fhir/R4/:type/:id/$validate?mode=update", "Patient", `{"resourceType":"Patient","id":":id"}`, staff, super},
+		{"POST /fhir/R4/:type/:id/$validate?mode=delete", "AccessPolicy", "", admins, super},
+		{"GET /fhir/R4/:type/:id/$validate", "Patient", "", staff, super},
+		{"GET /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "", members, nil},
+		{"POST /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "{}", members, nil},
 		{"GET /fhir/R4/_history", "", "", callers, callers},                // as far as they may see
 		{"GET /fhir/R4/:type/:id/:inner", "Patient", "", callers, callers}, // the answer holds what one may see
 		{"POST /fhir/R4/:type/:id/:inner/_search", "Patient", "", callers, callers},
@@ -214,6 +221,8 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 		`{"resourceType":"ValueSet","status":"draft","compose":{"include":[{"system":"urn:s","concept":[{"code":"c"}]}]}}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["CodeSystem"] = admin.POST("/fhir/R4/CodeSystem",
 		`{"resourceType":"CodeSystem","url":"urn:s","status":"draft","content":"complete","concept":[{"code":"c"}]}`).WantStatus(http.StatusCreated).Field("id")
+	admin.POST("/fhir/R4/StructureDefinition", `{"resourceType":"StructureDefinition","url":"urn:`+admin.Project+`","name":"X","status":"draft","kind":"resource","abstract":false,`+
+		`"type":"Patient","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","derivation":"constraint","differential":{"element":[{"id":"Patient","path":"Patient"}]}}`).WantStatus(http.StatusCreated)
 	to.ids["AccessPolicy"] = admin.POST("/fhir/R4/AccessPolicy", `{"resourceType":"AccessPolicy","name":"x"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["ClientApplication"] = admin.POST("/admin/projects/"+admin.Project+"/client", `{"name":"x"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["ProjectMembership"], to.ids["Project"], to.ids["User"] = membership, admin.Project, user
