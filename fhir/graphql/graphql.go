@@ -106,18 +106,18 @@ type Answer struct {
 func (e *Engine) Execute(ctx context.Context, session Session, q Query, whole bool) (Answer, error) {
 	doc, operation, errs := e.read(q)
 	if errs != nil {
-		return Answer{Errors: errs}, nil
+		return Answer{Errors: errs}, nil //nolint:nilerr // they are the answer
 	}
 	prepared := e.schema.prepare(doc)
 	if errs := validator.ValidateWithRules(prepared, doc, rules.NewDefaultRules()); len(errs) > 0 {
-		return Answer{Errors: errs}, nil
+		return Answer{Errors: errs}, nil //nolint:nilerr // they are the answer
 	}
 	variables, err := validator.VariableValues(prepared, operation, q.Variables)
 	if err != nil {
 		return Answer{Errors: listOf(err)}, nil
 	}
 	if refused := e.affordable(doc, operation, variables, whole); refused != nil {
-		return Answer{Errors: gqlerror.List{refused}}, nil
+		return Answer{Errors: gqlerror.List{refused}}, nil //nolint:nilerr // they are the answer
 	}
 	run := &execution{
 		Engine: e, ctx: ctx, session: session, variables: variables, fragments: fragmentsOf(doc),
@@ -129,7 +129,7 @@ func (e *Engine) Execute(ctx context.Context, session Session, q Query, whole bo
 	data, err := run.operation(operation)
 	if err != nil {
 		if run.refused != nil {
-			return Answer{Errors: gqlerror.List{run.refused}}, nil
+			return Answer{Errors: gqlerror.List{run.refused}}, nil //nolint:nilerr // they are the answer
 		}
 		return Answer{}, err
 	}

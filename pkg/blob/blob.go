@@ -55,7 +55,7 @@ func Open(address string) (Store, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "s3" && u.Scheme != "s3+http" || u.Host == "" {
-		return nil, errors.New("blob: the address is neither file: nor s3:") // url.Parse would repeat the secret
+		return nil, errors.New("blob: the address is neither a file nor an s3 URL") // url.Parse would repeat the secret
 	}
 	return openS3(u)
 }
