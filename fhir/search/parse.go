@@ -215,14 +215,21 @@ func unknownModifier(code, modifier string) error {
 	return outcome.New(outcome.Invalid, "Unknown modifier of search parameter %s: %s", code, modifier)
 }
 
-// missing is R4 search.html#missing.
+// missing is R4 search.html#missing. A reference that is an identifier alone and a concept that is a
+// text alone are values as well.
 func missing(param *definitions.SearchParam, value string) (store.Predicate, error) {
-	p := store.Missing{Param: param.Code, Kind: kinds[param.Type].table}
+	none := store.And{store.Missing{Param: param.Code, Kind: kinds[param.Type].table}}
+	switch param.Type {
+	case definitions.Reference:
+		none = append(none, store.Missing{Param: param.Code + index.IdentifierSuffix, Kind: store.TokenKind})
+	case definitions.Token:
+		none = append(none, store.Missing{Param: param.Code + index.TextSuffix, Kind: store.StringKind})
+	}
 	switch value {
 	case "true":
-		return p, nil
+		return none, nil
 	case "false":
-		return store.Not{Of: p}, nil
+		return store.Not{Of: none}, nil
 	}
 	return nil, outcome.New(outcome.Invalid, "Invalid value of %s:missing: %s", param.Code, value)
 }
