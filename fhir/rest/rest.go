@@ -66,6 +66,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountTerminology(g)
 	h.mountValidate(g)
 	h.mountHistory(g)
+	h.mountReindex(g)
 	h.mountEverything(g)
 	h.mountCompartments(g)
 	g.POST("", h.bundle)

@@ -98,6 +98,10 @@ func matrix() []right {
 		{"GET /fhir/R4/:type/:id/$validate", "Patient", "", staff, super},
 		{"GET /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "", members, nil},
 		{"POST /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "{}", members, nil},
+		{"POST /fhir/R4/$reindex", "", "", super, super},
+		{"POST /fhir/R4/:type/$reindex", "Patient", "", super, super},
+		{"POST /fhir/R4/:type/:id/$reindex", "Patient", "", super, super},
+		{"POST /fhir/R4/:type/:id/$expunge?everything=perhaps", "Patient", "", super, super},
 		{"GET /fhir/R4/_history", "", "", callers, callers},                // as far as they may see
 		{"GET /fhir/R4/:type/:id/:inner", "Patient", "", callers, callers}, // the answer holds what one may see
 		{"POST /fhir/R4/:type/:id/:inner/_search", "Patient", "", callers, callers},
@@ -144,6 +148,7 @@ const changing = `{"resourceType":"Bundle","type":"transaction","entry":[{"reque
 // leftOut are routes whose rights show only in what they change; tests of their own hold them.
 var leftOut = []string{
 	"POST /oauth2/logout", "GET /oauth2/logout", "POST /admin/projects/:project/members/:membership",
+	"GET /fhir/R4/$reindex/:task",
 	"POST /fhir/R4/:type", "PUT /fhir/R4/:type", "PATCH /fhir/R4/:type", "DELETE /fhir/R4/:type", "DELETE /fhir/R4/:type/:id",
 }
 
