@@ -108,6 +108,9 @@ func (h *Handler) inGroups(entries []int, b bundle.Bundle, do func(i int)) {
 // given to the router.
 func (h *Handler) performOrRoute(c echo.Context, session *repo.Session, e *bundle.Entry) done {
 	if e.Err == nil && e.Method == http.MethodGet && routed(e.Path) {
+		if c.Get(inBackground) != nil {
+			return done{err: outcome.New(outcome.NotSupported, "Operations are not carried out in the background").At("request.url")}
+		}
 		return route(c, e)
 	}
 	return h.perform(c.Request().Context(), session, e)

@@ -83,9 +83,25 @@ func (h *Handler) bundle(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := bundle.Read(body, h.limits.Entries)
+	b, err := h.readBundle(body)
 	if err != nil {
 		return err
+	}
+	if respondAsync(c.Request().Header) {
+		return h.later(c, body)
+	}
+	answer, err := h.carryOut(c, b, nil)
+	if err != nil {
+		return err
+	}
+	return blob(c, http.StatusOK, answer)
+}
+
+// readBundle understands a Bundle, and refuses one that asks for too much.
+func (h *Handler) readBundle(body []byte) (bundle.Bundle, error) {
+	b, err := bundle.Read(body, h.limits.Entries)
+	if err != nil {
+		return b, err
 	}
 	searches := 0
 	for i := range b.Entries {
@@ -94,28 +110,45 @@ func (h *Handler) bundle(c echo.Context) error {
 		}
 	}
 	if searches > h.limits.Searches {
-		return outcome.New(outcome.TooLong, "A Bundle has at most %d searches and conditions", h.limits.Searches)
+		return b, outcome.New(outcome.TooLong, "A Bundle has at most %d searches and conditions", h.limits.Searches)
 	}
+	return b, nil
+}
+
+// committing is called with the answer within the transaction that it is about.
+type committing func(ctx context.Context, tx *repo.Tx, answer []byte) error
+
+// carryOut does what the Bundle asks for and gives the answer. With a commit, a transaction is one in
+// the database too, which commit belongs to.
+func (h *Handler) carryOut(c echo.Context, b bundle.Bundle, commit committing) ([]byte, error) {
+	if !b.Transaction {
+		results, err := h.batch(c, b)
+		if err != nil {
+			return nil, err
+		}
+		return h.answer(c, b, results)
+	}
+	results, err := h.transaction(c, b, commit)
+	if err != nil {
+		return nil, err
+	}
+	return h.answer(c, b, results)
+}
+
+func (h *Handler) answer(c echo.Context, b bundle.Bundle, results []done) ([]byte, error) {
 	answer := r4.Bundle{Type: "batch-response"}
-	var results []done
 	if b.Transaction {
 		answer.Type = "transaction-response"
-		results, err = h.transaction(c, b)
-	} else {
-		results, err = h.batch(c, b)
-	}
-	if err != nil {
-		return err
 	}
 	prefer := preferred(c.Request().Header)
 	for i := range results {
 		entry, err := h.responseEntry(c, &b.Entries[i], &results[i], prefer)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		answer.Entries = append(answer.Entries, entry)
 	}
-	return blob(c, http.StatusOK, answer.JSON())
+	return answer.JSON(), nil
 }
 
 // place waits for a large Bundle's turn, so that memory stays bounded.

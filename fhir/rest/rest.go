@@ -31,6 +31,10 @@ type Options struct {
 	URLs  *attachment.URLs
 	// GraphQL bounds its queries; zero values stand for the default.
 	GraphQL graphql.Limits
+	// Queue takes the Bundles of clients that do not wait; Callers says what those may do when their
+	// turn has come.
+	Queue   repo.Queue
+	Callers Callers
 	// Limits bound the Bundles that are taken; zero values stand for the default.
 	Limits Limits
 }
@@ -44,6 +48,8 @@ type Handler struct {
 	base     string
 	metadata []byte
 	limits   Limits
+	queue    repo.Queue
+	callers  Callers
 	large    chan struct{} // a place for each large Bundle at work
 }
 
@@ -55,7 +61,7 @@ func New(o Options) (*Handler, error) {
 	}
 	limits := o.Limits.orDefault()
 	return &Handler{
-		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, large: make(chan struct{}, limits.Large),
+		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, large: make(chan struct{}, limits.Large),
 	}, nil
 }
 
@@ -68,6 +74,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountHistory(g)
 	h.mountReindex(g)
 	h.mountEverything(g)
+	h.mountJobs(g)
 	h.mountCompartments(g)
 	g.POST("", h.bundle)
 	g.POST("/", h.bundle)

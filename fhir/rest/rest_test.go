@@ -32,6 +32,8 @@ type server struct {
 	*repotest.World
 	url     string
 	members map[string]caller.Claims
+	handler *rest.Handler
+	queue   *queue
 	shelf   *blob.Shelf
 	blobs   string // the directory of the shelf
 	urls    *attachment.URLs
@@ -57,8 +59,10 @@ func startIn(t *testing.T, world *repotest.World) *server {
 	blobs, err := blob.Open("file:" + s.blobs)
 	require.NoError(t, err)
 	s.shelf = &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 3 << 20}
-	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0)})
+	s.queue = &queue{}
+	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0), Queue: s.queue, Callers: s.Resolver})
 	require.NoError(t, err)
+	s.handler = h
 	e := echo.New()
 	h.MountStorage(e.Group("/storage", web.Errors(web.Outcome)))
 	h.MountPublic(e.Group("/fhir/R4", web.Errors(web.Outcome)))

@@ -40,21 +40,30 @@ type target struct {
 // errNoMatch is a conditional reference that matches nothing.
 var errNoMatch = errors.New("a conditional reference matches nothing")
 
-func (h *Handler) transaction(c echo.Context, b bundle.Bundle) ([]done, error) {
+func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing) ([]done, error) {
 	t := &transaction{h: h, entries: b.Entries, deferred: make([]bool, len(b.Entries))}
 	if err := t.check(); err != nil {
 		return nil, err
 	}
 	ctx, session := c.Request().Context(), h.session(c)
 	var err error
-	if t.plain(session) {
+	if commit == nil && t.plain(session) {
 		err = session.Together(ctx, func(together *repo.Session) error { return t.run(ctx, together, nil) })
 		if !errors.Is(err, errNoMatch) { // else what it asks for may be in the Bundle itself
 			return t.results, shown(err)
 		}
 	}
 	for range maxTransactionAttempts {
-		err = session.Transaction(ctx, func(tx *repo.Tx) error { return t.run(ctx, tx, tx.MatchToMake) })
+		err = session.Transaction(ctx, func(tx *repo.Tx) error {
+			if err := t.run(ctx, tx, tx.MatchToMake); err != nil || commit == nil {
+				return err
+			}
+			answer, err := h.answer(c, b, t.results)
+			if err != nil {
+				return err
+			}
+			return commit(ctx, tx, answer)
+		})
 		if !repo.Raced(err) {
 			break
 		}

@@ -26,15 +26,24 @@ type Worker interface {
 // gives it up.
 func Work[A Args](work func(ctx context.Context, args A) error) Worker { return worker[A]{work: work} }
 
+// WorkFor is Work for jobs that may take as long as limit.
+func WorkFor[A Args](limit time.Duration, work func(ctx context.Context, args A) error) Worker {
+	return worker[A]{work: work, limit: limit}
+}
+
 // Cancel marks a failure that no later try can mend.
 func Cancel(err error) error { return river.JobCancel(err) }
 
 type worker[A Args] struct {
 	river.WorkerDefaults[A]
-	work func(context.Context, A) error
+	work  func(context.Context, A) error
+	limit time.Duration // zero for that of all jobs
 }
 
 func (w worker[A]) add(workers *river.Workers) error { return river.AddWorkerSafely(workers, w) }
+
+// Timeout implements river.Worker.
+func (w worker[A]) Timeout(*river.Job[A]) time.Duration { return w.limit }
 
 // Work implements river.Worker.
 func (w worker[A]) Work(ctx context.Context, job *river.Job[A]) error { return w.work(ctx, job.Args) }

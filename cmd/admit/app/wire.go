@@ -73,7 +73,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain,
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
-	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now()})
+	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers})
 	if err != nil {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
 	}
@@ -114,7 +114,8 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 	}
 	sendReset := jobs.Work(func(ctx context.Context, job admin.ResetPassword) error { return r.signIn.SendReset(ctx, job) })
 	reindex := jobs.Work(func(ctx context.Context, job repo.ReindexJob) error { return r.repo.Reindex(ctx, job) })
-	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex}, jobs.Log(warnings(o.Log)))
+	bundles := jobs.WorkFor(rest.BundleTime, func(ctx context.Context, job rest.BundleJob) error { return r.fhir.RunBundle(ctx, job) })
+	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex, bundles}, jobs.Log(warnings(o.Log)))
 	return err
 }
 

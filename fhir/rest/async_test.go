@@ -1,0 +1,181 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/rest"
+	"github.com/admitdev/admit/pkg/jobs"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// queue keeps jobs until the test runs them.
+type queue struct {
+	mu   sync.Mutex
+	jobs []rest.BundleJob
+}
+
+// Enqueue implements repo.Queue.
+func (q *queue) Enqueue(_ context.Context, tx *store.Tx, args jobs.Args) error {
+	if job, ok := args.(rest.BundleJob); ok {
+		tx.AfterCommit(func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.jobs = append(q.jobs, job)
+		})
+	}
+	return nil
+}
+
+// run carries out what is queued.
+func (s *server) run(t *testing.T) {
+	t.Helper()
+	waiting := s.queue.jobs
+	s.queue.jobs = nil
+	for _, job := range waiting {
+		require.NoError(t, s.handler.RunBundle(t.Context(), job))
+	}
+}
+
+// later posts a Bundle whose answer is not waited for, and gives the address of its status.
+func (s *server) later(t *testing.T, as, body string) string {
+	t.Helper()
+	got := s.do(t, "POST", "/", body, "As", as, "Prefer", "respond-async")
+	got.wantIssue(t, http.StatusAccepted, "accepted", "informational", "Accepted")
+	at := got.header.Get("Content-Location")
+	require.True(t, strings.HasPrefix(at, base+"job/"), at)
+	return "/" + strings.TrimPrefix(at, base)
+}
+
+// ended is an AsyncJob that has ended, and its output.
+func (a answer) ended(t *testing.T) (status, name, output string) {
+	t.Helper()
+	a.want(t, http.StatusOK)
+	var job struct {
+		ResourceType, Status, TransactionTime string
+		Output                                struct {
+			ResourceType string
+			Parameter    []struct {
+				Name     string
+				Resource json.RawMessage
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(a.body), &job), a.body)
+	assert.Equal(t, "AsyncJob", job.ResourceType)
+	assert.NotEmpty(t, job.TransactionTime)
+	if len(job.Output.Parameter) == 0 {
+		return job.Status, "", ""
+	}
+	assert.Equal(t, "Parameters", job.Output.ResourceType)
+	return job.Status, job.Output.Parameter[0].Name, string(job.Output.Parameter[0].Resource)
+}
+
+func TestABundleIsCarriedOutLater(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		for _, kind := range []string{"batch", "transaction"} {
+			t.Run(kind, func(t *testing.T) {
+				family := "Later" + kind
+				at := s.later(t, "staff", bundleOf(kind, entry("POST", "Patient", `{"resourceType":"Patient","name":[{"family":"`+family+`"}]}`)))
+				s.do(t, "GET", at, "").wantIssue(t, http.StatusAccepted, "accepted", "informational", "Accepted")
+				assert.Empty(t, s.do(t, "GET", "/Patient?family="+family, "").page(t).Entry, "not yet")
+				waiting := s.queue.jobs[0]
+				s.run(t)
+				require.NoError(t, s.handler.RunBundle(t.Context(), waiting), "a job may be tried again")
+				status, name, output := s.do(t, "GET", at, "").ended(t)
+				assert.Equal(t, [2]string{"completed", "results"}, [2]string{status, name})
+				assert.Contains(t, output, `"type":"`+kind+`-response"`)
+				assert.Contains(t, output, `"status":"201"`)
+				assert.Len(t, s.do(t, "GET", "/Patient?family="+family, "").page(t).Entry, 1)
+				for _, other := range []string{"admin", "patient", "other"} {
+					s.do(t, "GET", at, "", "As", other).want(t, http.StatusNotFound)
+					s.do(t, "DELETE", at, "", "As", other).want(t, http.StatusNotFound)
+				}
+			})
+		}
+		t.Run("what cannot be carried out is refused at once", func(t *testing.T) {
+			s.do(t, "POST", "/", `{"resourceType":"Bundle","type":"collection"}`, "Prefer", "respond-async").want(t, http.StatusBadRequest)
+			assert.Empty(t, s.queue.jobs)
+		})
+		t.Run("a transaction that fails", func(t *testing.T) {
+			at := s.later(t, "staff", bundleOf("transaction", entry("POST", "Patient", `{"resourceType":"Patient","name":[{"family":"Undone"}]}`), entry("DELETE", "Patient/none", "")))
+			s.run(t)
+			status, name, output := s.do(t, "GET", at, "").ended(t)
+			assert.Equal(t, [2]string{"error", "outcome"}, [2]string{status, name})
+			assert.Contains(t, output, "Bundle.entry[1]")
+			assert.Empty(t, s.do(t, "GET", "/Patient?family=Undone", "").page(t).Entry)
+		})
+		t.Run("cancelled", func(t *testing.T) {
+			at := s.later(t, "staff", bundleOf("transaction", entry("POST", "Patient", `{"resourceType":"Patient","name":[{"family":"Cancelled"}]}`)))
+			s.do(t, "DELETE", at, "").want(t, http.StatusOK)
+			s.do(t, "DELETE", at, "").want(t, http.StatusBadRequest)
+			s.run(t)
+			status, _, _ := s.do(t, "GET", at, "").ended(t)
+			assert.Equal(t, "cancelled", status)
+			assert.Empty(t, s.do(t, "GET", "/Patient?family=Cancelled", "").page(t).Entry)
+		})
+		t.Run("a batch that was interrupted is not begun again", func(t *testing.T) {
+			at := s.later(t, "staff", bundleOf("batch", entry("POST", "Patient", `{"resourceType":"Patient","name":[{"family":"Interrupted"}]}`)))
+			gone, cancel := context.WithCancel(t.Context())
+			job := s.queue.jobs[0]
+			s.active(t, job)
+			cancel()
+			require.Error(t, s.handler.RunBundle(gone, job))
+			s.run(t)
+			status, _, output := s.do(t, "GET", at, "").ended(t)
+			assert.Equal(t, "error", status)
+			assert.Contains(t, output, "some of its entries may have been done")
+		})
+	})
+}
+
+// active makes a job look as if a process had begun it.
+func (s *server) active(t *testing.T, job rest.BundleJob) {
+	t.Helper()
+	session := s.Repo.System("set up a test", job.Project)
+	res, err := session.Read(t.Context(), "AsyncJob", job.ID)
+	require.NoError(t, err)
+	_, err = session.Update(t.Context(), "AsyncJob", job.ID, []byte(strings.Replace(string(res.Content), `"accepted"`, `"active"`, 1)), "")
+	require.NoError(t, err)
+}
+
+func TestABundleIsCarriedOutWithTheRightsOfThen(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		narrow := s.With(t, s.A.ID, medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"gender"}})
+		s.members["narrow"] = narrow.Claims
+		id, _ := s.do(t, "POST", "/Patient", `{"resourceType":"Patient","gender":"female"}`).made(t)
+		elsewhere, _ := s.do(t, "POST", "/Patient", `{"resourceType":"Patient"}`, "As", "other").made(t)
+		reads := bundleOf("batch", entry("GET", "Patient/"+id, ""), entry("GET", "Patient/"+elsewhere, ""), entry("GET", "Observation", ""), entry("GET", "Patient/$csv", ""))
+
+		at := s.later(t, "narrow", reads)
+		s.run(t)
+		_, _, output := s.do(t, "GET", at, "", "As", "narrow").ended(t)
+		var got response
+		require.NoError(t, json.Unmarshal([]byte(output), &got))
+		assert.Equal(t, "200 404 403 400", got.statuses())
+		assert.NotContains(t, output, "gender")
+
+		at = s.later(t, "narrow", reads)
+		_, membership := narrow.Membership.Split()
+		session := s.Repo.System("set up a test", s.A.ID)
+		kept, err := session.Read(t.Context(), medplum.TypeProjectMembership, membership)
+		require.NoError(t, err)
+		_, err = session.Update(t.Context(), medplum.TypeProjectMembership, membership, []byte(strings.Replace(string(kept.Content), `"user":`, `"active":false,"user":`, 1)), "")
+		require.NoError(t, err)
+		s.run(t)
+		_, err = session.Update(t.Context(), medplum.TypeProjectMembership, membership, kept.Content, "")
+		require.NoError(t, err)
+		status, _, output := s.do(t, "GET", at, "", "As", "narrow").ended(t)
+		assert.Equal(t, "error", status)
+		assert.Contains(t, output, "Unauthorized")
+		assert.NotContains(t, output, id)
+	})
+}
