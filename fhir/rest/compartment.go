@@ -28,7 +28,8 @@ func (h *Handler) searchCompartment(c echo.Context) error {
 		return err
 	}
 	ctx, session := c.Request().Context(), h.session(c)
-	request, err := h.compartment(ctx, session, []string{c.Param("type"), c.Param("id"), c.Param("inner")}, query)
+	lenient := preference(c.Request().Header, "handling") == "lenient"
+	request, err := h.compartment(ctx, session, []string{c.Param("type"), c.Param("id"), c.Param("inner")}, query, lenient)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (h *Handler) searchCompartment(c echo.Context) error {
 }
 
 // compartment understands a search within a compartment: its type, its id and the type searched.
-func (h *Handler) compartment(ctx context.Context, as actor, path []string, query string) (*search.Request, error) {
+func (h *Handler) compartment(ctx context.Context, as actor, path []string, query string, lenient bool) (*search.Request, error) {
 	compartment, id, inner := path[0], path[1], path[2]
 	if !slices.Contains(definitions.Compartments(), compartment) || !repo.ValidID(id) || strings.HasPrefix(inner, "$") {
 		return nil, outcome.New(outcome.NotFound, "")
@@ -61,7 +62,7 @@ func (h *Handler) compartment(ctx context.Context, as actor, path []string, quer
 		}
 		return nil, outcome.New(outcome.Invalid, "%s is not in the compartment of a %s", inner, compartment)
 	}
-	request, err := h.parse(ctx, as, types, query)
+	request, err := h.parse(ctx, as, types, query, lenient)
 	if err != nil {
 		return nil, err
 	}

@@ -186,7 +186,7 @@ func performGet(ctx context.Context, as actor, e *bundle.Entry) done {
 func (h *Handler) performSearch(ctx context.Context, as actor, e *bundle.Entry) done {
 	parse := func() (*search.Request, error) { return h.parse(ctx, as, slices.Clone(e.Path), e.Query, false) }
 	if len(e.Path) == 3 {
-		parse = func() (*search.Request, error) { return h.compartment(ctx, as, e.Path, e.Query) }
+		parse = func() (*search.Request, error) { return h.compartment(ctx, as, e.Path, e.Query, false) }
 	}
 	request, err := parse()
 	if err != nil {

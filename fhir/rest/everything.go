@@ -61,7 +61,7 @@ func (h *Handler) everythingRequest(ctx context.Context, as actor, id string, in
 	if in.has("_cursor") {
 		query += "&_cursor=" + url.QueryEscape(in.text("_cursor"))
 	}
-	request, err := h.parse(ctx, as, types, query)
+	request, err := h.parse(ctx, as, types, query, false)
 	if err != nil {
 		return nil, err
 	}
