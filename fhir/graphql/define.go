@@ -20,6 +20,8 @@ func (s *schema) define(t *objectType, f *field) *ast.FieldDefinition {
 		def.Type = ast.NonNullNamedType("String", nil)
 	case readRole:
 		def.Arguments = ast.ArgumentDefinitionList{{Name: "id", Type: ast.NonNullNamedType("ID", nil)}}
+	case createRole, updateRole, deleteRole:
+		def.Arguments = mutationArguments(f)
 	case connectionRole:
 		def.Arguments = s.searchArguments(f.resource)
 	case listRole:
@@ -121,7 +123,10 @@ func (s *schema) prepare(doc *ast.QueryDocument) *ast.Schema {
 	}
 	p.made.Query = p.object(&queryType)
 	for _, operation := range doc.Operations {
-		p.selections(&queryType, operation.SelectionSet)
+		if operation.Operation == ast.Mutation {
+			p.made.Mutation = p.object(&mutationType)
+		}
+		p.selections(rootOf(operation), operation.SelectionSet)
 	}
 	for _, fragment := range doc.Fragments { // those that nobody uses are looked at as well
 		p.fragment(nil, fragment)
@@ -193,6 +198,8 @@ func (p *preparing) condition(t *objectType, name string) *objectType {
 		return nil
 	case name == queryType.name:
 		return &queryType
+	case name == mutationType.name:
+		return &mutationType
 	case definitions.IsResource(name):
 		of := resourceType(name)
 		p.object(of)
@@ -229,6 +236,9 @@ func (p *preparing) named(t *objectType, selection *ast.Field) {
 		def.Fields = append(def.Fields, p.define(t, f))
 		if f.role == listRole && t.kind == elementKind {
 			p.add(referenceType(t.name, f.resource))
+		}
+		if f.role == createRole || f.role == updateRole {
+			p.add(inputType(f.name))
 		}
 	}
 	if f.union {

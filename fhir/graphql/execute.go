@@ -20,6 +20,7 @@ type execution struct {
 	ctx       context.Context
 	session   Session
 	variables map[string]any
+	given     map[string]json.RawMessage // the variables as they were spelled
 	fragments map[string]*ast.FragmentDefinition
 
 	loaded    map[reference]*object // what references have led to
@@ -101,7 +102,7 @@ const maxErrors = 100
 
 // operation carries out the whole query.
 func (x *execution) operation(operation *ast.OperationDefinition) (json.RawMessage, error) {
-	root := &object{of: &queryType, at: -1}
+	root := &object{of: rootOf(operation), at: -1}
 	if err := x.selections([]*object{root}, []ast.SelectionSet{operation.SelectionSet}); err != nil {
 		return nil, err
 	}
@@ -225,6 +226,8 @@ func (x *execution) group(objects []*object, g group) error {
 		return x.searchesFor(objects, g, meaning)
 	case referenceRole:
 		return x.follow(objects, g)
+	case createRole, updateRole, deleteRole:
+		return x.mutate(objects[0], g, meaning)
 	case summaryRole:
 		return x.summaries(objects, g)
 	}

@@ -14,7 +14,8 @@
 //   - R4's own StructureDefinitions and SearchParameters are found besides those that are stored,
 //     as facts without prose, because Medplum's clients load their schemas from here.
 //
-// It writes nothing: there are no mutations.
+// Mutations (PatientCreate, PatientUpdate, PatientDelete) are creates, updates and deletes of Session,
+// one after the other, each for itself; the resource is taken as the JSON that it would be.
 package graphql
 
 import (
@@ -29,6 +30,7 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
 
@@ -39,6 +41,9 @@ type Session interface {
 	Search(ctx context.Context, req *search.Request) ([]store.Row, error)
 	Count(ctx context.Context, req *search.Request) (int, error)
 	Language(ctx context.Context, base string) (search.Language, error)
+	Create(ctx context.Context, resourceType string, body []byte) (store.Resource, error)
+	Update(ctx context.Context, resourceType, id string, body []byte, ifMatch string) (store.Resource, error)
+	Delete(ctx context.Context, resourceType, id string) error
 }
 
 // Limits bound a query. Zero values stand for the default.
@@ -70,9 +75,23 @@ func (l Limits) orDefault() Limits {
 
 // Query is what a client sends.
 type Query struct {
-	Query         string         `json:"query"`
-	OperationName string         `json:"operationName"`
-	Variables     map[string]any `json:"variables"`
+	Query         string    `json:"query"`
+	OperationName string    `json:"operationName"`
+	Variables     Variables `json:"variables"`
+}
+
+// Variables are the values of a query's variables, and how they were spelled.
+type Variables struct {
+	values  map[string]any
+	spelled map[string]json.RawMessage
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *Variables) UnmarshalJSON(raw []byte) error {
+	if err := json.Unmarshal(raw, &v.spelled); err != nil {
+		return outcome.New(outcome.Invalid, "Expected object").At("variables")
+	}
+	return json.Unmarshal(raw, &v.values)
 }
 
 // Options are what an Engine stands on.
@@ -112,7 +131,7 @@ func (e *Engine) Execute(ctx context.Context, session Session, q Query, whole bo
 	if errs := validator.ValidateWithRules(prepared, doc, rules.NewDefaultRules()); len(errs) > 0 {
 		return Answer{Errors: errs}, nil //nolint:nilerr // they are the answer
 	}
-	variables, err := validator.VariableValues(prepared, operation, q.Variables)
+	variables, err := validator.VariableValues(prepared, operation, q.Variables.values)
 	if err != nil {
 		return Answer{Errors: listOf(err)}, nil
 	}
@@ -120,7 +139,7 @@ func (e *Engine) Execute(ctx context.Context, session Session, q Query, whole bo
 		return Answer{Errors: gqlerror.List{refused}}, nil //nolint:nilerr // they are the answer
 	}
 	run := &execution{
-		Engine: e, ctx: ctx, session: session, variables: variables, fragments: fragmentsOf(doc),
+		Engine: e, ctx: ctx, session: session, variables: variables, given: q.Variables.spelled, fragments: fragmentsOf(doc),
 		loaded: map[reference]*object{}, size: e.limits.Size,
 	}
 	if whole {
@@ -160,8 +179,8 @@ func (e *Engine) read(q Query) (*ast.QueryDocument, *ast.OperationDefinition, gq
 		return nil, nil, refusals("Unknown operation named %q.", q.OperationName)
 	case operation == nil:
 		return nil, nil, refusals("Must provide operation name if query contains multiple operations.")
-	case operation.Operation != ast.Query:
-		return nil, nil, refusals("Only queries are supported.")
+	case operation.Operation == ast.Subscription:
+		return nil, nil, refusals("Subscriptions are not supported.")
 	}
 	return doc, operation, nil
 }

@@ -53,6 +53,16 @@ func (s *session) Language(_ context.Context, base string) (search.Language, err
 	return search.Language{Base: base}, nil
 }
 
+func (s *session) Create(_ context.Context, resourceType string, _ []byte) (store.Resource, error) {
+	return resource(resourceType, "1"), nil
+}
+
+func (s *session) Update(_ context.Context, resourceType, id string, _ []byte, _ string) (store.Resource, error) {
+	return resource(resourceType, id), nil
+}
+
+func (s *session) Delete(context.Context, string, string) error { return nil }
+
 func ask(t testing.TB, query string, whole bool, limits graphql.Limits) (graphql.Answer, int) {
 	t.Helper()
 	s := &session{}
@@ -126,7 +136,7 @@ func FuzzQuery(f *testing.F) {
 		`query($n:Int=2,$x:Boolean){PatientList(_count:$n,name:"x",_sort:"-birthdate"){id @include(if:$x)}}`,
 		`{PatientConnection{count edges{resource{ObservationList(_reference:subject){id}}}}}`,
 		`{__type(name:"Patient"){fields{name type{ofType{name}}}}}`, `{Patient(id:"1"){contained{__typename ...on Organization{id}} name(fhirpath:"family = 'x'",_offset:-1,_count:-5){use}}}`,
-		`{a:__typename a:Patient(id:1){id}}`, `subscription{x}`, `{...F} fragment F on QueryType{...F}`, "{\"\"\"", `{PatientList(_reference:x,_filter:"name eq \"a\""){id}}`,
+		`mutation($r:PatientCreate!){PatientCreate(res:$r){id} PatientUpdate(id:"1",res:{a:[1,$r,{b:null}]}){id} PatientDelete(id:1){id}}`, `{a:__typename a:Patient(id:1){id}}`, `subscription{x}`, `{...F} fragment F on QueryType{...F}`, "{\"\"\"", `{PatientList(_reference:x,_filter:"name eq \"a\""){id}}`,
 	} {
 		f.Add(seed)
 	}

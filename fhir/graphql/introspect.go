@@ -32,7 +32,7 @@ func (s *schema) introspectionField(t *objectType, name string) *field {
 
 // allTypes are the types that have fields, by name.
 func (s *schema) allTypes() map[string]*objectType {
-	all := map[string]*objectType{queryType.name: &queryType}
+	all := map[string]*objectType{queryType.name: &queryType, mutationType.name: &mutationType}
 	for _, structure := range definitions.Structures() {
 		if structure.Kind == definitions.Primitive || structure.Kind == definitions.Abstract {
 			continue
@@ -75,6 +75,9 @@ func (s *schema) makeDefinition(name string) *ast.Definition {
 		}
 		return nil
 	}
+	if f := mutationField(name); f != nil && f.role != deleteRole {
+		return inputType(name)
+	}
 	of := s.types()[name]
 	if of == nil {
 		return nil
@@ -95,6 +98,12 @@ func fieldNames(t *objectType) []string {
 		return []string{"count", "offset", "pageSize", "first", "previous", "next", "last", "edges"}
 	case edgeKind:
 		return []string{"mode", "score", "resource"}
+	case mutationKind:
+		var names []string
+		for _, r := range definitions.ResourceTypes() {
+			names = append(names, r+"Create", r+"Update", r+"Delete")
+		}
+		return names
 	case queryKind:
 		var names []string
 		for _, r := range definitions.ResourceTypes() {
@@ -131,6 +140,7 @@ func (s *schema) allNames() []string {
 	}
 	resources := definitions.ResourceTypes()
 	for _, to := range resources {
+		names = append(names, to+"Create", to+"Update")
 		for _, from := range resources {
 			if len(pointing(from, to)) > 0 {
 				names = append(names, referenceEnum(to, from))
@@ -251,6 +261,8 @@ func (s *schema) about(name string) any {
 	switch name {
 	case "queryType":
 		return s.definition(queryType.name)
+	case "mutationType":
+		return s.definition(mutationType.name)
 	case "types":
 		var all []any
 		for _, name := range s.allNames() {

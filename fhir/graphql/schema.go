@@ -23,6 +23,7 @@ type objectKind int
 
 const (
 	queryKind objectKind = iota
+	mutationKind
 	elementKind
 	connectionKind
 	edgeKind
@@ -41,6 +42,9 @@ const (
 	referenceRole              // Reference.resource
 	summaryRole                // a field of a connection or edge
 	introspectionRole
+	createRole // PatientCreate(res:)
+	updateRole // PatientUpdate(id:, res:)
+	deleteRole // PatientDelete(id:)
 )
 
 // field is what a name means in a type.
@@ -72,7 +76,11 @@ func newSchema() *schema {
 	return s
 }
 
-var queryType = objectType{name: "QueryType", kind: queryKind}
+// The types at the top.
+var (
+	queryType    = objectType{name: "QueryType", kind: queryKind}
+	mutationType = objectType{name: "MutationType", kind: mutationKind}
+)
 
 // typeOf is the type of a structure; GraphQL's names have no dots.
 func typeOf(structure *definitions.Structure) *objectType {
@@ -107,6 +115,8 @@ func (s *schema) field(t *objectType, name string) *field {
 	switch t.kind {
 	case queryKind:
 		return s.queryField(name)
+	case mutationKind:
+		return mutationField(name)
 	case elementKind:
 		return s.elementField(t, name)
 	case connectionKind:

@@ -139,8 +139,9 @@ func TestQueriesThatCannotBeCarriedOut(t *testing.T) {
 			{"no id", "{Patient{id}}", `argument "id"`},
 			{"another way back", "{Patient(id:\"1\"){ObservationList(_reference:device){id}}}", "_reference"},
 			{"a leaf that is none", "{Patient(id:\"1\"){name}}", "must have a selection"},
-			{"a mutation", "mutation{PatientDelete(id:\"1\"){id}}", "Only queries are supported"},
-			{"a subscription", "subscription{x}", "Only queries are supported"},
+			{"a mutation that there is none of", "mutation{PatientForget(id:\"1\"){id}}", "Cannot query field"},
+			{"a mutation as a query", "{PatientDelete(id:\"1\"){id}}", "Cannot query field"},
+			{"a subscription", "subscription{x}", "not supported"},
 			{"a cycle of fragments", "{Patient(id:\"1\"){...F}} fragment F on Patient{...G} fragment G on Patient{...F}", "Cannot spread fragment"},
 			{"too deep", `{Patient(id:"1"){` + strings.Repeat("link{other{resource{...on Patient{", 4) + "id" + strings.Repeat("}}}}", 4) + "}}", "max depth"},
 			{"too many fields", "{" + strings.Repeat("__typename ", 1001) + "}", "too many fields"},
@@ -222,6 +223,36 @@ func TestQueriesShowWhatReadsShow(t *testing.T) {
 		reverse := s.ask(t, "blind", `{Patient(id:"`+w.eve+`"){ObservationList(_reference:subject){id}}}`, "")
 		assert.NotContains(t, reverse.field("data"), w.ofEve, "the way back leads through a hidden element")
 		assert.Equal(t, "Unauthorized", s.ask(t, "nobody", `{__typename}`, "").field("issue.0.details.text"))
+	})
+}
+
+func TestMutationsAreWrites(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.members["reader"] = s.With(t, s.A.ID, medplum.PolicyResource{ResourceType: "Patient", Readonly: true}).Claims
+		made := s.ask(t, "staff", `mutation($q:ObservationCreate!){PatientCreate(res:{resourceType:"Patient",gender:"female"}){id gender} ObservationCreate(res:$q){id valueQuantity{value}}}`,
+			`{"q":{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":70.10}}}`)
+		require.Empty(t, made.field("errors"), made.body)
+		id := made.field("data.PatientCreate.id")
+		assert.Contains(t, made.body, `"value":70.10`, "a number stays as it was spelled")
+		s.do(t, "GET", "/Patient/"+id, "").want(t, http.StatusOK)
+
+		update := `mutation{PatientUpdate(id:"` + id + `",res:{resourceType:"Patient",id:"` + id + `",gender:"male"}){gender}}`
+		remove := `mutation{PatientDelete(id:"` + id + `"){id}}`
+		create := `mutation{PatientCreate(res:{resourceType:"Patient"}){id}}`
+		for as, code := range map[string]string{"other": "not-found", "reader": "forbidden"} {
+			for _, query := range []string{update, remove} {
+				got := s.ask(t, as, query, "")
+				assert.Equal(t, code, got.field("errors.0.extensions.code"), as+query+got.body)
+			}
+		}
+		assert.Equal(t, "forbidden", s.ask(t, "reader", create, "").field("errors.0.extensions.code"))
+		assert.Contains(t, s.stored(t, "Patient", id), `"female"`)
+		assert.Equal(t, "male", s.ask(t, "staff", update, "").field("data.PatientUpdate.gender"))
+		wrong := s.ask(t, "staff", `mutation{a:PatientCreate(res:{resourceType:"Patient",nope:1}){id} b:PatientCreate(res:{resourceType:"Observation"}){id} c:PatientUpdate(id:"x",res:{resourceType:"Patient",id:"y"}){id}}`, "")
+		assert.JSONEq(t, `{"a":null,"b":null,"c":null}`, wrong.field("data"))
+		assert.EqualValues(t, 3, gjson.Get(wrong.body, "errors.#").Int())
+		assert.JSONEq(t, `{"data":{"PatientDelete":null}}`, s.ask(t, "staff", remove, "").body)
+		s.do(t, "GET", "/Patient/"+id, "").want(t, http.StatusGone)
 	})
 }
 
