@@ -23,6 +23,13 @@ type CapabilityResource struct {
 	ConditionalDelete string                  `json:"conditionalDelete"`
 	ReferencePolicy   []string                `json:"referencePolicy"`
 	SearchParam       []CapabilitySearchParam `json:"searchParam,omitempty"`
+	Operation         []CapabilityOperation   `json:"operation,omitempty"`
+}
+
+// CapabilityOperation is an operation on a type or its instances.
+type CapabilityOperation struct {
+	Name       string `json:"name"`
+	Definition string `json:"definition"`
 }
 
 // CapabilityInteraction is an interaction with a type.

@@ -22,22 +22,6 @@ type reader interface {
 	Terminology(ctx context.Context) terminology.Source
 }
 
-// mountTerminology adds the operations of R4 terminology-service.html.
-func (h *Handler) mountTerminology(g *echo.Group) {
-	for _, op := range []struct {
-		path string
-		do   echo.HandlerFunc
-	}{
-		{"/ValueSet/$expand", h.expand}, {"/ValueSet/:id/$expand", h.expand},
-		{"/ValueSet/$validate-code", h.validateCode}, {"/ValueSet/:id/$validate-code", h.validateCode},
-		{"/CodeSystem/$lookup", h.lookup},
-		{"/CodeSystem/$validate-code", h.validateSystemCode}, {"/CodeSystem/:id/$validate-code", h.validateSystemCode},
-	} {
-		g.GET(op.path, op.do)
-		g.POST(op.path, op.do)
-	}
-}
-
 // maxExpansion is how many codes one page of an expansion has, asked for or not.
 const maxExpansion = 1000
 

@@ -108,6 +108,7 @@ func capability(name string) r4.CapabilityResource {
 		}
 		resource.Interaction = append(resource.Interaction, r4.CapabilityInteraction{Code: code})
 	}
+	resource.Operation = operationsOf(name)
 	resource.SearchParam = append([]r4.CapabilitySearchParam(nil), commonParams[:]...)
 	for _, p := range definitions.SearchParams(name) {
 		if search.Supports(name, p) && p.Code != "_id" && p.Code != "_lastUpdated" {

@@ -69,8 +69,7 @@ func New(o Options) (*Handler, error) {
 // (caller.Resolver.Middleware) and renders errors (web.Errors).
 func (h *Handler) Mount(g *echo.Group) {
 	h.mountSearch(g)
-	h.mountTerminology(g)
-	h.mountValidate(g)
+	h.mountDefinitionals(g)
 	h.mountHistory(g)
 	h.mountReindex(g)
 	h.mountEverything(g)

@@ -11,15 +11,6 @@ import (
 	"github.com/admitdev/admit/pkg/web"
 )
 
-// mountValidate adds the operations about profiles (R4 resource-operation-validate.html).
-func (h *Handler) mountValidate(g *echo.Group) {
-	g.POST("/:type/$validate", h.validate)
-	g.POST("/:type/:id/$validate", h.validate)
-	g.GET("/:type/:id/$validate", h.validate)
-	g.GET("/StructureDefinition/$expand-profile", h.expandProfile)
-	g.POST("/StructureDefinition/$expand-profile", h.expandProfile)
-}
-
 // validate says whether a resource is valid and, with a mode, whether it could be written. What is
 // not is 400, as upstream, whose clients tell by it; nothing is ever written.
 func (h *Handler) validate(c echo.Context) error {

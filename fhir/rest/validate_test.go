@@ -142,3 +142,31 @@ func TestExpandProfile(t *testing.T) {
 		s.do(t, "GET", "/StructureDefinition/$expand-profile?url=urn:named", "", "As", "patient").want(t, http.StatusOK) // definitions are everybody's in the project
 	})
 }
+
+// TestOperationsAreNamed holds that the CapabilityStatement names each operation with its type.
+func TestOperationsAreNamed(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		var statement struct {
+			Rest []struct {
+				Resource []struct {
+					Type      string
+					Operation []struct{ Name, Definition string }
+				}
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(s.do(t, "GET", "/metadata", "").want(t, 200).body), &statement))
+		found := map[string][]string{}
+		for _, r := range statement.Rest[0].Resource {
+			for _, op := range r.Operation {
+				assert.NotEmpty(t, op.Definition)
+				found[r.Type] = append(found[r.Type], op.Name)
+			}
+		}
+		for resourceType, names := range map[string][]string{
+			"Basic": {"validate"}, "ValueSet": {"validate", "expand", "validate-code"}, "CodeSystem": {"validate", "lookup", "validate-code"},
+			"StructureDefinition": {"validate", "expand-profile"},
+		} {
+			assert.Subset(t, found[resourceType], names, resourceType)
+		}
+	})
+}
