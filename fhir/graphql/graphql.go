@@ -129,7 +129,7 @@ func (e *Engine) Execute(ctx context.Context, session Session, q Query, whole bo
 	}
 	prepared := e.schema.prepare(doc)
 	if errs := validator.ValidateWithRules(prepared, doc, rules.NewDefaultRules()); len(errs) > 0 {
-		return Answer{Errors: errs}, nil //nolint:nilerr // they are the answer
+		return Answer{Errors: errs}, nil
 	}
 	variables, err := validator.VariableValues(prepared, operation, q.Variables.values)
 	if err != nil {
