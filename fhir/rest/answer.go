@@ -49,7 +49,7 @@ func blob(c echo.Context, status int, content []byte) error {
 func (h *Handler) written(c echo.Context, code outcome.Code, res store.Resource) error {
 	headers(c, res)
 	if code == outcome.Created {
-		c.Response().Header().Set(echo.HeaderLocation, h.base+res.Type+"/"+res.ID)
+		c.Response().Header().Set(echo.HeaderLocation, h.base+res.Type+"/"+res.ID+"/_history/"+res.Version)
 	}
 	switch preferred(c.Request().Header) {
 	case "minimal":

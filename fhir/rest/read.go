@@ -2,8 +2,11 @@ package rest
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/pkg/store"
 )
 
 // read gives the current version (R4 http.html#read); 304 when the client has it already.
@@ -18,9 +21,19 @@ func (h *Handler) read(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if noneMatch(c.Request().Header, got.Version) {
+	if unmodified(c.Request().Header, got) {
 		headers(c, got)
 		return c.NoContent(http.StatusNotModified)
 	}
 	return resource(c, http.StatusOK, got)
+}
+
+// unmodified says whether the client has what was read already (R4 http.html#cread). If-None-Match
+// counts for more than If-Modified-Since, which knows seconds alone (RFC 9110 §13.1.3).
+func unmodified(header http.Header, got store.Resource) bool {
+	if len(header.Values("If-None-Match")) > 0 {
+		return noneMatch(header, got.Version)
+	}
+	since, err := http.ParseTime(header.Get("If-Modified-Since"))
+	return err == nil && !got.LastUpdated.Truncate(time.Second).After(since)
 }

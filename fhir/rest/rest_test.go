@@ -151,7 +151,11 @@ func TestCreateAnswersAsRecorded(t *testing.T) {
 		got := s.do(t, "POST", "/Patient", eve)
 		id, version := got.made(t)
 		assert.Equal(t, `W/"`+version+`"`, got.header.Get("ETag"))
-		assert.Equal(t, base+"Patient/"+id, got.header.Get("Location"))
+		assert.Equal(t, base+"Patient/"+id+"/_history/"+version, got.header.Get("Location"))
+		s.do(t, "GET", "/Patient/"+id, "", "If-Modified-Since", got.header.Get("Last-Modified")).want(t, http.StatusNotModified)
+		s.do(t, "GET", "/Patient/"+id, "", "If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT").want(t, http.StatusOK)
+		s.do(t, "GET", "/Patient/"+id, "", "If-Modified-Since", "soon").want(t, http.StatusOK)
+		s.do(t, "GET", "/Patient/"+id, "", "If-Modified-Since", got.header.Get("Last-Modified"), "If-None-Match", `W/"x"`).want(t, http.StatusOK)
 		_, err := http.ParseTime(got.header.Get("Last-Modified"))
 		assert.NoError(t, err)
 

@@ -157,7 +157,9 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	r.fhir.MountPublic(e.Group("/fhir/R4", outcomes))
 	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	r.fhir.MountStorage(e.Group("/storage", outcomes))
-	(&api.Handler{Admin: r.services}).Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	administration := &api.Handler{Admin: r.services}
+	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	r.pages.Mount(e)
 }
 

@@ -106,6 +106,7 @@ func matrix() []right {
 		{"GET /fhir/R4/:type/:id/:inner", "Patient", "", callers, callers}, // the answer holds what one may see
 		{"POST /fhir/R4/:type/:id/:inner/_search", "Patient", "", callers, callers},
 		{"GET /fhir/R4/:type/$csv", "Patient", "", callers, callers},
+		{"POST /fhir/R4/Project/$init", "", "{}", super, super},
 		{"GET /fhir/R4/job/:id/status", "Patient", "", nil, nil}, // nobody's but who asked for the job
 		{"DELETE /fhir/R4/job/:id/status", "Patient", "", nil, nil},
 		{"DELETE /fhir/R4/job/:id", "Patient", "", nil, nil},

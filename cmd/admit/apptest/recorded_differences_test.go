@@ -60,6 +60,7 @@ var deliberate = []difference{
 
 	{"*", "history*", "body.entry[?].request.*", "what was done (R4 http.html#history)"},
 	{"*", "history*", "body.entry[?].response.*", "when it was done, and whether it created"},
+	{"*", "*", "header.location", "with the version (R4 http.html#create)"},
 	{"*", "history*", "body.link*", "pages have links"},
 	{"14", "create, Prefer return=minimal", "header.content-type", "nothing has no type"},
 	{"15", "not JSON", "body.issue[0].diagnostics", "the place of the mistake is told"},
