@@ -38,14 +38,15 @@ func (in *ProjectInit) check() error {
 // might make projects by it, so it is for super administrators.
 //
 // Errors: outcome Forbidden, Invalid.
-func (s *Service) InitProject(ctx context.Context, who caller.Caller, in ProjectInit) (project store.Resource, err error) {
+func (s *Service) InitProject(ctx context.Context, who caller.Caller, in ProjectInit) (store.Resource, error) {
 	if err := s.mustBeSuper(ctx, who, audit.ProjectCreate); err != nil {
 		return store.Resource{}, err
 	}
 	if err := in.check(); err != nil {
 		return store.Resource{}, err
 	}
-	err = s.Repo.System("make a project for an administrator", store.SystemProject).InTx(ctx, func(tx *repo.Tx) error {
+	id := ""
+	err := s.Repo.System("make a project for an administrator", store.SystemProject).InTx(ctx, func(tx *repo.Tx) error {
 		ref, owner, err := s.projectOwner(ctx, tx, who, in)
 		if err != nil {
 			return err
@@ -54,13 +55,13 @@ func (s *Service) InitProject(ctx context.Context, who caller.Caller, in Project
 			Name: in.Name, Owner: medplum.RefTo(medplum.TypeUser, ref.ID, owner.Email),
 			FirstName: owner.FirstName, LastName: owner.LastName, Email: owner.Email,
 		})
-		if err == nil {
-			_, id := made.Project.Split()
-			project, err = tx.Read(ctx, medplum.TypeProject, id)
-		}
+		_, id = made.Project.Split()
 		return err
 	})
-	return project, err
+	if err != nil {
+		return store.Resource{}, err
+	}
+	return s.Repo.As(who).Read(ctx, medplum.TypeProject, id)
 }
 
 // projectOwner finds the owner among the Users of the server, or makes one for an address that nobody

@@ -46,5 +46,5 @@ func (h *Handler) initProject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Blob(http.StatusCreated, web.FHIRJSON, made.Content)
+	return resource(c, http.StatusCreated, web.FHIRJSON, made)
 }
