@@ -89,3 +89,10 @@ func (s *Store) Columns(ctx context.Context, query string) ([]string, error) {
 	}
 	return all, rows.Err()
 }
+
+// WaitForStatistics waits for a look at the tables that has begun.
+func (s *Store) WaitForStatistics() {
+	if s.grown != nil {
+		s.grown.running.Wait()
+	}
+}

@@ -44,6 +44,7 @@ type base struct {
 	log       *slog.Logger
 	orm       *gorm.DB
 	listeners listeners
+	grown     *statistics // nil on SQLite
 }
 
 // Open opens the database; it creates a SQLite file (and its directory) but migrates nothing.

@@ -39,8 +39,9 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), db.Close())
 	}
-	s := &Store{writes: db, reads: db, onStop: []func() error{db.Close}}
-	s.reader = reader{base: &base{dialect: postgres{tables: indexTables(), statements: &texts{}}, clock: o.Clock, log: o.Log, orm: orm}, q: db, pool: db}
+	grown := newStatistics(db, o.Log)
+	s := &Store{writes: db, reads: db, onStop: []func() error{grown.close, db.Close}}
+	s.reader = reader{base: &base{dialect: postgres{tables: indexTables(), statements: &texts{}}, clock: o.Clock, log: o.Log, orm: orm, grown: grown}, q: db, pool: db}
 	return s, nil
 }
 

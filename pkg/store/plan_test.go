@@ -201,3 +201,31 @@ func TestSQLiteStartsFromTheValue(t *testing.T) {
 		}
 	}
 }
+
+// TestPostgresKnowsANewDatabase: what has just been filled is searched from the value, as if
+// somebody had taken statistics.
+func TestPostgresKnowsANewDatabase(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	s, project := storetest.Open(t, storetest.Postgres(t)), clock.System{}.NewID()
+	for _, table := range []string{"resource", "token_index"} { // its own would hide ours
+		if err := s.Run(t.Context(), "ALTER TABLE "+table+" SET (autovacuum_enabled = false)"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 4 {
+		if err := s.Put(t.Context(), observations(project, i*100, 100)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.WaitForStatistics()
+	loinc, code := "http://loinc.org", "7"
+	_, plan, err := s.PlanSearch(t.Context(), store.Query{
+		Projects: []string{project}, Types: []string{"Observation"}, Limit: 20,
+		Where: store.Token{Param: "code", Values: []store.TokenValue{{System: &loinc, Code: &code}}},
+	})
+	if err != nil || strings.Contains(plan, "Join Filter: (r.id = i1.id)") {
+		t.Errorf("%v: each row that the index found is looked for among all:\n%s", err, plan)
+	}
+}

@@ -23,10 +23,12 @@ func (s *Store) Put(ctx context.Context, w ...Write) error {
 	case len(w) == 1 && len(w[0].Keys) == 0:
 		return s.putOne(ctx, w[0])
 	case len(w) > 1 && len(w) <= maxTogether && together(w) == len(w):
-		return s.retry(ctx, func() (again bool, err error) {
+		err := s.retry(ctx, func() (again bool, err error) {
 			err = createAll(ctx, s.reader, w)
 			return serialization(err), err
 		})
+		s.grown.wrote(len(w))
+		return err
 	}
 	return s.InTx(ctx, func(tx *Tx) error { return tx.Put(ctx, w...) })
 }
@@ -57,6 +59,8 @@ func (s *Store) putOne(ctx context.Context, w Write) error {
 // ErrVersion, ErrExists or a *KeyConflict the transaction may go on without it; several creates
 // are one statement, whose failure ends the transaction.
 func (tx *Tx) Put(ctx context.Context, w ...Write) error {
+	written := len(w)
+	tx.AfterCommit(func() { tx.grown.wrote(written) })
 	for len(w) > 0 {
 		n := together(w)
 		if n < 2 {
