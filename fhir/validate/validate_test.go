@@ -225,7 +225,7 @@ func TestRequiredBindings(t *testing.T) {
 		{"code of a set that cannot be listed", `{"resourceType":"Patient","photo":[{"contentType":"image/x-own"}]}`, nil},
 		{"concept", allergy(`{"coding":[{"system":"` + clinical + `","code":"active"}]}`), nil},
 		{"one coding of several", allergy(`{"coding":[{"system":"urn:own","code":"x"},{"system":"` + clinical + `","code":"active"}]}`), nil},
-		{"a code that the system does not have", allergy(`{"coding":[{"system":"` + clinical + `","code":"asleep"}]}`), unbound(clinical + "|asleep", "allergyintolerance-clinical", "AllergyIntolerance.clinicalStatus")},
+		{"a code that the system does not have", allergy(`{"coding":[{"system":"` + clinical + `","code":"asleep"}]}`), unbound(clinical+"|asleep", "allergyintolerance-clinical", "AllergyIntolerance.clinicalStatus")},
 		{"the code of another system", allergy(`{"coding":[{"system":"urn:own","code":"active"}]}`), unbound("urn:own|active", "allergyintolerance-clinical", "AllergyIntolerance.clinicalStatus")},
 		{"text alone", allergy(`{"text":"asleep"}`), unbound("asleep", "allergyintolerance-clinical", "AllergyIntolerance.clinicalStatus")},
 		{"a concept of units, which are not here", `{"resourceType":"MolecularSequence","coordinateSystem":0,"structureVariant":[{"variantType":{"coding":[{"system":"http://loinc.org","code":"LA9658-1"}]}}]}`, nil},
