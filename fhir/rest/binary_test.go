@@ -216,7 +216,7 @@ func TestSecurityContextDecidesWhoReads(t *testing.T) {
 		assert.Equal(t, http.StatusNotFound, s.download(t, mine, "As", "reader").status, "a context that is gone opens nothing")
 
 		for _, nowhere := range []string{"Patient/none", "https://example.org/Patient/1", "Binary/" + plain} {
-			id := s.uploaded(t, "text/plain", "x", "X-Security-Context", nowhere)
+			id, _ := s.do(t, "POST", "/Binary", `{"resourceType":"Binary","contentType":"text/plain","securityContext":{"reference":"`+nowhere+`"},"data":"eA=="}`).made(t)
 			assert.Equal(t, http.StatusNotFound, s.download(t, id).status, nowhere)
 		}
 	})
