@@ -37,6 +37,9 @@ func (b *builder) reference(param string, v fhirpath.Value) {
 // canonical makes a row of a canonical as it is and, when it names a version, one without: a
 // search for the canonical alone finds every version.
 func (b *builder) canonical(param, url string) {
+	if row := Literal(param, url); row.TargetID != "" { // relative, as R4 allows within a server
+		b.rows.Reference = append(b.rows.Reference, row)
+	}
 	b.rows.Reference = append(b.rows.Reference, store.ReferenceRow{Param: param, URL: url})
 	if bare, _, versioned := strings.Cut(url, "|"); versioned {
 		b.rows.Reference = append(b.rows.Reference, store.ReferenceRow{Param: param, URL: bare})

@@ -42,7 +42,7 @@ func (p *parser) reference(param *definitions.SearchParam, resourceType, text st
 		text = local
 	}
 	row := index.Literal("", text)
-	if row.TargetID == "" && strings.ContainsAny(text, "/:") {
+	if row.TargetID == "" && strings.ContainsAny(text, "/:#") {
 		return []store.ReferenceValue{{URL: index.Bound(text)}}, nil
 	}
 	value := store.ReferenceValue{Type: row.TargetType, ID: row.TargetID}
