@@ -117,7 +117,7 @@ func pick[T any](rows []store.Row, wanted func(*T) bool, status func(*T) string)
 	return retired, nil
 }
 
-// searched answers what searches ask of code systems, as Terminology does.
+// codes answers what searches ask of code systems, as Terminology does.
 type codes struct{ of *access }
 
 var _ search.Terminology = codes{}
