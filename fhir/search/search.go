@@ -6,6 +6,7 @@
 //   - A search is bounded before it is looked at: its length, its parameters, its alternatives
 //     and the depth of its chains.
 //   - Match holds exactly where the store's SQL selects.
+//   - What only a Terminology knows is asked by Resolve; a search that waits for it does not run.
 //   - A page that follows a link neither repeats nor loses a resource with equal sort keys.
 package search
 
