@@ -212,7 +212,7 @@ func hl7Value(kind definitions.ParamType, v fhirpath.Value) (modifier, value str
 func beginning(s string) string {
 	const most = 200
 	if runes := []rune(strings.TrimSpace(s)); len(runes) > most {
-		s = strings.TrimRight(string(runes[:most]), `\\`)
+		s = strings.TrimRight(string(runes[:most]), `\`)
 	}
 	return strings.TrimSpace(s)
 }

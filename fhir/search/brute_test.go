@@ -84,7 +84,7 @@ func (b *bruteCase) store() {
 func (b *bruteCase) search(seed uint64) {
 	resourceType := pick(b.bruteWorld, "Patient", "Patient", "Observation", "Observation", "Encounter", "RiskAssessment", "Organization", "Practitioner", "ValueSet")
 	var terms []term
-	query := []string{fmt.Sprintf("_count=%d", 1+b.IntN(9))}
+	query := []string{fmt.Sprintf("_count=%d", pick(b.bruteWorld, 2, 5, 9, 30, 30))}
 	for range 1 + b.IntN(3)*b.IntN(2) {
 		one := b.term(resourceType, 2)
 		terms, query = append(terms, one), append(query, one.String())
