@@ -21,6 +21,12 @@ type Wish struct {
 	CodeChallenge       string `json:"codeChallenge"`
 	CodeChallengeMethod string `json:"codeChallengeMethod"`
 	Remember            bool   `json:"remember"`
+
+	// RedirectURI, Browser and Launch are those of a request to the authorization endpoint; no body sets
+	// them.
+	RedirectURI string       `json:"-"`
+	Browser     string       `json:"-"` // SHA-256 of the browser's cookie
+	Launch      oauth.Launch `json:"-"`
 }
 
 // check holds a wish to its client and its form, and completes it.
@@ -99,7 +105,8 @@ func (s *SignIn) checkChallenge(w Wish) error {
 // apply writes the wish into the login.
 func (w Wish) apply(login *store.Login, client oauth.Client) {
 	login.Client, login.WantedProject, login.ProfileType = client.ID, w.ProjectID, w.ResourceType
-	login.Scope = w.Scope
+	login.Scope, login.RedirectURI, login.Browser = w.Scope, w.RedirectURI, w.Browser
+	login.LaunchPatient, login.LaunchEncounter = w.Launch.Patient, w.Launch.Encounter
 	if w.Nonce != "" {
 		login.Nonce = w.Nonce
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/medplum"
@@ -42,10 +43,40 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 		ID: ref.ID, Project: ref.Project, Name: app.Name,
 		Active:              app.Status == "" || app.Status == "active",
 		PKCEOptional:        app.PKCEOptional,
+		RedirectURIs:        redirectURIs(app),
+		DefaultScope:        app.DefaultScope,
 		GrantTypes:          app.GrantType,
 		AllowedOrigins:      app.AllowedOrigin,
 		AccessTokenLifetime: app.AccessTokenLifetime, RefreshTokenLifetime: app.RefreshTokenLifetime,
 	}, nil
+}
+
+// redirectURIs are the addresses to which a client's codes may go, the deprecated one among them.
+func redirectURIs(app medplum.ClientApplication) []string {
+	if app.RedirectURI == "" {
+		return app.RedirectURIs
+	}
+	return append(slices.Clone(app.RedirectURIs), app.RedirectURI)
+}
+
+// Launch implements oauth.Directory.
+func (d *Directory) Launch(ctx context.Context, project, id string) (oauth.Launch, error) {
+	if !repo.ValidID(id) {
+		return oauth.Launch{}, store.ErrNotFound
+	}
+	launch, err := fetch[struct{ Patient, Encounter medplum.Reference }](ctx, d.repo, "read what a client is launched about",
+		store.Ref{Project: project, Type: "SmartAppLaunch", ID: id})
+	if err != nil {
+		return oauth.Launch{}, err
+	}
+	var about oauth.Launch
+	if resourceType, id := launch.Patient.Split(); resourceType == "Patient" {
+		about.Patient = id
+	}
+	if resourceType, id := launch.Encounter.Split(); resourceType == "Encounter" {
+		about.Encounter = id
+	}
+	return about, nil
 }
 
 // application is a ClientApplication, wherever it lives.

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/admitdev/admit/fhir/medplum"
@@ -142,4 +143,11 @@ func (s *SignIn) Prove(ctx context.Context, in LoginRequest, from Device) (Ident
 	}
 	proven.Memberships, err = s.choices(ctx, login)
 	return proven, err
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }

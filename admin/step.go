@@ -22,6 +22,8 @@ type Step struct {
 	EnrollURI         string   `json:"enrollUri,omitempty"`
 	EnrollQRCode      string   `json:"enrollQrCode,omitempty"`
 	MFARequired       bool     `json:"mfaRequired,omitempty"`
+	// Consent says that the person must still allow the client what it asks for, on our own page.
+	Consent bool `json:"-"`
 }
 
 // Choice is a membership that may be chosen.
@@ -91,6 +93,8 @@ func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who 
 			return Step{}, err
 		}
 		step.MFAEnrollRequired, step.EnrollURI, step.EnrollQRCode = true, enrollment.URI, enrollment.QRCode
+	case login.Membership != "" && login.RedirectURI != "":
+		step.Consent = true
 	case login.Membership != "":
 		code, err := s.Codes.IssueCode(ctx, tx, login.ID, "")
 		if err != nil {

@@ -38,6 +38,21 @@ type form struct {
 	fields               []field
 	hidden               []field // sent along unseen
 	further              *link   // below the form; nil for none
+	action               string  // where it goes; empty for its own address
+	second               string  // the text of a second button, which says no; empty for none
+	image                string  // a data URL shown above the fields; empty for none
+	choices              choices
+}
+
+// choices are a group of boxes or of buttons of which one counts.
+type choices struct {
+	legend, name, kind string
+	options            []option
+}
+
+type option struct {
+	value, text string
+	checked     bool
 }
 
 // link leads to another page.

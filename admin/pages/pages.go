@@ -1,5 +1,6 @@
 // Package pages is what people see of Admit in a browser: setting a password from a mailed link,
-// proving an address, setting up the first super administrator, signing in.
+// proving an address, setting up the first super administrator, signing in, and letting a client in
+// (the authorization endpoint).
 //
 //   - A page works without script and loads nothing but the one style sheet.
 //   - GET changes nothing that matters: mail scanners open links. Acting is a POST.
@@ -7,8 +8,8 @@
 //   - A page with a secret in its address sends no referrer.
 //   - Pages decide nothing: they call the same services as the API.
 //
-// With ADMIT_APP_URL set, mailed links lead to another application; then only the set-up page is
-// served here.
+// With ADMIT_APP_URL set, mailed links and the authorization endpoint lead to another application; then
+// only the set-up page is served here.
 package pages
 
 import (
@@ -20,6 +21,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/oauth"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
@@ -31,6 +33,7 @@ var assets embed.FS
 type Options struct {
 	Service         *admin.Service
 	SignIn          *admin.SignIn
+	OAuth           *oauth.Server
 	AppName         string
 	MinPassword     int // characters
 	BaseURL, AppURL *url.URL
@@ -59,6 +62,7 @@ func New(o Options) (*Handler, error) {
 func (h *Handler) Mount(e *echo.Echo) {
 	e.GET("/assets/style.css", h.style)
 	h.page(e, "/setup/:secret", h.askSetUp, h.setUp)
+	h.mountAuthorize(e)
 	if h.AppURL.String() != h.BaseURL.String() {
 		return
 	}

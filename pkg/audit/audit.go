@@ -36,6 +36,7 @@ const (
 	MFAReset         Action = "mfa-reset"
 	SignIn           Action = "sign-in"
 	SignOut          Action = "sign-out"
+	Consent          Action = "consent"
 	SetUp            Action = "set-up"
 	MailRead         Action = "mail-read"
 )

@@ -16,6 +16,8 @@ type Directory interface {
 	ClientMembership(ctx context.Context, client Client) (Membership, error)
 	// Membership is a membership of a project.
 	Membership(ctx context.Context, project, id string) (Membership, error)
+	// Launch is what a client of the project was launched about.
+	Launch(ctx context.Context, project, id string) (Launch, error)
 	// Person is whom userinfo describes: the user, with the names of the membership's profile.
 	Person(ctx context.Context, user store.Ref, membership Membership) (Person, error)
 }
@@ -25,6 +27,8 @@ type Client struct {
 	ID, Project, Name string
 	Active            bool
 	PKCEOptional      bool
+	RedirectURIs      []string
+	DefaultScope      []string
 	GrantTypes        []string
 	AllowedOrigins    []string
 	// The lifetimes are as the resource spells them: a number and s, m, h, d, w or y.

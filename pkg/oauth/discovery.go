@@ -9,11 +9,12 @@ import (
 	"github.com/admitdev/admit/pkg/outcome"
 )
 
-// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It names what works now: the
-// authorization endpoint, dynamic registration, private_key_jwt and token exchange are not there
-// yet and are therefore left out.
+// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It names what works now:
+// dynamic registration, private_key_jwt and token exchange are not there yet and are therefore left
+// out.
 type metadata struct {
 	Issuer                   string   `json:"issuer"`
+	AuthorizationEndpoint    string   `json:"authorization_endpoint"`
 	TokenEndpoint            string   `json:"token_endpoint"`
 	UserinfoEndpoint         string   `json:"userinfo_endpoint"`
 	JWKSURI                  string   `json:"jwks_uri"`
@@ -29,6 +30,8 @@ type metadata struct {
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
 	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
 	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
+	Prompts                  []string `json:"prompt_values_supported"`
+	NamesIssuer              bool     `json:"authorization_response_iss_parameter_supported"`
 	RequestParameter         bool     `json:"request_parameter_supported"`
 	RequestURIParameter      bool     `json:"request_uri_parameter_supported"`
 }
@@ -41,6 +44,7 @@ func (s *Server) configuration(c echo.Context) error {
 	}
 	return c.JSON(http.StatusOK, metadata{
 		Issuer:                   s.issuer,
+		AuthorizationEndpoint:    s.issuer + "oauth2/authorize",
 		TokenEndpoint:            s.issuer + "oauth2/token",
 		UserinfoEndpoint:         s.issuer + "oauth2/userinfo",
 		JWKSURI:                  s.issuer + ".well-known/jwks.json",
@@ -56,6 +60,8 @@ func (s *Server) configuration(c echo.Context) error {
 		IntrospectionAuthMethods: bySecret,
 		RevocationAuthMethods:    bySecret,
 		CodeChallengeMethods:     methods,
+		Prompts:                  []string{"none", "login", "consent"},
+		NamesIssuer:              true,
 	})
 }
 

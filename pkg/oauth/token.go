@@ -62,6 +62,7 @@ type tokens struct {
 	Project           Reference `json:"project"`
 	Profile           Reference `json:"profile"`
 	Patient           string    `json:"patient,omitempty"`
+	Encounter         string    `json:"encounter,omitempty"`
 	SMARTStyleURL     string    `json:"smart_style_url"`
 	NeedPatientBanner bool      `json:"need_patient_banner"`
 }
@@ -123,8 +124,10 @@ func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
 	if of.refreshSecret != "" {
 		made.RefreshToken = signed[2]
 	}
-	if id, ok := strings.CutPrefix(of.member.Profile.Reference, typePatient+"/"); ok {
-		made.Patient, made.NeedPatientBanner = id, true
+	made.Patient, made.Encounter = l.LaunchPatient, l.LaunchEncounter
+	if id, ok := strings.CutPrefix(of.member.Profile.Reference, typePatient+"/"); ok && made.Patient == "" {
+		made.Patient = id
 	}
+	made.NeedPatientBanner = made.Patient != ""
 	return made, nil
 }

@@ -86,6 +86,13 @@ func (d *directory) Membership(_ context.Context, project, id string) (oauth.Mem
 	return oauth.Membership{}, store.ErrNotFound
 }
 
+func (d *directory) Launch(_ context.Context, project, id string) (oauth.Launch, error) {
+	if project == projectA && id == "launch-1" {
+		return oauth.Launch{Patient: "pat-1", Encounter: "enc-1"}, nil
+	}
+	return oauth.Launch{}, store.ErrNotFound
+}
+
 func (d *directory) Person(context.Context, store.Ref, oauth.Membership) (oauth.Person, error) {
 	return d.person, nil
 }

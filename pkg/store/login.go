@@ -91,6 +91,21 @@ func (r reader) Logins(ctx context.Context, user Ref, limit int) ([]Login, error
 	return all, nil
 }
 
+// LoginsOfBrowser lists the sessions of a browser that are live and have given tokens, newest first.
+func (r reader) LoginsOfBrowser(ctx context.Context, browser string, limit int) ([]Login, error) {
+	var all []Login
+	if browser == "" {
+		return nil, nil
+	}
+	err := r.gorm(ctx).Where("browser_hash = ? AND browser_hash <> ''", browser).
+		Where("granted AND NOT revoked AND expires_at > ?", At(r.clock.Now())).
+		Order("auth_time DESC, id DESC").Limit(limit).Find(&all).Error
+	if err != nil {
+		return nil, fmt.Errorf("list logins of a browser: %w", err)
+	}
+	return all, nil
+}
+
 // ChooseMembership sets the login's membership; false when it has one, was granted or is revoked.
 func (tx *Tx) ChooseMembership(ctx context.Context, id, project, membership string) (bool, error) {
 	return tx.changeLogin(ctx, "choose membership", id, "membership_id = '' AND NOT granted AND NOT revoked",

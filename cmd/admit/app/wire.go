@@ -78,7 +78,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
 	}
 	r.wireAdmin(o, box)
-	r.pages, err = pages.New(pages.Options{Service: r.services, SignIn: r.signIn, AppName: c.AppName, MinPassword: c.PasswordMinLength, BaseURL: c.BaseURL, AppURL: c.AppURL})
+	r.pages, err = pages.New(pages.Options{Service: r.services, SignIn: r.signIn, OAuth: r.oauth, AppName: c.AppName, MinPassword: c.PasswordMinLength, BaseURL: c.BaseURL, AppURL: c.AppURL})
 	if err != nil {
 		return nil, fmt.Errorf("make the pages: %w", err)
 	}

@@ -19,6 +19,8 @@ var deliberate = []difference{
 	{"01", "o*", "body.claims_supported", "recommended by OpenID Connect Discovery §3"},
 	{"01", "o*", "body.introspection_endpoint_auth_methods_supported", "introspection wants a client (RFC 7662 §2.1)"},
 	{"01", "o*", "body.revocation*", "RFC 7009 is offered"},
+	{"01", "o*", "body.prompt_values_supported*", "what the authorization endpoint understands is told"},
+	{"01", "o*", "body.authorization_response_iss_parameter_supported", "answers say who gives them (RFC 9207)"},
 	{"01", "jwks", "body.keys[0].?", "Admit's own keys"},
 	{"01", "capability statement", "*", "Admit describes itself, in FHIR's media type"},
 	{"01", "unknown path", "*", "an OperationOutcome, not a framework's page"},
@@ -85,7 +87,6 @@ var deliberate = []difference{
 
 // notYet are answers that Admit will give when the issue named is done.
 var notYet = []difference{
-	{"01", "o*", "body.authorization_endpoint", "issue 4"},
 	{"01", "o*", "body.registration_endpoint", "issue 4"},
 	{"01", "o*", "body.grant_types_supported*", "issue 4: token exchange"},
 	{"01", "o*", "body.token_endpoint_auth_methods_supported*", "issue 4: private_key_jwt"},

@@ -23,6 +23,7 @@ func public() map[string][]string {
 		"is how one gets in": {
 			"POST /auth/method", "POST /auth/login", "POST /auth/newuser",
 			"GET /signin", "POST /signin",
+			"GET /oauth2/authorize", "POST /oauth2/authorize", "POST /oauth2/authorize/*",
 		},
 		"takes the id of a login, which only who began it knows": {
 			"GET /auth/login/:login", "POST /auth/newproject", "POST /auth/newpatient", "POST /auth/profile", "POST /auth/scope",

@@ -1,0 +1,408 @@
+package pages
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/oauth"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/web"
+)
+
+// The pages of the authorization endpoint. The request that the client sent goes along from form to
+// form and is judged anew each time, so nobody gains by changing it. A login belongs to the browser
+// that began it: its cookie must come with every form, and so must a token made from the cookie, which
+// another site can neither read nor guess.
+
+// authorizePath is the authorization endpoint; its forms are below it.
+const authorizePath = "oauth2/authorize"
+
+// browserCookie names the cookie by which a browser is known again.
+const browserCookie = "admit_browser"
+
+func (h *Handler) mountAuthorize(e *echo.Echo) {
+	around := []echo.MiddlewareFunc{web.Errors(h.renderError), h.styled}
+	e.GET("/"+authorizePath, h.authorize, around...)
+	e.POST("/"+authorizePath, h.authorize, around...)
+	around = append(around, h.protect)
+	for name, act := range map[string]func(echo.Context, asked) error{
+		"signin": h.signInFor, "factor": h.factorFor, "profile": h.profileFor, "consent": h.consentFor,
+	} {
+		e.POST("/"+authorizePath+"/"+name, h.form(act), around...)
+	}
+}
+
+// styled lets the pages of errors have their style as well.
+func (h *Handler) styled(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set("Content-Security-Policy", policy)
+		return next(c)
+	}
+}
+
+// asked is a request to the authorization endpoint on its way through the forms.
+type asked struct {
+	oauth.Authorization
+	query   string // as the client sent it
+	browser string // the value of the cookie
+	entered url.Values
+}
+
+// known is the browser as the store knows it.
+func (a asked) known() string {
+	if a.browser == "" {
+		return ""
+	}
+	return secret.SHA256(a.browser)
+}
+
+// token proves that a form was made for the browser that sends it.
+func (a asked) token() string { return secret.SHA256("form " + a.browser) }
+
+// authorize is GET or POST /oauth2/authorize.
+func (h *Handler) authorize(c echo.Context) error {
+	given := c.QueryParams()
+	if c.Request().Method == http.MethodPost {
+		var err error
+		if given, err = web.ReadForm(c); err != nil {
+			return err
+		}
+	}
+	a := asked{query: given.Encode(), browser: cookie(c)}
+	var err error
+	if a.Authorization, err = h.OAuth.Authorization(c.Request().Context(), given); err != nil {
+		return h.refused(c, err)
+	}
+	if h.AppURL.String() != h.BaseURL.String() && !a.asks("none") {
+		return c.Redirect(http.StatusFound, h.AppURL.JoinPath("oauth").String()+"?"+a.query)
+	}
+	return h.begin(c, a)
+}
+
+func (a asked) asks(prompt string) bool {
+	for _, p := range a.Prompts {
+		if p == prompt {
+			return true
+		}
+	}
+	return false
+}
+
+// begin goes on from a session that the browser has, or asks who it is.
+func (h *Handler) begin(c echo.Context, a asked) error {
+	var step admin.Step
+	allowed := false
+	if !a.asks("login") && !a.asks("select_account") {
+		var err error
+		if step, allowed, err = h.SignIn.Resume(c.Request().Context(), a.Authorization, a.known(), device(c)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.asks("none") && step.Login == "":
+		return h.refused(c, h.OAuth.Refuse(a.Authorization, oauth.LoginRequired, "There is no session"))
+	case a.asks("none") && !allowed:
+		return h.refused(c, h.OAuth.Refuse(a.Authorization, oauth.ConsentRequired, "The client was not allowed this before"))
+	case a.asks("none"):
+		return h.allow(c, a, step.Login, a.Scope)
+	case step.Login != "":
+		return h.next(c, a, step)
+	}
+	if a.browser == "" {
+		a.browser = h.newBrowser(c)
+	}
+	return h.page200(c, a, h.signInTo(a, a.LoginHint))
+}
+
+// refused answers what cannot go on: at the client where that is safe, else here.
+func (h *Handler) refused(c echo.Context, err error) error {
+	var to *oauth.Redirection
+	if errors.As(err, &to) {
+		return c.Redirect(http.StatusSeeOther, to.Location)
+	}
+	return err
+}
+
+// form reads a form of ours with the request that it belongs to.
+func (h *Handler) form(act func(echo.Context, asked) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		entered, err := web.ReadForm(c)
+		if err != nil {
+			return err
+		}
+		a := asked{query: entered.Get("request"), browser: cookie(c), entered: entered}
+		if a.browser == "" || !secret.Equal(entered.Get("token"), a.token()) {
+			return outcome.New(outcome.Forbidden, "This form is not this browser's. Please go back to the application and begin again; cookies must be allowed.")
+		}
+		given, err := url.ParseQuery(a.query)
+		if err != nil {
+			return outcome.New(outcome.Invalid, "")
+		}
+		if a.Authorization, err = h.OAuth.Authorization(c.Request().Context(), given); err != nil {
+			return h.refused(c, err)
+		}
+		return act(c, a)
+	}
+}
+
+func (h *Handler) signInFor(c echo.Context, a asked) error {
+	in := admin.LoginRequest{Email: a.entered.Get("email"), Password: a.entered.Get("password")}
+	a.browser = secret.Token(16) // a value from before the sign-in may be known to somebody
+	in.Wish = admin.WishOf(a.Authorization, a.known())
+	step, err := h.SignIn.Login(c.Request().Context(), in, device(c))
+	if err != nil {
+		a.browser = cookie(c)
+		return h.again(c, a, h.signInTo(a, in.Email), err)
+	}
+	h.setBrowser(c, a.browser)
+	return h.next(c, a, step)
+}
+
+// next shows what a login needs.
+func (h *Handler) next(c echo.Context, a asked, step admin.Step) error {
+	switch {
+	case step.MFAEnrollRequired, step.MFARequired:
+		return h.page200(c, a, h.factorForm(a, step))
+	case step.Consent:
+		return h.page200(c, a, h.consentForm(a, step.Login))
+	}
+	return h.page200(c, a, h.profileForm(a, step))
+}
+
+// pending is the login that a form goes on with, if it is this browser's and for this request.
+func (h *Handler) pending(c echo.Context, a asked) (string, error) {
+	login, err := h.SignIn.Pending(c.Request().Context(), a.entered.Get("login"), a.known(), a.Authorization)
+	return login.ID, err
+}
+
+func (h *Handler) factorFor(c echo.Context, a asked) error {
+	login, err := h.pending(c, a)
+	if err != nil {
+		return err
+	}
+	verify := h.SignIn.VerifyMFA
+	if a.entered.Get("enrol") != "" {
+		verify = h.SignIn.EnrollLogin
+	}
+	ctx := c.Request().Context()
+	step, err := verify(ctx, login, strings.ReplaceAll(a.entered.Get("code"), " ", ""))
+	if err != nil {
+		current, failed := h.SignIn.Status(ctx, login)
+		if failed != nil {
+			return failed
+		}
+		return h.again(c, a, h.factorForm(a, current), err)
+	}
+	return h.next(c, a, step)
+}
+
+func (h *Handler) profileFor(c echo.Context, a asked) error {
+	login, err := h.pending(c, a)
+	if err != nil {
+		return err
+	}
+	step, err := h.SignIn.ChooseProfile(c.Request().Context(), login, a.entered.Get("profile"))
+	if err != nil {
+		return err
+	}
+	return h.next(c, a, step)
+}
+
+func (h *Handler) consentFor(c echo.Context, a asked) error {
+	login, err := h.pending(c, a)
+	if err != nil {
+		return err
+	}
+	if a.entered.Get("answer") != "allow" {
+		return h.refused(c, h.OAuth.Refuse(a.Authorization, oauth.AccessDenied, "The user did not allow it"))
+	}
+	return h.allow(c, a, login, strings.Join(a.entered["scope"], " "))
+}
+
+// allow sends the browser back to the client with its code.
+func (h *Handler) allow(c echo.Context, a asked, login, scope string) error {
+	code, err := h.SignIn.Allow(c.Request().Context(), login, scope)
+	if err != nil {
+		return h.again(c, a, h.consentForm(a, login), err)
+	}
+	return c.Redirect(http.StatusSeeOther, h.OAuth.Granted(a.Authorization, code))
+}
+
+// again shows a form with what was wrong.
+func (h *Handler) again(c echo.Context, a asked, f form, err error) error {
+	status, mendable := f.blame(err)
+	if !mendable {
+		return err
+	}
+	h.letThrough(c, a)
+	return show(c, status, h.ask(f))
+}
+
+func (h *Handler) page200(c echo.Context, a asked, f form) error {
+	h.letThrough(c, a)
+	return show(c, http.StatusOK, h.ask(f))
+}
+
+// letThrough lets the answer to a form lead to the client: browsers hold redirects to form-action too.
+func (h *Handler) letThrough(c echo.Context, a asked) {
+	keepOrigin(c)
+	to, err := url.Parse(a.RedirectURI)
+	if err != nil {
+		return
+	}
+	source := to.Scheme + ":"
+	if to.Scheme == "https" || to.Scheme == "http" {
+		source = to.Scheme + "://" + to.Host
+	}
+	c.Response().Header().Set("Content-Security-Policy",
+		strings.Replace(policy, "form-action 'self'", "img-src data:; form-action 'self' "+source, 1))
+}
+
+// hiddenOf goes along with every form.
+func (h *Handler) hiddenOf(a asked, login string) []field {
+	hidden := []field{{name: "request", value: a.query}, {name: "token", value: a.token()}}
+	if login != "" {
+		hidden = append(hidden, field{name: "login", value: login})
+	}
+	return hidden
+}
+
+func (h *Handler) action(name string) string {
+	return h.BaseURL.JoinPath(authorizePath, name).String()
+}
+
+// clientName is the client as people are told of it.
+func clientName(a asked) string {
+	if name := mail.OneLine(a.Client.Name); name != "" {
+		return name
+	}
+	return "An application"
+}
+
+func (h *Handler) signInTo(a asked, email string) form {
+	f := h.signInForm(a.Client.Project, email)
+	f.action, f.hidden = h.action("signin"), h.hiddenOf(a, "")
+	f.intro = "to go on to " + clientName(a)
+	return f
+}
+
+func (h *Handler) factorForm(a asked, step admin.Step) form {
+	f := form{
+		title: "Second factor", button: "Go on", action: h.action("factor"), hidden: h.hiddenOf(a, step.Login),
+		intro:  "Enter the code that your authenticator app shows.",
+		fields: []field{{name: "code", label: "Code of six digits", kind: "text", autocomplete: "one-time-code"}},
+	}
+	if step.MFAEnrollRequired {
+		f.title, f.intro = "Set up a second factor", "Scan the picture with an authenticator app, then enter the code that it shows."
+		f.image = step.EnrollQRCode
+		if address, err := url.Parse(step.EnrollURI); err == nil {
+			f.fields[0].hint = "Without a camera, type this key into the app: " + address.Query().Get("secret")
+		}
+		f.hidden = append(f.hidden, field{name: "enrol", value: "1"})
+	}
+	f.focus()
+	return f
+}
+
+func (h *Handler) profileForm(a asked, step admin.Step) form {
+	f := form{
+		title: "Who are you today?", button: "Go on", action: h.action("profile"), hidden: h.hiddenOf(a, step.Login),
+		choices: choices{legend: "Choose how you go on to " + clientName(a), name: "profile", kind: "radio"},
+	}
+	for i, m := range step.Memberships {
+		text := mail.OneLine(m.Profile.Display) + ", " + profileType(m.Profile) + " at " + mail.OneLine(m.Project.Display)
+		f.choices.options = append(f.choices.options, option{m.ID, text, i == 0})
+	}
+	return f
+}
+
+func (h *Handler) consentForm(a asked, login string) form {
+	f := form{
+		title: "Allow " + clientName(a) + "?", button: "Allow", second: "Do not allow", action: h.action("consent"), hidden: h.hiddenOf(a, login),
+		intro:   "You go back to " + origin(a.RedirectURI) + ".",
+		choices: choices{legend: "It asks to", name: "scope", kind: "checkbox"},
+	}
+	for word := range strings.FieldsSeq(a.Scope) {
+		f.choices.options = append(f.choices.options, option{word, scopeText(word), true})
+	}
+	return f
+}
+
+// origin is where a redirect URI leads, as people know it.
+func origin(redirectURI string) string {
+	to, err := url.Parse(redirectURI)
+	if err != nil || to.Host == "" {
+		return redirectURI
+	}
+	return to.Scheme + "://" + to.Host
+}
+
+// scopeText says in words what a scope gives.
+func scopeText(word string) string {
+	switch word {
+	case "openid":
+		return "know who you are"
+	case "profile", "fhirUser":
+		return "see your name and your record of yourself"
+	case "email":
+		return "see your email address"
+	case "phone":
+		return "see your phone number"
+	case "offline_access", "online_access", "offline":
+		return "go on without asking again"
+	case "launch", "launch/patient", "launch/encounter":
+		return "know about whom it was opened"
+	}
+	whose, rest, ok := strings.Cut(word, "/")
+	what, may, ok2 := strings.Cut(rest, ".")
+	if !ok || !ok2 {
+		return word
+	}
+	if what == "*" {
+		what = "all data"
+	}
+	may, narrowed, _ := strings.Cut(may, "?")
+	writes := may == "write" || may == "*" || strings.ContainsAny(strings.TrimPrefix(may, "read"), "cud")
+	text := "see "
+	if writes {
+		text = "see and change "
+	}
+	text += what
+	if whose == "patient" {
+		text += " of the patient"
+	}
+	if narrowed != "" {
+		text += " (" + narrowed + ")"
+	}
+	return text
+}
+
+func cookie(c echo.Context) string {
+	kept, err := c.Cookie(browserCookie)
+	if err != nil || len(kept.Value) > 100 {
+		return ""
+	}
+	return kept.Value
+}
+
+func (h *Handler) newBrowser(c echo.Context) string {
+	value := secret.Token(16)
+	h.setBrowser(c, value)
+	return value
+}
+
+// setBrowser makes the browser known. The cookie ends with the browser's session and goes to these
+// pages alone; Lax, because a client leads the browser here.
+func (h *Handler) setBrowser(c echo.Context, value string) {
+	c.SetCookie(&http.Cookie{
+		Name: browserCookie, Value: value, Path: h.BaseURL.Path + "oauth2", HttpOnly: true,
+		Secure: h.BaseURL.Scheme == "https", SameSite: http.SameSiteLaxMode,
+	})
+}
