@@ -13,6 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
@@ -24,7 +27,7 @@ const (
 // Role is a kind of caller.
 type Role string
 
-// The callers that As knows. Admin, Practitioner, Patient and Program belong to one project, which
+// The callers that As knows. Admin, Practitioner, Patient, Program and Bot belong to one project, which
 // Admin owns; OtherAdmin owns another.
 const (
 	Anonymous    Role = "anonymous"
@@ -34,6 +37,7 @@ const (
 	Practitioner Role = "practitioner"
 	Patient      Role = "patient"
 	Program      Role = "client"
+	Bot          Role = "bot"
 )
 
 // Password is what everybody signs in with, the super administrator aside.
@@ -76,6 +80,8 @@ func (s *Server) enter(role Role) *Client {
 		return s.Invite(s.As(Admin), profile, string(role)+"@clinic.example", "")
 	case Program:
 		return s.program(s.As(Admin))
+	case Bot:
+		return s.bot(s.As(Admin))
 	}
 	require.Fail(s.t, "no such role", role)
 	return nil
@@ -145,6 +151,48 @@ func (s *Server) program(by *Client) *Client {
 		"grant_type": {"client_credentials"}, "client_id": {p.ClientID}, "client_secret": {p.ClientSecret},
 	}.Encode())
 	return s.signedIn(got, p)
+}
+
+// bot is a Bot of by's project with a session. No route gives it one: Admit keeps bots, and whoever
+// runs them acts for them.
+func (s *Server) bot(by *Client) *Client {
+	s.t.Helper()
+	id := by.GET("/fhir/R4/Bot?name=Robot").WantStatus(http.StatusOK).Field("entry.0.resource.id")
+	if id == "" {
+		id = by.POST("/admin/projects/"+by.Project+"/bot", `{"name":"Robot"}`).WantStatus(http.StatusCreated).Field("id")
+	}
+	membership := by.GET("/fhir/R4/ProjectMembership?user=Bot/" + id).WantStatus(http.StatusOK).Field("entry.0.resource.id")
+	code := secret.Token(16)
+	now := clock.System{}.Now()
+	login := store.Login{
+		ID: secret.ID(), UserProject: by.Project, UserType: "Bot", UserID: id, MembershipProject: by.Project, Membership: membership,
+		AuthMethod: "execute", AuthTime: store.At(now), Scope: "openid", CodeChallenge: challenge(), CodeChallengeMethod: "S256",
+		ExpiresAt: store.At(now.Add(time.Hour)),
+	}
+	require.NoError(s.t, s.Store.InTx(s.t.Context(), func(tx *store.Tx) error {
+		if err := tx.AddLogin(s.t.Context(), login); err != nil {
+			return err
+		}
+		return tx.AddCode(s.t.Context(), store.AuthorizationCode{Hash: secret.SHA256(code), Login: login.ID, ExpiresAt: login.ExpiresAt})
+	}))
+	return s.exchange(code, Person{})
+}
+
+// Again is a further session of somebody, for a test that ends it.
+func (s *Server) Again(role Role) *Client {
+	s.t.Helper()
+	switch c := s.As(role); role {
+	case Anonymous:
+		return c
+	case Program:
+		return s.signedIn(s.anonymous().FORM("/oauth2/token", url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {c.ClientID}, "client_secret": {c.ClientSecret},
+		}.Encode()), c.Person)
+	case Bot:
+		return s.bot(s.As(Admin))
+	default:
+		return s.SignIn(c.Email, c.Password, c.Project)
+	}
 }
 
 func (s *Server) signedIn(token *Answer, p Person) *Client {
