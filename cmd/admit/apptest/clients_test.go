@@ -1,7 +1,6 @@
 package apptest_test
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,10 +13,6 @@ const clients = "../../../testdata/clients"
 
 // TestMedplumClient lets the real @medplum/core do the main job against a server of ours.
 func TestMedplumClient(t *testing.T) {
-	node := findNode(t)
-	if node == "" {
-		return
-	}
 	eachServer(t, func(t *testing.T, w *world) {
 		mails := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if _, err := rw.Write([]byte(w.mail.WaitFor(t, r.URL.Query().Get("to")).Text)); err != nil {
@@ -25,14 +20,39 @@ func TestMedplumClient(t *testing.T) {
 			}
 		}))
 		defer mails.Close()
-		script := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=tap", "medplum.mjs")
-		script.Dir = clients
-		script.Env = append(os.Environ(), "ADMIT_URL="+w.base, "MAIL_URL="+mails.URL)
-		out, err := script.CombinedOutput()
-		if err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
+		runScript(t, "medplum.mjs", "ADMIT_URL="+w.base, "MAIL_URL="+mails.URL)
 	})
+}
+
+// TestMedplumCLI lets the real @medplum/cli sign in and work with resources.
+func TestMedplumCLI(t *testing.T) {
+	eachServer(t, func(t *testing.T, w *world) {
+		w.populate(t)
+		runScript(t, "cli.mjs", "ADMIT_URL="+w.base, "CLIENT_ID="+w.clientID, "CLIENT_SECRET="+w.clientSecret, "HOME="+t.TempDir())
+	}, "ADMIT_AUTH_RATE_LIMIT=-1")
+}
+
+// TestFHIRKitClient lets a client that knows FHIR alone use what R4 describes.
+func TestFHIRKitClient(t *testing.T) {
+	eachServer(t, func(t *testing.T, w *world) {
+		w.populate(t)
+		runScript(t, "fhirkit.mjs", "ADMIT_URL="+w.base, "ADMIT_TOKEN="+w.owner.AccessToken)
+	})
+}
+
+// runScript runs a script of the clients' directory and fails with what it says.
+func runScript(t *testing.T, name string, environ ...string) {
+	t.Helper()
+	node := findNode(t)
+	if node == "" {
+		return
+	}
+	script := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=tap", name)
+	script.Dir = clients
+	script.Env = append(os.Environ(), environ...)
+	if out, err := script.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // findNode finds Node and installs the pinned packages. Without Node a developer's machine goes
@@ -50,7 +70,7 @@ func findNode(t *testing.T) string {
 		t.Logf("not proven here: %v", err)
 		return ""
 	}
-	if _, err := os.Stat(filepath.Join(clients, "node_modules", "@medplum", "core")); errors.Is(err, os.ErrNotExist) {
+	if !installed() {
 		install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
 		install.Dir = clients
 		if out, err := install.CombinedOutput(); err != nil {
@@ -58,4 +78,14 @@ func findNode(t *testing.T) string {
 		}
 	}
 	return node
+}
+
+// installed says whether the packages are those of the lock file.
+func installed() bool {
+	wanted, err := os.Stat(filepath.Join(clients, "package-lock.json"))
+	if err != nil {
+		return false
+	}
+	got, err := os.Stat(filepath.Join(clients, "node_modules", ".package-lock.json"))
+	return err == nil && !got.ModTime().Before(wanted.ModTime())
 }
