@@ -401,7 +401,7 @@ func (h *Handler) newBrowser(c echo.Context) string {
 // setBrowser makes the browser known. The cookie ends with the browser's session and goes to these
 // pages alone; Lax, because a client leads the browser here.
 func (h *Handler) setBrowser(c echo.Context, value string) {
-	c.SetCookie(&http.Cookie{
+	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure where the server is: https has it
 		Name: browserCookie, Value: value, Path: h.BaseURL.Path + "oauth2", HttpOnly: true,
 		Secure: h.BaseURL.Scheme == "https", SameSite: http.SameSiteLaxMode,
 	})
