@@ -161,7 +161,7 @@ func (s *Store) Settled(ctx context.Context, patience time.Duration) error {
 	return s.dialect.settled(ctx, s.q, patience)
 }
 
-// ErrUnsettled: a transaction that began before lasts too long.
+// ErrUnsettled says that a transaction that began before lasts too long.
 var ErrUnsettled = errors.New("store: an earlier transaction has not ended")
 
 const settlePause = 20 * time.Millisecond

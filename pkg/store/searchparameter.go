@@ -27,10 +27,10 @@ type IndexGeneration struct {
 	Parameters          []SearchParameter
 }
 
-// ErrGeneration: the rows of a write are made by parameters that have changed since.
+// ErrGeneration says that the rows of a write are made by parameters that have changed since.
 var ErrGeneration = errors.New("store: the search parameters have changed")
 
-// ErrCodeTaken: another SearchParameter defines the code for the type.
+// ErrCodeTaken says that another SearchParameter defines the code for the type.
 var ErrCodeTaken = errors.New("store: the code of a search parameter is taken")
 
 // IndexGenerations are those of the types for which a project defines parameters, or once did.

@@ -162,7 +162,7 @@ func (g *growth) columns(table string) ([]string, error) {
 		return nil, err
 	}
 	columns, err := rows.Columns()
-	return columns, errors.Join(err, rows.Close())
+	return columns, errors.Join(err, rows.Err(), rows.Close())
 }
 
 // operations are those of BenchmarkServed that grow with the data, and the engine's own.

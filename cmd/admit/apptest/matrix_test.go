@@ -119,7 +119,7 @@ func matrix() []right {
 		{"POST /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
 	}
 	for _, types := range []struct {
-		names       []string
+		names               []string
 		read, write, remove who
 		searched            who // the answer holds what one may see
 		removeOne           who // of what a search finds

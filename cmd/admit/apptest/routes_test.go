@@ -34,7 +34,7 @@ func public() map[string][]string {
 			"GET /setpassword/:id/:secret", "POST /setpassword/:id/:secret", "GET /verifyemail/:id/:secret", "POST /verifyemail/:id/:secret",
 			"GET /setup/:secret", "POST /setup/:secret",
 		},
-		"answers the same for everybody": {"POST /auth/resetpassword", "GET /resetpassword", "POST /resetpassword"},
+		"answers the same for everybody":            {"POST /auth/resetpassword", "GET /resetpassword", "POST /resetpassword"},
 		"wants a signature that a caller was given": {"GET /storage/:id/:version"},
 		"authenticates the client itself, in OAuth's words": {
 			"POST /oauth2/token", "POST /oauth2/introspect", "POST /oauth2/revoke",
