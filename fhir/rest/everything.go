@@ -195,5 +195,7 @@ func leaned(ctx context.Context, session actor, rows []store.Row) ([]store.Row, 
 func (h *Handler) mountEverything(g *echo.Group) {
 	g.GET("/Patient/:id/$everything", h.everything)
 	g.POST("/Patient/:id/$everything", h.everything)
+	g.GET("/:type/:id/$graph", h.graph)
+	g.POST("/:type/:id/$graph", h.graph)
 	g.GET("/:type/$csv", h.csv)
 }

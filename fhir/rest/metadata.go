@@ -71,7 +71,9 @@ func capabilities(o Options) ([]byte, error) {
 				{Code: fhir.SystemRestfulInteractionHistorySystem},
 			},
 			Operation: []fhir.CapabilityStatementRestResourceOperation{
-				{Name: "graphql", Definition: "http://hl7.org/fhir/OperationDefinition/Resource-graphql"},
+				{Name: "graphql", Definition: hl7Operation + "Resource-graphql"},
+				{Name: "reindex", Definition: medplumOperation + "reindex"},
+				{Name: "versions", Definition: hl7Operation + "CapabilityStatement-versions"},
 			},
 		}},
 		PatchFormat: []string{patch.MediaType, "application/fhir+json"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/r4"
 )
 
@@ -16,7 +17,11 @@ type definitional struct {
 	do                 func(*Handler, echo.Context) error
 }
 
-const hl7Operation = "http://hl7.org/fhir/OperationDefinition/"
+// Where the definitions of operations are: R4's, and those that only Medplum has.
+const (
+	hl7Operation     = "http://hl7.org/fhir/OperationDefinition/"
+	medplumOperation = "https://medplum.com/fhir/OperationDefinition/"
+)
 
 // definitionals are the operations of terminology-service.html and those about profiles.
 func definitionals() []definitional {
@@ -25,7 +30,7 @@ func definitionals() []definitional {
 		{"ValueSet", "validate-code", hl7Operation + "ValueSet-validate-code", true, (*Handler).validateCode},
 		{"CodeSystem", "lookup", hl7Operation + "CodeSystem-lookup", false, (*Handler).lookup},
 		{"CodeSystem", "validate-code", hl7Operation + "CodeSystem-validate-code", true, (*Handler).validateSystemCode},
-		{"StructureDefinition", "expand-profile", "https://medplum.com/fhir/OperationDefinition/StructureDefinition-expand-profile", false, (*Handler).expandProfile},
+		{"StructureDefinition", "expand-profile", medplumOperation + "StructureDefinition-expand-profile", false, (*Handler).expandProfile},
 	}
 }
 
@@ -45,13 +50,32 @@ func (h *Handler) mountDefinitionals(g *echo.Group) {
 	g.GET("/:type/:id/$validate", h.validate)
 }
 
-// operationsOf are those of a type, for the CapabilityStatement.
+// named are the operations of one type that are not about definitions.
+func named(resourceType string) []r4.CapabilityOperation {
+	switch resourceType {
+	case "Patient":
+		return []r4.CapabilityOperation{{Name: "everything", Definition: hl7Operation + "Patient-everything"}}
+	case medplum.TypeProject:
+		return []r4.CapabilityOperation{{Name: "init", Definition: medplumOperation + "Project-init"}}
+	case typeAsyncJob:
+		return []r4.CapabilityOperation{{Name: "cancel", Definition: medplumOperation + "AsyncJob-cancel"}}
+	}
+	return nil
+}
+
+// operationsOf are those of a type, for the CapabilityStatement. A test compares them with the routes.
 func operationsOf(resourceType string) []r4.CapabilityOperation {
-	list := []r4.CapabilityOperation{{Name: "validate", Definition: hl7Operation + "Resource-validate"}}
+	list := []r4.CapabilityOperation{
+		{Name: "validate", Definition: hl7Operation + "Resource-validate"},
+		{Name: "graph", Definition: hl7Operation + "Resource-graph"},
+		{Name: "csv", Definition: medplumOperation + "Resource-csv"},
+		{Name: "expunge", Definition: medplumOperation + "Resource-expunge"},
+		{Name: "reindex", Definition: medplumOperation + "Resource-reindex"},
+	}
 	for _, op := range definitionals() {
 		if op.resourceType == resourceType {
 			list = append(list, r4.CapabilityOperation{Name: op.name, Definition: op.definition})
 		}
 	}
-	return list
+	return append(list, named(resourceType)...)
 }

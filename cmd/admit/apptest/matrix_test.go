@@ -109,6 +109,8 @@ func matrix() []right {
 		{"GET /fhir/R4/_history", "", "", callers, callers},                // as far as they may see
 		{"GET /fhir/R4/:type/:id/:inner", "Patient", "", callers, callers}, // the answer holds what one may see
 		{"POST /fhir/R4/:type/:id/:inner/_search", "Patient", "", callers, callers},
+		{"GET /fhir/R4/:type/:id/$graph?graph=Care", "Patient", "", staff, super},
+		{"POST /fhir/R4/:type/:id/$graph?graph=Care", "Patient", "", staff, super},
 		{"GET /fhir/R4/:type/$csv", "Patient", "", callers, callers},
 		{"POST /fhir/R4/Project/$init", "", "{}", super, super},
 		{"GET /fhir/R4/job/:id/status", "Patient", "", nil, nil}, // nobody's but who asked for the job
@@ -242,6 +244,8 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 		`{"resourceType":"CodeSystem","url":"urn:s","status":"draft","content":"complete","concept":[{"code":"c"}]}`).WantStatus(http.StatusCreated).Field("id")
 	admin.POST("/fhir/R4/StructureDefinition", `{"resourceType":"StructureDefinition","url":"urn:`+admin.Project+`","name":"X","status":"draft","kind":"resource","abstract":false,`+
 		`"type":"Patient","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","derivation":"constraint","differential":{"element":[{"id":"Patient","path":"Patient"}]}}`).WantStatus(http.StatusCreated)
+	admin.POST("/fhir/R4/GraphDefinition",
+		`{"resourceType":"GraphDefinition","name":"Care","status":"draft","start":"Patient","link":[{"path":"generalPractitioner"}]}`).WantStatus(http.StatusCreated)
 	to.ids["AccessPolicy"] = admin.POST("/fhir/R4/AccessPolicy", `{"resourceType":"AccessPolicy","name":"x"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["ClientApplication"] = admin.POST("/admin/projects/"+admin.Project+"/client", `{"name":"x"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["ProjectMembership"], to.ids["Project"], to.ids["User"] = membership, admin.Project, user
