@@ -53,7 +53,7 @@ func (a *access) query(ctx context.Context, req *search.Request) (store.Query, e
 			return store.Query{}, err
 		}
 	}
-	if err := req.Resolve(ctx, codes{a}); err != nil {
+	if err := req.Resolve(codes{a.Terminology(ctx)}); err != nil {
 		return store.Query{}, err
 	}
 	if a.everywhere() {

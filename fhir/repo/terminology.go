@@ -118,13 +118,13 @@ func pick[T any](rows []store.Row, wanted func(*T) bool, status func(*T) string)
 }
 
 // codes answers what searches ask of code systems, as Terminology does.
-type codes struct{ of *access }
+type codes struct{ of terminology.Source }
 
 var _ search.Terminology = codes{}
 
 // ValueSet implements search.Terminology.
-func (c codes) ValueSet(ctx context.Context, url string) ([]store.TokenValue, error) {
-	set, err := terminology.Resolve(c.of.Terminology(ctx), url)
+func (c codes) ValueSet(url string) ([]store.TokenValue, error) {
+	set, err := terminology.Resolve(c.of, url)
 	if err != nil {
 		return nil, err
 	}
@@ -140,17 +140,17 @@ func (c codes) ValueSet(ctx context.Context, url string) ([]store.TokenValue, er
 }
 
 // Below implements search.Terminology.
-func (c codes) Below(ctx context.Context, system, code string) ([]string, error) {
-	return c.related(ctx, system, code, (*terminology.System).Below)
+func (c codes) Below(system, code string) ([]string, error) {
+	return c.related(system, code, (*terminology.System).Below)
 }
 
 // Above implements search.Terminology.
-func (c codes) Above(ctx context.Context, system, code string) ([]string, error) {
-	return c.related(ctx, system, code, (*terminology.System).Above)
+func (c codes) Above(system, code string) ([]string, error) {
+	return c.related(system, code, (*terminology.System).Above)
 }
 
-func (c codes) related(ctx context.Context, url, code string, reach func(*terminology.System, string) []int) ([]string, error) {
-	system, err := c.of.Terminology(ctx).CodeSystem(url, "")
+func (c codes) related(url, code string, reach func(*terminology.System, string) []int) ([]string, error) {
+	system, err := c.of.CodeSystem(url, "")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package search
 
 import (
-	"context"
 	"errors"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -60,9 +59,9 @@ func (p *parser) coded(param *definitions.SearchParam, modifier, value string) (
 //
 // Errors: outcome Value for a value set, system or code that is not known; TooCostly for too many
 // codes; NotSupported when t is nil and something would have to be asked.
-func (r *Request) Resolve(ctx context.Context, t Terminology) error {
+func (r *Request) Resolve(t Terminology) error {
 	for name, of := range r.filters {
-		resolved, err := resolve(ctx, t, of)
+		resolved, err := resolve(t, of)
 		if err != nil {
 			return err
 		}
@@ -71,38 +70,38 @@ func (r *Request) Resolve(ctx context.Context, t Terminology) error {
 	return nil
 }
 
-func resolve(ctx context.Context, t Terminology, p store.Predicate) (store.Predicate, error) {
+func resolve(t Terminology, p store.Predicate) (store.Predicate, error) {
 	if !hasCoded(p) {
 		return p, nil
 	}
 	var err error
 	switch p := p.(type) {
 	case coded:
-		return p.resolve(ctx, t)
+		return p.resolve(t)
 	case store.Not:
-		p.Of, err = resolve(ctx, t, p.Of)
+		p.Of, err = resolve(t, p.Of)
 		return p, err
 	case store.Chain:
-		p.Of, err = resolve(ctx, t, p.Of)
+		p.Of, err = resolve(t, p.Of)
 		return p, err
 	case store.Has:
-		p.Of, err = resolve(ctx, t, p.Of)
+		p.Of, err = resolve(t, p.Of)
 		return p, err
 	case store.And:
-		parts, err := resolveEach(ctx, t, p)
+		parts, err := resolveEach(t, p)
 		return store.And(parts), err
 	case store.Or:
-		parts, err := resolveEach(ctx, t, p)
+		parts, err := resolveEach(t, p)
 		return store.Or(parts), err
 	}
 	return p, nil
 }
 
-func resolveEach(ctx context.Context, t Terminology, parts []store.Predicate) ([]store.Predicate, error) {
+func resolveEach(t Terminology, parts []store.Predicate) ([]store.Predicate, error) {
 	out := make([]store.Predicate, len(parts))
 	for i, part := range parts {
 		var err error
-		if out[i], err = resolve(ctx, t, part); err != nil {
+		if out[i], err = resolve(t, part); err != nil {
 			return nil, err
 		}
 	}
@@ -137,13 +136,13 @@ func anyCoded(parts []store.Predicate) bool {
 	return false
 }
 
-func (c coded) resolve(ctx context.Context, t Terminology) (store.Predicate, error) {
+func (c coded) resolve(t Terminology) (store.Predicate, error) {
 	if t == nil {
 		return nil, outcome.New(outcome.NotSupported, "Modifier %s of search parameter %s is not supported here", c.modifier, c.param.Code)
 	}
 	any := store.Token{Param: c.Param}
 	for _, url := range c.sets {
-		members, err := t.ValueSet(ctx, url)
+		members, err := t.ValueSet(url)
 		if err != nil {
 			return nil, unknownCodes(err)
 		}
@@ -156,7 +155,7 @@ func (c coded) resolve(ctx context.Context, t Terminology) (store.Predicate, err
 		if c.modifier == "above" {
 			related = t.Above
 		}
-		codes, err := related(ctx, *v.System, *v.Code)
+		codes, err := related(*v.System, *v.Code)
 		if err != nil {
 			return nil, unknownCodes(err)
 		}

@@ -24,7 +24,7 @@ func TestWhatNoTerminologyKnowsIsRefused(t *testing.T) {
 		if _, err := r.Query([]string{project}, everything); err == nil {
 			t.Errorf("%s runs without its codes", tc.search)
 		}
-		if err := r.Resolve(t.Context(), tc.with); !outcome.Has(err, tc.code) {
+		if err := r.Resolve(tc.with); !outcome.Has(err, tc.code) {
 			t.Errorf("%s: %v", tc.search, err)
 		}
 	}

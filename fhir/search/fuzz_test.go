@@ -56,7 +56,7 @@ func fuzzParameter(f *testing.F, resourceType, name string, seeds ...string) {
 			wantRefusal(t, value, err)
 			return
 		}
-		if r.Resolve(t.Context(), terms{}) != nil {
+		if r.Resolve(terms{}) != nil {
 			return
 		}
 		q := queryOf(t, r)

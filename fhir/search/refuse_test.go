@@ -159,7 +159,7 @@ func FuzzParse(f *testing.F) {
 				}
 				continue
 			}
-			if err := r.Resolve(t.Context(), terms{}); err != nil {
+			if err := r.Resolve(terms{}); err != nil {
 				continue
 			}
 			q, err := r.Query([]string{project}, everything)

@@ -75,7 +75,7 @@ var fixtures = []string{
 // terms is a Terminology of one value set and one hierarchy.
 type terms struct{}
 
-func (terms) ValueSet(_ context.Context, url string) ([]store.TokenValue, error) {
+func (terms) ValueSet(url string) ([]store.TokenValue, error) {
 	sets := map[string][][2]string{
 		"http://example.org/vitals": {{"http://loinc.org", "8867-4"}, {"http://loinc.org", "85354-9"}},
 		"http://example.org/sexes":  {{"http://hl7.org/fhir/administrative-gender", "female"}},
@@ -92,14 +92,14 @@ func (terms) ValueSet(_ context.Context, url string) ([]store.TokenValue, error)
 	return values, nil
 }
 
-func (terms) Below(_ context.Context, system, code string) ([]string, error) {
+func (terms) Below(system, code string) ([]string, error) {
 	if system == "http://loinc.org" && code == "vital" {
 		return []string{"vital", "8867-4", "85354-9"}, nil
 	}
 	return nil, outcome.New(outcome.NotFound, "The code %s is not in CodeSystem %s", code, system)
 }
 
-func (terms) Above(_ context.Context, _, code string) ([]string, error) {
+func (terms) Above(_, code string) ([]string, error) {
 	return []string{code, "8867-4"}, nil
 }
 
@@ -379,7 +379,7 @@ func everything(string) (store.Predicate, error) { return nil, nil }
 
 func queryOf(t testing.TB, r *search.Request) store.Query {
 	t.Helper()
-	if err := r.Resolve(context.Background(), terms{}); err != nil {
+	if err := r.Resolve(terms{}); err != nil {
 		t.Fatal(err)
 	}
 	q, err := r.Query([]string{project}, everything)

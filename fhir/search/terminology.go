@@ -1,10 +1,6 @@
 package search
 
-import (
-	"context"
-
-	"github.com/admitdev/admit/pkg/store"
-)
+import "github.com/admitdev/admit/pkg/store"
 
 // Terminology answers what the modifiers :in, :not-in, :below and :above ask of code systems (R4
 // search.html#token). It is the session's own: a value set that the caller may not read does not
@@ -14,13 +10,13 @@ type Terminology interface {
 	// at most MaxCodes.
 	//
 	// Errors: outcome NotFound when there is no such set, TooCostly when it has more codes.
-	ValueSet(ctx context.Context, url string) ([]store.TokenValue, error)
+	ValueSet(url string) ([]store.TokenValue, error)
 	// Below are the code itself and all codes that it subsumes, at most MaxCodes.
 	//
 	// Errors: outcome NotFound for an unknown system or code, TooCostly.
-	Below(ctx context.Context, system, code string) ([]string, error)
+	Below(system, code string) ([]string, error)
 	// Above are the code itself and all codes that subsume it, with the errors of Below.
-	Above(ctx context.Context, system, code string) ([]string, error)
+	Above(system, code string) ([]string, error)
 }
 
 // MaxCodes is how many codes one value of :in, :below or :above may stand for.
