@@ -5,6 +5,8 @@
 //   - A job is queued by the transaction that needs it: rolled back, it never was.
 //   - A job runs at least once; one that fails is tried again, later each time, for about a day
 //     and then kept as discarded. So its work must be repeatable.
+//   - A job whose process has died is tried again within two minutes, however long it may take: while
+//     it runs, its process says every quarter of a minute that it does (lease.go).
 //   - Work queued by this process begins at once, by others within a second.
 //
 // It decides nothing about what the work is.

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -19,7 +20,7 @@ type Args interface{ Kind() string }
 
 // Worker does the work of one kind of job; Work makes one.
 type Worker interface {
-	add(*river.Workers) error
+	add(*river.Workers, *leases) error
 }
 
 // Work makes the worker of the jobs of type A. An error has the job tried again; Cancel(err)
@@ -36,17 +37,28 @@ func Cancel(err error) error { return river.JobCancel(err) }
 
 type worker[A Args] struct {
 	river.WorkerDefaults[A]
-	work  func(context.Context, A) error
-	limit time.Duration // zero for that of all jobs
+	work   func(context.Context, A) error
+	limit  time.Duration // zero for that of all jobs
+	leases *leases
 }
 
-func (w worker[A]) add(workers *river.Workers) error { return river.AddWorkerSafely(workers, w) }
+func (w worker[A]) add(workers *river.Workers, l *leases) error {
+	w.leases = l
+	return river.AddWorkerSafely(workers, w)
+}
 
-// Timeout implements river.Worker.
-func (w worker[A]) Timeout(*river.Job[A]) time.Duration { return w.limit }
+// Timeout implements river.Worker: none, because River would not rescue a job before it is over. Work
+// sees to the limit.
+func (w worker[A]) Timeout(*river.Job[A]) time.Duration { return -1 }
 
 // Work implements river.Worker.
-func (w worker[A]) Work(ctx context.Context, job *river.Job[A]) error { return w.work(ctx, job.Args) }
+func (w worker[A]) Work(ctx context.Context, job *river.Job[A]) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(w.limit, jobTimeout))
+	defer cancel()
+	ctx, release := w.leases.hold(ctx, job.JobRow)
+	defer release()
+	return w.work(ctx, job.Args)
+}
 
 // How River works for us.
 const (
@@ -54,14 +66,14 @@ const (
 	pollInterval = time.Second           // for jobs that other processes queued
 	cooldown     = 10 * time.Millisecond // the least time between two fetches
 	jobTimeout   = time.Minute
-	rescueAfter  = 3 * time.Minute // when the process that ran a job is taken for dead
-	maxAttempts  = 14              // River waits attempt^4 seconds: about a day in all
+	maxAttempts  = 14 // River waits attempt^4 seconds: about a day in all
 )
 
 // Client queues jobs and, once started, runs them.
 type Client struct {
 	river    *river.Client[*sql.Tx]
 	listener *listener
+	leases   *leases
 }
 
 // Option changes how a client works.
@@ -79,14 +91,17 @@ func Log(log *slog.Logger) Option { return func(c *river.Config) { c.Logger = lo
 // it is queued, unless there are no workers at all: then the client only queues.
 func New(s *store.Store, all []Worker, options ...Option) (*Client, error) {
 	config := &river.Config{
-		FetchPollInterval: pollInterval, FetchCooldown: cooldown, JobTimeout: jobTimeout, RescueStuckJobsAfter: rescueAfter, MaxAttempts: maxAttempts,
+		FetchPollInterval: pollInterval, FetchCooldown: cooldown, JobTimeout: -1, RescueStuckJobsAfter: leaseTime, MaxAttempts: maxAttempts,
 		Logger: slog.New(slog.DiscardHandler),
 	}
+	l := newListener()
+	rows := driver{s.JobDriver(), l}
+	held := &leases{rows: rows.GetExecutor(), beat: leaseTime / 4}
 	if len(all) > 0 {
 		config.Workers = river.NewWorkers()
 		config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
 		for _, w := range all {
-			if err := w.add(config.Workers); err != nil {
+			if err := w.add(config.Workers, held); err != nil {
 				return nil, fmt.Errorf("jobs: %w", err)
 			}
 		}
@@ -94,12 +109,12 @@ func New(s *store.Store, all []Worker, options ...Option) (*Client, error) {
 	for _, option := range options {
 		option(config)
 	}
-	l := newListener()
-	client, err := river.NewClient(driver{s.JobDriver(), l}, config)
+	held.log = config.Logger
+	client, err := river.NewClient(rows, config)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Client{river: client, listener: l}, nil
+	return &Client{river: client, listener: l, leases: held}, nil
 }
 
 // Start runs jobs until Stop, or until ctx is cancelled.
