@@ -24,6 +24,14 @@ func (s *Store) PlanGet(ctx context.Context, ref Ref, visible Predicate) (statem
 	return statement, plan, err
 }
 
+// PlanHistory is the plan of a page of history.
+func (s *Store) PlanHistory(ctx context.Context, q HistoryQuery) (statement, plan string, err error) {
+	b := &builder{dialect: s.dialect, projects: []string{q.Project}}
+	statement = (&historyText{builder: b, q: q}).statement()
+	plan, err = s.explain(ctx, statement, b.args)
+	return statement, plan, err
+}
+
 // PlanReplace is the plan of an update; empty on SQLite, which has no one statement for it.
 func (s *Store) PlanReplace(ctx context.Context, w Write) (plan string, err error) {
 	d, ok := s.dialect.(postgres)
