@@ -42,6 +42,7 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 	return oauth.Client{
 		ID: ref.ID, Project: ref.Project, Name: app.Name,
 		Active:              app.Status == "" || app.Status == "active",
+		JWKSURI:             app.JWKSURI,
 		PKCEOptional:        app.PKCEOptional,
 		RedirectURIs:        redirectURIs(app),
 		DefaultScope:        app.DefaultScope,

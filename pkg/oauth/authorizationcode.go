@@ -93,23 +93,17 @@ func (s *Server) codeSession(ctx context.Context, r grantRequest, login store.Lo
 	if err != nil {
 		return session{}, err
 	}
-	if r.presented.secret == "" {
+	if r.presented.secret == "" && r.presented.assertion == nil {
 		return of, nil
 	}
-	switch proven, err := s.prove(ctx, of.client, r.presented.secret, true); {
-	case err != nil:
-		return session{}, err
-	case !proven:
-		return session{}, refuse(invalidRequest, "Invalid secret")
-	}
-	return of, nil
+	return of, s.authenticate(ctx, of.client, r.presented, "Invalid secret")
 }
 
 // sessionOf reads what the tokens of a login say. Whoever lost their membership gets none.
 func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, err error) {
 	of.login, of.now = login, s.Clock.Now()
 	if login.Client != "" {
-		if of.client, err = s.client(ctx, login.Client); err != nil {
+		if of.client, err = s.client(ctx, login.Client, "Invalid client"); err != nil {
 			return session{}, err
 		}
 	}
@@ -134,17 +128,17 @@ func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, 
 }
 
 // verifier compares the code verifier with the login's challenge. A client that may go without PKCE
-// must then prove itself by its secret, and one that sent a challenge is held to it (RFC 9700 §2.1.1).
+// must then prove itself, and one that sent a challenge is held to it (RFC 9700 §2.1.1).
 func (s *Server) verifier(ctx context.Context, of session, r grantRequest) error {
 	challenge, verifier := of.login.CodeChallenge, r.form.Get("code_verifier")
 	if challenge == "" {
 		if !of.client.PKCEOptional || verifier != "" {
 			return refuse(invalidRequest, "Missing verification context")
 		}
-		if r.presented.secret != "" {
+		if r.presented.secret != "" || r.presented.assertion != nil {
 			return nil // proven in codeSession
 		}
-		confidential, err := s.hasSecret(ctx, of.client)
+		confidential, err := s.confidential(ctx, of.client)
 		if err == nil && confidential {
 			err = refuse(invalidRequest, "Missing client_secret")
 		}

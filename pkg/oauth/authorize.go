@@ -205,14 +205,14 @@ func (s *Server) judge(ctx context.Context, a *Authorization, given url.Values) 
 	return nil
 }
 
-// challenged wants PKCE of every client that does not go without it by its own settings and has a
-// secret to show instead (RFC 9700 §2.1.1).
+// challenged wants PKCE of every client that does not go without it by its own settings and can
+// show who it is instead (RFC 9700 §2.1.1).
 func (s *Server) challenged(ctx context.Context, a *Authorization) error {
 	if a.CodeChallenge == "" {
 		if a.CodeChallengeMethod != "" {
 			return refuse(invalidRequest, "Missing code challenge")
 		}
-		confidential, err := s.hasSecret(ctx, a.Client)
+		confidential, err := s.confidential(ctx, a.Client)
 		if err == nil && !(a.Client.PKCEOptional && confidential) {
 			err = refuse(invalidRequest, "Missing code challenge")
 		}

@@ -17,18 +17,19 @@ import (
 type presented struct {
 	id, secret string
 	basic      bool // by the Authorization header
+	assertion  *assertion
 }
+
+// proves says whether the client tries to show who it is, not only names itself.
+func (p presented) proves() bool { return p.secret != "" || p.basic || p.assertion != nil }
 
 const assertionJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // present reads a client's credentials in the order of contract §3.1: assertion, header, body.
 // Whether they are right is for provenClient to say.
-func present(request *http.Request, form url.Values) (presented, error) {
-	if kind := form.Get("client_assertion_type"); kind != "" {
-		if kind == assertionJWT && strings.Count(form.Get("client_assertion"), ".") != 2 {
-			return presented{}, refuse(invalidRequest, "Invalid client assertion")
-		}
-		return presented{}, refuse(invalidRequest, "Unsupported client assertion type")
+func (s *Server) present(request *http.Request, form url.Values) (presented, error) {
+	if form.Has("client_assertion_type") || form.Has("client_assertion") {
+		return s.presentAssertion(form, len(request.Header["Authorization"]) > 0)
 	}
 	if values := request.Header["Authorization"]; len(values) > 0 {
 		id, password, ok := basicForm(values)
@@ -38,7 +39,7 @@ func present(request *http.Request, form url.Values) (presented, error) {
 		if differs(form.Get("client_id"), id) || differs(form.Get("client_secret"), password) {
 			return presented{}, refuse(invalidRequest, "Incorrect client")
 		}
-		return presented{id, password, true}, nil
+		return presented{id: id, secret: password, basic: true}, nil
 	}
 	return presented{id: form.Get("client_id"), secret: form.Get("client_secret")}, nil
 }
@@ -76,12 +77,12 @@ func basic(values []string) (id, password string, ok bool) {
 	return strings.Cut(string(decoded), ":")
 }
 
-// client finds an active client, or refuses.
-func (s *Server) client(ctx context.Context, id string) (Client, error) {
+// client finds an active client, or refuses; unknown is what is said of one that is not there.
+func (s *Server) client(ctx context.Context, id, unknown string) (Client, error) {
 	client, err := s.Directory.Client(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return Client{}, refuse(invalidRequest, "Invalid client")
+		return Client{}, refuse(invalidRequest, unknown)
 	case err != nil:
 		return Client{}, err
 	case !client.Active:
@@ -106,8 +107,24 @@ func (s *Server) prove(ctx context.Context, client Client, given string, retirin
 	return proven && given != "", nil
 }
 
-// hasSecret says whether a client has one at all.
-func (s *Server) hasSecret(ctx context.Context, client Client) (bool, error) {
+// authenticate holds a client to what it shows: its assertion, or its secret, a retiring one too.
+// wrong is what is said of a wrong secret.
+func (s *Server) authenticate(ctx context.Context, client Client, p presented, wrong string) error {
+	if p.assertion != nil {
+		return s.verifyAssertion(ctx, client, *p.assertion)
+	}
+	proven, err := s.prove(ctx, client, p.secret, true)
+	if err == nil && !proven {
+		err = refuse(invalidRequest, wrong)
+	}
+	return err
+}
+
+// confidential says whether a client can show who it is.
+func (s *Server) confidential(ctx context.Context, client Client) (bool, error) {
+	if client.JWKSURI != "" {
+		return true, nil
+	}
 	_, err := s.Store.Credential(ctx, client.Ref(), store.ClientSecret)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
@@ -115,23 +132,21 @@ func (s *Server) hasSecret(ctx context.Context, client Client) (bool, error) {
 	return err == nil, err
 }
 
-// provenClient wants the client's secret, with the errors of client_credentials.
+// provenClient wants the client to show who it is, with the errors of client_credentials.
 func (s *Server) provenClient(ctx context.Context, p presented) (Client, error) {
 	switch {
 	case p.id == "":
 		return Client{}, refuse(invalidRequest, "Missing client_id")
-	case p.secret == "":
+	case p.secret == "" && p.assertion == nil:
 		return Client{}, refuse(invalidRequest, "Missing client_secret")
 	}
-	client, err := s.client(ctx, p.id)
+	unknown := "Invalid client"
+	if p.assertion != nil {
+		unknown = "Client not found"
+	}
+	client, err := s.client(ctx, p.id, unknown)
 	if err != nil {
 		return Client{}, err
 	}
-	switch proven, err := s.prove(ctx, client, p.secret, true); {
-	case err != nil:
-		return Client{}, err
-	case !proven:
-		return Client{}, refuse(invalidRequest, "Invalid secret")
-	}
-	return client, nil
+	return client, s.authenticate(ctx, client, p, "Invalid secret")
 }

@@ -26,11 +26,13 @@ type Directory interface {
 type Client struct {
 	ID, Project, Name string
 	Active            bool
-	PKCEOptional      bool
-	RedirectURIs      []string
-	DefaultScope      []string
-	GrantTypes        []string
-	AllowedOrigins    []string
+	// JWKSURI is where the public keys of a client that signs assertions are.
+	JWKSURI        string
+	PKCEOptional   bool
+	RedirectURIs   []string
+	DefaultScope   []string
+	GrantTypes     []string
+	AllowedOrigins []string
 	// The lifetimes are as the resource spells them: a number and s, m, h, d, w or y.
 	AccessTokenLifetime, RefreshTokenLifetime string
 }

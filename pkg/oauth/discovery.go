@@ -10,8 +10,7 @@ import (
 )
 
 // metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It names what works now:
-// dynamic registration, private_key_jwt and token exchange are not there yet and are therefore left
-// out.
+// token exchange is not there yet and is therefore left out.
 type metadata struct {
 	Issuer                   string   `json:"issuer"`
 	AuthorizationEndpoint    string   `json:"authorization_endpoint"`
@@ -27,8 +26,11 @@ type metadata struct {
 	Scopes                   []string `json:"scopes_supported"`
 	Claims                   []string `json:"claims_supported"`
 	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgorithms  []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgorithms     []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
 	Prompts                  []string `json:"prompt_values_supported"`
 	NamesIssuer              bool     `json:"authorization_response_iss_parameter_supported"`
@@ -36,8 +38,13 @@ type metadata struct {
 	RequestURIParameter      bool     `json:"request_uri_parameter_supported"`
 }
 
+// What both discovery documents say.
+var (
+	authMethods = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	grantTypes  = []string{"client_credentials", "authorization_code", "refresh_token"}
+)
+
 func (s *Server) configuration(c echo.Context) error {
-	bySecret := []string{"client_secret_basic", "client_secret_post"}
 	methods := []string{methodS256}
 	if s.AllowPKCEPlain {
 		methods = append(methods, methodPlain)
@@ -51,14 +58,17 @@ func (s *Server) configuration(c echo.Context) error {
 		IntrospectionEndpoint:    s.issuer + "oauth2/introspect",
 		RevocationEndpoint:       s.issuer + "oauth2/revoke",
 		IDTokenAlgorithms:        []string{"ES256"},
-		GrantTypes:               []string{"client_credentials", "authorization_code", "refresh_token"},
+		GrantTypes:               grantTypes,
 		ResponseTypes:            []string{"code"},
 		SubjectTypes:             []string{"public"},
 		Scopes:                   []string{"openid", "profile", "email", "phone", "offline_access"},
 		Claims:                   []string{"iss", "aud", "sub", "iat", "exp", "auth_time", "nonce", "name", "given_name", "family_name", "email", "email_verified", "phone_number"},
-		TokenAuthMethods:         append(bySecret, "none"),
-		IntrospectionAuthMethods: bySecret,
-		RevocationAuthMethods:    bySecret,
+		TokenAuthMethods:         append([]string{"none"}, authMethods...),
+		TokenAuthAlgorithms:      assertionAlgorithms,
+		IntrospectionAuthMethods: authMethods,
+		IntrospectionAlgorithms:  assertionAlgorithms,
+		RevocationAuthMethods:    authMethods,
+		RevocationAlgorithms:     assertionAlgorithms,
 		CodeChallengeMethods:     methods,
 		Prompts:                  []string{"none", "login", "consent"},
 		NamesIssuer:              true,

@@ -1,5 +1,5 @@
 // Package oauth is the authorization server: the token endpoint (RFC 6749, RFC 7636), refresh
-// tokens, keys and their rotation, discovery, userinfo, introspection (RFC 7662), revocation
+// tokens, keys and their rotation, discovery (RFC 8414, SMART App Launch), userinfo, introspection (RFC 7662), revocation
 // (RFC 7009), logout, and the reading of credentials on every other request. Who may sign in, and
 // how, is decided by package admin, which asks here for a code; what a caller may do is fhir/policy's.
 //
@@ -9,6 +9,8 @@
 //   - A code or refresh token is used up by compare-and-set. Using one again ends the login and
 //     with it every token that it gave (RFC 9700 §4.14).
 //   - Codes and refresh tokens are kept as SHA-256; the client's secret is compared by its hash.
+//   - A client may show who it is by an assertion that one of its own keys signed (RFC 7523). It is
+//     good once and for five minutes, with RS384 or ES384; the keys come from the client's jwksUri.
 //   - A failure of ours is server_error and 500, never invalid_client.
 //   - Discovery names what works and nothing else.
 //

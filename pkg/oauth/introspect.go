@@ -78,7 +78,7 @@ func (s *Server) asker(ctx context.Context, request *http.Request, form url.Valu
 // askingClient is the client that proves itself, with the 401 of RFC 7662 §2.3 and RFC 7009 §2.2.1
 // when it does not.
 func (s *Server) askingClient(ctx context.Context, request *http.Request, form url.Values) (Client, error) {
-	who, err := present(request, form)
+	who, err := s.present(request, form)
 	if err != nil {
 		return Client{}, s.basicChallenge()
 	}

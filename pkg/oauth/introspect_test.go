@@ -103,6 +103,20 @@ func discoveryNamesWhatWorks(t *testing.T, w *world) {
 			require.NotContains(t, w.form("/oauth2/token", nil, "grant_type", grant.(string)).body, "Unsupported grant_type")
 		}
 	}
+	for _, path := range []string{"/.well-known/smart-configuration", "/fhir/R4/.well-known/smart-configuration"} {
+		got := w.do("GET", path, "", nil, "")
+		require.Equal(t, 200, got.status)
+		require.Equal(t, issuer, got.text("issuer"))
+		require.Equal(t, issuer+"oauth2/token", got.text("token_endpoint"))
+		require.Equal(t, []any{"S256"}, got.json["code_challenge_methods_supported"])
+		require.Contains(t, got.json["token_endpoint_auth_methods_supported"], "private_key_jwt")
+		require.Equal(t, []any{"RS384", "ES384"}, got.json["token_endpoint_auth_signing_alg_values_supported"])
+		require.Contains(t, got.json["capabilities"], "client-confidential-asymmetric")
+		require.NotContains(t, got.json["capabilities"], "context-standalone-patient")
+		for _, grant := range got.json["grant_types_supported"].([]any) {
+			require.NotContains(t, w.form("/oauth2/token", nil, "grant_type", grant.(string)).body, "Unsupported grant_type")
+		}
+	}
 	resource := w.do("GET", "/.well-known/oauth-protected-resource?resource="+issuer+"fhir/R4", "", nil, "")
 	require.Equal(t, issuer+"fhir/R4", resource.text("resource"))
 	for _, wrong := range []string{"?resource=https://evil.example/", "?resource=" + issuer + "&resource=" + issuer} {

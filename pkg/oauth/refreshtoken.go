@@ -50,8 +50,8 @@ func mismatch(same bool) error {
 	return store.ErrNotFound
 }
 
-// refreshClient holds a refresh to the client that the tokens were given to, and a secret that it
-// shows to be right.
+// refreshClient holds a refresh to the client that the tokens were given to, and what it shows
+// itself with to be right.
 func (s *Server) refreshClient(ctx context.Context, r grantRequest, login store.Login) error {
 	if r.presented.id == "" && r.presented.secret == "" {
 		return nil
@@ -59,18 +59,14 @@ func (s *Server) refreshClient(ctx context.Context, r grantRequest, login store.
 	if r.presented.id != login.Client || login.Client == "" {
 		return refuse(invalidRequest, "Incorrect client")
 	}
-	if r.presented.secret == "" && !r.presented.basic {
+	if !r.presented.proves() {
 		return nil
 	}
-	client, err := s.client(ctx, login.Client)
+	client, err := s.client(ctx, login.Client, "Invalid client")
 	if err != nil {
 		return err
 	}
-	proven, err := s.prove(ctx, client, r.presented.secret, true)
-	if err == nil && !proven {
-		err = refuse(invalidRequest, "Incorrect client secret")
-	}
-	return err
+	return s.authenticate(ctx, client, r.presented, "Incorrect client secret")
 }
 
 // rotate uses a refresh token up for new tokens. Of many that try at once one succeeds.

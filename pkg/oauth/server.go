@@ -26,6 +26,8 @@ type Options struct {
 	BaseURL *url.URL
 	// AllowPKCEPlain accepts code challenges of method plain, for old clients.
 	AllowPKCEPlain bool
+	// AllowPrivateURLs lets the addresses of clients' keys be private, for tests.
+	AllowPrivateURLs bool
 }
 
 // Server is the authorization server.
@@ -34,12 +36,13 @@ type Server struct {
 	issuer   string
 	keys     *keyring
 	verified *tokenCache
+	clients  *clientKeys
 }
 
 // New makes a Server.
 func New(o Options) *Server {
 	issuer := strings.TrimSuffix(o.BaseURL.String(), "/") + "/"
-	return &Server{Options: o, issuer: issuer, keys: newKeyring(o), verified: newTokenCache()}
+	return &Server{Options: o, issuer: issuer, keys: newKeyring(o), verified: newTokenCache(), clients: newClientKeys(o)}
 }
 
 // Issuer is the iss of every token: the base URL with its slash.
@@ -53,7 +56,9 @@ func (s *Server) Mount(e *echo.Echo) {
 	wellKnown.GET("/jwks.json", s.jwks)
 	wellKnown.GET("/oauth-protected-resource", s.protectedResource)
 	wellKnown.GET("/smart-styles.json", smartStyles)
+	wellKnown.GET("/smart-configuration", s.smartConfiguration)
 	e.GET("/fhir/R4/.well-known/smart-styles.json", smartStyles)
+	e.GET("/fhir/R4/.well-known/smart-configuration", s.smartConfiguration)
 
 	protocol := e.Group("/oauth2", web.Errors(render))
 	protocol.POST("/token", s.token)

@@ -26,7 +26,7 @@ func (s *Server) token(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	who, err := present(c.Request(), form)
+	who, err := s.present(c.Request(), form)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,53 @@
+package oauth
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// smartConfiguration is SMART App Launch 2.2, ".well-known/smart-configuration".
+type smartConfiguration struct {
+	Issuer                string   `json:"issuer"`
+	JWKSURI               string   `json:"jwks_uri"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	Scopes                []string `json:"scopes_supported"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms   []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	CodeChallengeMethods  []string `json:"code_challenge_methods_supported"`
+	Capabilities          []string `json:"capabilities"`
+}
+
+// smartConfiguration names S256 alone even where plain is allowed: SMART forbids to name that. A
+// capability that is only half there is not named: without a patient picker
+// context-standalone-patient would hold for patients who sign in themselves, and for nobody else.
+func (s *Server) smartConfiguration(c echo.Context) error {
+	return c.JSON(http.StatusOK, smartConfiguration{
+		Issuer:                s.issuer,
+		JWKSURI:               s.issuer + ".well-known/jwks.json",
+		AuthorizationEndpoint: s.issuer + "oauth2/authorize",
+		TokenEndpoint:         s.issuer + "oauth2/token",
+		IntrospectionEndpoint: s.issuer + "oauth2/introspect",
+		RevocationEndpoint:    s.issuer + "oauth2/revoke",
+		GrantTypes:            grantTypes,
+		ResponseTypes:         []string{"code"},
+		Scopes: []string{
+			"openid", "fhirUser", "profile", "email", "phone", "launch", "offline_access",
+			"patient/*.rs", "user/*.cruds", "system/*.cruds",
+		},
+		TokenAuthMethods:     append([]string{"none"}, authMethods...),
+		TokenAuthAlgorithms:  assertionAlgorithms,
+		CodeChallengeMethods: []string{methodS256},
+		Capabilities: []string{
+			"launch-ehr", "launch-standalone", "authorize-post",
+			"client-public", "client-confidential-symmetric", "client-confidential-asymmetric",
+			"sso-openid-connect", "context-banner", "context-style", "context-ehr-patient", "context-ehr-encounter",
+			"permission-offline", "permission-patient", "permission-user", "permission-v1", "permission-v2",
+		},
+	})
+}
