@@ -1,6 +1,6 @@
 // Package pages is what people see of Admit in a browser: setting a password from a mailed link,
 // proving an address, setting up the first super administrator, signing in, and letting a client in
-// (the authorization endpoint).
+// (the authorization endpoint) and signing out.
 //
 //   - A page works without script and loads nothing but the one style sheet.
 //   - GET changes nothing that matters: mail scanners open links. Acting is a POST.
@@ -63,6 +63,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	e.GET("/assets/style.css", h.style)
 	h.page(e, "/setup/:secret", h.askSetUp, h.setUp)
 	h.mountAuthorize(e)
+	h.mountEndSession(e)
 	if h.AppURL.String() != h.BaseURL.String() {
 		return
 	}

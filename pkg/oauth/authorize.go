@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -189,12 +188,8 @@ func (s *Server) judge(ctx context.Context, a *Authorization, given url.Values) 
 		}
 	}
 	if hint := given.Get("id_token_hint"); hint != "" {
-		payload, err := s.keys.verify(ctx, hint)
-		var claims idClaims
-		if err == nil && json.Unmarshal(payload, &claims) != nil {
-			err = errToken
-		}
-		if errors.Is(err, errToken) || err == nil && (claims.Use != useID || claims.Issuer != s.issuer) {
+		claims, err := s.hinted(ctx, hint)
+		if outcome.Has(err, outcome.Invalid) {
 			return refuse(invalidRequest, "Invalid id_token_hint")
 		}
 		if err != nil {

@@ -19,6 +19,7 @@ type metadata struct {
 	JWKSURI                  string   `json:"jwks_uri"`
 	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
 	RevocationEndpoint       string   `json:"revocation_endpoint"`
+	EndSessionEndpoint       string   `json:"end_session_endpoint"`
 	IDTokenAlgorithms        []string `json:"id_token_signing_alg_values_supported"`
 	GrantTypes               []string `json:"grant_types_supported"`
 	ResponseTypes            []string `json:"response_types_supported"`
@@ -57,6 +58,7 @@ func (s *Server) configuration(c echo.Context) error {
 		JWKSURI:                  s.issuer + ".well-known/jwks.json",
 		IntrospectionEndpoint:    s.issuer + "oauth2/introspect",
 		RevocationEndpoint:       s.issuer + "oauth2/revoke",
+		EndSessionEndpoint:       s.issuer + "oauth2/end-session",
 		IDTokenAlgorithms:        []string{"ES256"},
 		GrantTypes:               grantTypes,
 		ResponseTypes:            []string{"code"},

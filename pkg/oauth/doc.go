@@ -1,6 +1,6 @@
 // Package oauth is the authorization server: the token endpoint (RFC 6749, RFC 7636), refresh
 // tokens, keys and their rotation, discovery (RFC 8414, SMART App Launch), userinfo, introspection (RFC 7662), revocation
-// (RFC 7009), logout, and the reading of credentials on every other request. Who may sign in, and
+// (RFC 7009), logout (also RP-initiated), and the reading of credentials on every other request. Who may sign in, and
 // how, is decided by package admin, which asks here for a code; what a caller may do is fhir/policy's.
 //
 //   - A token is a JWT signed with ES256 by a key of this server. Its token_use says what it is for;

@@ -106,6 +106,18 @@ func (r reader) LoginsOfBrowser(ctx context.Context, browser string, limit int) 
 	return all, nil
 }
 
+// ForgetBrowser lets no login belong to a browser any longer.
+func (tx *Tx) ForgetBrowser(ctx context.Context, browser string) error {
+	if browser == "" {
+		return nil
+	}
+	err := tx.gorm(ctx).Model(&Login{}).Where("browser_hash = ? AND browser_hash <> ''", browser).UpdateColumn("browser_hash", "").Error
+	if err != nil {
+		return fmt.Errorf("forget a browser: %w", err)
+	}
+	return nil
+}
+
 // ChooseMembership sets the login's membership; false when it has one, was granted or is revoked.
 func (tx *Tx) ChooseMembership(ctx context.Context, id, project, membership string) (bool, error) {
 	return tx.changeLogin(ctx, "choose membership", id, "membership_id = '' AND NOT granted AND NOT revoked",

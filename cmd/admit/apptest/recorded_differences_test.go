@@ -19,6 +19,7 @@ var deliberate = []difference{
 	{"01", "o*", "body.claims_supported", "recommended by OpenID Connect Discovery §3"},
 	{"01", "o*", "body.introspection_endpoint_auth_methods_supported*", "introspection wants a client (RFC 7662 §2.1)"},
 	{"01", "o*", "body.revocation*", "RFC 7009 is offered"},
+	{"01", "o*", "body.end_session_endpoint", "RP-initiated logout is offered"},
 	{"01", "o*", "body.prompt_values_supported*", "what the authorization endpoint understands is told"},
 	{"01", "o*", "body.authorization_response_iss_parameter_supported", "answers say who gives them (RFC 9207)"},
 	{"01", "jwks", "body.keys[0].?", "Admit's own keys"},

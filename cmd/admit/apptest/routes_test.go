@@ -24,6 +24,7 @@ func public() map[string][]string {
 			"POST /auth/method", "POST /auth/login", "POST /auth/newuser",
 			"GET /signin", "POST /signin",
 			"GET /oauth2/authorize", "POST /oauth2/authorize", "POST /oauth2/authorize/*",
+			"GET /oauth2/end-session", "POST /oauth2/end-session", "POST /oauth2/end-session/*", // and out: by a hint that is signed, or as the browser whose session it is
 		},
 		"takes the id of a login, which only who began it knows": {
 			"GET /auth/login/:login", "POST /auth/newproject", "POST /auth/newpatient", "POST /auth/profile", "POST /auth/scope",
