@@ -29,7 +29,7 @@ const (
 	Limit = 64 << 10
 )
 
-// ErrRefused: the address may not be asked, or its answer is not what may be read.
+// ErrRefused says that the address may not be asked, or its answer is not what may be read.
 var ErrRefused = errors.New("fetch: refused")
 
 // Client gets documents.

@@ -283,6 +283,16 @@ func everyEndpointTakesAnAssertion(t *testing.T, w *world) {
 	require.Equal(t, 200, w.form("/oauth2/token", nil, by(h.assertion(), plain...)...).status)
 }
 
+func privateAddressesAreNotAskedForKeys(t *testing.T, w *world) {
+	h := newKeyHolder(t, w)
+	_, base := w.serveWith(oauth.Options{})
+	strict := *w
+	strict.base = base
+	got := strict.form("/oauth2/token", nil, by(h.assertion(), "grant_type", "client_credentials")...)
+	require.Equal(t, "invalid_request: The client's JWK Set cannot be read", got.oauthError())
+	require.Zero(t, h.askings())
+}
+
 func aClientsKeysAreAskedForAnewWhenTheyChange(t *testing.T, w *world) {
 	h := newKeyHolder(t, w)
 	next, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)

@@ -52,6 +52,7 @@ func rules() []rule {
 		{"an assertion is refused", anAssertionIsRefused},
 		{"an assertion is good once", anAssertionIsGoodOnce},
 		{"every endpoint takes an assertion", everyEndpointTakesAnAssertion},
+		{"private addresses are not asked for keys", privateAddressesAreNotAskedForKeys},
 		{"a clients keys are asked for anew when they change", aClientsKeysAreAskedForAnewWhenTheyChange},
 		{"the token endpoint takes one form only", theTokenEndpointTakesOneFormOnly},
 		{"a broken database is nobodys fault", aBrokenDatabaseIsNobodysFault},

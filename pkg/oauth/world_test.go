@@ -154,10 +154,15 @@ func newWorld(t testing.TB, db storetest.DB) *world {
 
 // serve starts a process of the server.
 func (w *world) serve(plain bool) (*oauth.Server, string) {
+	return w.serveWith(oauth.Options{AllowPKCEPlain: plain, AllowPrivateURLs: true})
+}
+
+func (w *world) serveWith(o oauth.Options) (*oauth.Server, string) {
 	base, err := url.Parse(issuer)
 	require.NoError(w.t, err)
 	log := slog.New(slog.DiscardHandler)
-	s := oauth.New(oauth.Options{Store: w.store, Clock: w.clock, Log: log, Box: w.box, Directory: w.people, BaseURL: base, AllowPKCEPlain: plain, AllowPrivateURLs: true})
+	o.Store, o.Clock, o.Log, o.Box, o.Directory, o.BaseURL = w.store, w.clock, log, w.box, w.people, base
+	s := oauth.New(o)
 	e := web.New(web.Options{Log: log, Clock: w.clock, BaseURL: base, AppURL: base, Limits: web.Limits{Login: -1, Auth: -1, General: -1}})
 	s.Mount(e)
 	// protected is any route that needs a caller.
