@@ -40,13 +40,19 @@ func TestNoPageOfHistoryReadsAWholeTable(t *testing.T) {
 			"system":   {Types: allTypes},
 		}
 		pages := map[string]func(*store.HistoryQuery){
-			"first":      func(*store.HistoryQuery) {},
-			"next":       func(q *store.HistoryQuery) { q.After = store.HistoryPosition{Time: at, Type: "Observation", ID: "id00100"} },
-			"since":      func(q *store.HistoryQuery) { q.Since = at },
-			"at":         func(q *store.HistoryQuery) { q.From, q.To = at, at.Add(time.Second) },
-			"far":        func(q *store.HistoryQuery) { q.Offset = 50 },
-			"undecided":  func(q *store.HistoryQuery) { q.Where, q.Decides = map[string]store.Predicate{"Observation": policy}, false },
-			"by policy":  func(q *store.HistoryQuery) { q.Where, q.Decides = map[string]store.Predicate{"Observation": policy}, true },
+			"first": func(*store.HistoryQuery) {},
+			"next": func(q *store.HistoryQuery) {
+				q.After = store.HistoryPosition{Time: at, Type: "Observation", ID: "id00100"}
+			},
+			"since": func(q *store.HistoryQuery) { q.Since = at },
+			"at":    func(q *store.HistoryQuery) { q.From, q.To = at, at.Add(time.Second) },
+			"far":   func(q *store.HistoryQuery) { q.Offset = 50 },
+			"undecided": func(q *store.HistoryQuery) {
+				q.Where, q.Decides = map[string]store.Predicate{"Observation": policy}, false
+			},
+			"by policy": func(q *store.HistoryQuery) {
+				q.Where, q.Decides = map[string]store.Predicate{"Observation": policy}, true
+			},
 			"all decide": func(q *store.HistoryQuery) { q.Decides = true },
 		}
 		for scope, q := range scopes {
