@@ -111,7 +111,6 @@ func TestSearchRefuses(t *testing.T) {
 		assert.Equal(t, http.StatusUnauthorized, s.do(t, http.MethodGet, "/Patient", "", "As", "nobody").status)
 		assert.Equal(t, http.StatusNotAcceptable, s.do(t, http.MethodGet, "/Patient?_format=xml", "").status)
 		assert.Equal(t, http.StatusUnsupportedMediaType, s.do(t, http.MethodPost, "/Patient/_search", `{"name":"x"}`).status)
-		assert.Equal(t, http.StatusNotFound, s.do(t, http.MethodGet, "/Patient/x/Observation", "").status)
 	})
 }
 

@@ -120,7 +120,6 @@ func unknownPathsAndMethodsChangeNothing(t *testing.T, w *world) {
 		{http.MethodGet, "/nothing", []int{404}},
 		{http.MethodGet, "/fhir/R4/../../admin/projects/" + w.owner.projectID(), []int{400, 404}},
 		{http.MethodGet, "/fhir/R5/Patient", []int{404}},
-		{http.MethodGet, "/fhir/R4/Patient/_history", []int{404}},
 		{http.MethodGet, "/admin/projects", []int{404, 405}},
 		{http.MethodDelete, "/admin/projects/" + w.owner.projectID(), []int{404, 405}},
 		{http.MethodPut, "/auth/login", []int{404, 405}},

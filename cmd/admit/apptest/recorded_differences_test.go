@@ -104,7 +104,6 @@ var notYet = []difference{
 	{"06", "token exchange*", "body.error_description", "issue 4"},
 	{"06", "pre-authorized code, junk", "body.error_description", "issue 4"},
 	{"06", "rotate secret", "status", "issue 5"},
-	{"15", "$validate", "status", "issue 3"},
 	{"18", "reads a patient of project 1", "status", "issue 3: its patient is made by the searches recorded in 16"},
 }
 

@@ -18,7 +18,7 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		"search":             {"postgres": {1, 0}, "sqlite": {1, 0}},
 		"create":             {"postgres": {1, 0}, "sqlite": {5, 1}},
 		"update":             {"postgres": {2, 0}, "sqlite": {11, 1}},
-		"invite":             {"postgres": {19, 1}, "sqlite": {35, 1}},
+		"invite":             {"postgres": {21, 1}, "sqlite": {37, 1}},
 		"client_credentials": {"postgres": {7, 0}, "sqlite": {7, 1}},
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
