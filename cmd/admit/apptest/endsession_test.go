@@ -69,7 +69,11 @@ func TestWithoutAHintThePersonIsAskedBeforeTheyAreSignedOut(t *testing.T) {
 		as.GET("/oauth2/userinfo").WantStatus(http.StatusOK)
 		_, fields := v.form()
 		newVisitor(t, s).send(http.MethodPost, "/oauth2/end-session/confirm", fields)
+		again := v.page
+		v.send(http.MethodPost, "/oauth2/end-session/confirm", url.Values{"request": fields["request"]})
+		assert.Equal(t, http.StatusForbidden, v.status, "a form that another site made up")
 		as.GET("/oauth2/userinfo").WantStatus(http.StatusOK)
+		v.page = again
 		v.fill().at(appRedirect)
 		as.GET("/oauth2/userinfo").WantStatus(http.StatusUnauthorized)
 
