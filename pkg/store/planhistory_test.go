@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,9 @@ func TestNoPageOfHistoryReadsAWholeTable(t *testing.T) {
 				}
 				if scans := wholeHistory.FindAllString(plan, -1); len(scans) > len(puttingPage.FindAllString(plan, -1)) {
 					t.Errorf("%s, %s: %s\n%.3000s\n%.3000s", scope, page, scans, statement, plan)
+				}
+				if inOrder := scope != "instance" && page == "first"; inOrder && !strings.Contains(plan, "resource_history_type") {
+					t.Errorf("%s, %s: not in the order of an index\n%.3000s", scope, page, plan)
 				}
 			}
 		}
