@@ -184,3 +184,20 @@ func TestASlipInThePathBeginsNoNewDatabase(t *testing.T) {
 		_ = s.Close()
 	}
 }
+
+func TestPostgresCompilesNoSearch(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	s := storetest.Open(t, storetest.Postgres(t))
+	err := s.InTx(t.Context(), func(tx *store.Tx) error {
+		var jit string
+		if err := tx.SQL().QueryRowContext(t.Context(), "SHOW jit").Scan(&jit); err != nil || jit != "off" {
+			t.Errorf("jit is %q, %v", jit, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

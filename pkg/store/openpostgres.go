@@ -28,7 +28,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	config.RuntimeParams["application_name"] = "admit"
-	db := sql.OpenDB(o.Wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(untypedText))))
+	db := sql.OpenDB(o.Wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(connected))))
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -59,12 +59,20 @@ func poolSize(config *pgx.ConnConfig) (int, error) {
 	return n, nil
 }
 
+// connected readies a new connection.
+func connected(ctx context.Context, conn *pgx.Conn) error {
+	untypedText(conn)
+	// Searches are short and many; compiling one, which PostgreSQL does when it expects much, takes
+	// longer than running it.
+	_, err := conn.Exec(ctx, "SET jit = off")
+	return err
+}
+
 // untypedText lets the server infer the type of a text parameter. Without prepared statements
 // (default_query_exec_mode=exec, for PgBouncer) pgx would declare it text, which does not
 // compare with uuid.
-func untypedText(_ context.Context, conn *pgx.Conn) error {
+func untypedText(conn *pgx.Conn) {
 	if conn.Config().DefaultQueryExecMode == pgx.QueryExecModeExec {
 		conn.TypeMap().RegisterDefaultPgType("", "unknown")
 	}
-	return nil
 }

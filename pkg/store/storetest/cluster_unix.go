@@ -52,7 +52,7 @@ const watchdog = `"$1/initdb" -D "$2/data" -U admit --auth=trust --encoding=UTF8
  exit 1
 }
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
- -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300 -c shared_buffers=64MB -c jit=off \
+ -c full_page_writes=off -c deadlock_timeout=50ms -c max_connections=300 -c shared_buffers=64MB \
  -c wal_level=minimal -c max_wal_senders=0 -c logging_collector=off </dev/null &
 cat >/dev/null
 kill -QUIT $!
