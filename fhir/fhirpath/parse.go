@@ -11,15 +11,22 @@ type parser struct {
 	source string
 	tokens []token
 	at     int
+	depth  int // of expressions within each other
 }
 
 func parse(source string) (expr, error) {
+	if err := Bounded(source); err != nil {
+		return nil, err
+	}
 	tokens, err := lex(source)
 	if err != nil {
 		return nil, err
 	}
+	if len(tokens) > maxTokens {
+		return nil, fmt.Errorf("%w: more than %d words and signs", ErrTooLarge, maxTokens)
+	}
 	p := &parser{source: source, tokens: tokens}
-	e, err := p.binary(0)
+	e, err := p.expression()
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +61,17 @@ func (p *parser) fault() error {
 // levels are the binary operators, the loosest first.
 var levels = [][]string{
 	{"implies"}, {"or", "xor"}, {"and"}, {"in", "contains"}, {"=", "!="}, {"<", "<=", ">", ">="}, {"|"}, {"is", "as"}, {"+", "-", "&"},
+}
+
+// expression reads a whole expression: the source, an argument, or what stands in parentheses. All
+// of the parser's recursion comes through here, so that no source exhausts the stack, which nobody
+// could recover from.
+func (p *parser) expression() (expr, error) {
+	if p.depth++; p.depth > maxDepth {
+		return nil, fmt.Errorf("%w: more than %d expressions within each other", ErrTooLarge, maxDepth)
+	}
+	defer func() { p.depth-- }()
+	return p.binary(0)
 }
 
 func (p *parser) binary(level int) (expr, error) {
@@ -139,7 +157,7 @@ func (p *parser) primary() (expr, error) {
 	case t.kind == nameToken:
 		return p.member(nil)
 	case p.accept("("):
-		e, err := p.binary(0)
+		e, err := p.expression()
 		if err == nil && !p.accept(")") {
 			err = p.fault()
 		}
@@ -193,7 +211,7 @@ func (p *parser) call(in expr, name string) (expr, error) {
 		if len(args) > 0 && !p.accept(",") {
 			return nil, p.fault()
 		}
-		arg, err := p.binary(0)
+		arg, err := p.expression()
 		if err != nil {
 			return nil, err
 		}

@@ -3,16 +3,17 @@ package policy
 import (
 	"strings"
 
-	"github.com/gofhir/fhirpath"
+	gofhir "github.com/gofhir/fhirpath"
 	"github.com/gofhir/fhirpath/types"
 
+	"github.com/admitdev/admit/fhir/fhirpath"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/outcome"
 )
 
 // constraint is a writeConstraint: a FHIRPath over the resource with %before and %after.
 type constraint struct {
-	expression *fhirpath.Expression
+	expression *gofhir.Expression
 	variables  map[string]types.Collection
 }
 
@@ -26,7 +27,10 @@ func compileConstraint(e medplum.Expression, v values) (constraint, error) {
 		// It writes what it sees of the resource to the standard error output.
 		return constraint{}, at(outcome.New(outcome.NotSupported, "trace() is not supported"), "expression")
 	}
-	compiled, err := fhirpath.Compile(e.Expression)
+	if err := fhirpath.Bounded(e.Expression); err != nil {
+		return constraint{}, at(outcome.New(outcome.Invalid, "Invalid FHIRPath: %v", err), "expression")
+	}
+	compiled, err := gofhir.Compile(e.Expression)
 	if err != nil {
 		return constraint{}, at(outcome.New(outcome.Invalid, "Invalid FHIRPath: %v", err), "expression")
 	}
@@ -56,14 +60,14 @@ func (c constraint) holds(before, after []byte) bool {
 	if focus == nil {
 		focus = before
 	}
-	options := []fhirpath.EvalOption{
-		fhirpath.WithModel(model{}),
-		fhirpath.WithVariable("before", object(before)),
-		fhirpath.WithVariable("after", object(after)),
+	options := []gofhir.EvalOption{
+		gofhir.WithModel(model{}),
+		gofhir.WithVariable("before", object(before)),
+		gofhir.WithVariable("after", object(after)),
 	}
 	for name, value := range c.variables {
 		if name != "before" && name != "after" {
-			options = append(options, fhirpath.WithVariable(name, value))
+			options = append(options, gofhir.WithVariable(name, value))
 		}
 	}
 	result, err := c.expression.EvaluateWithOptions(focus, options...)

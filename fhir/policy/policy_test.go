@@ -212,6 +212,7 @@ func TestWhatCannotBeUnderstood(t *testing.T) {
 		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/cql","expression":"true"}]}`, "writeConstraint[0].language"},
 		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/fhirpath","expression":"(("}]}`, "writeConstraint[0].expression"},
 		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/fhirpath","expression":"trace('x').exists()"}]}`, "writeConstraint[0].expression"},
+		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/fhirpath","expression":"` + strings.Repeat("(", 401) + "true" + strings.Repeat(")", 401) + `"}]}`, "writeConstraint[0].expression"},
 	} {
 		p := read(t, `{"resourceType":"Observation"},`+tc.entry)
 		var o *outcome.Outcome

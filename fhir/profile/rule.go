@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ func (r *rule) compile() bool {
 	if err == nil {
 		r.own = own
 		return true
+	}
+	if errors.Is(err, fhirpath.ErrTooLarge) {
+		return false
 	}
 	if strings.Contains(r.Expression, "trace") { // it writes what it sees to the standard error output
 		return false
