@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -99,18 +100,18 @@ func (a *access) ReadManyContents(ctx context.Context, ids []string) (map[string
 //
 // Errors: both outcome NotFound and store.ErrNotFound.
 func (a *access) inContext(ctx context.Context, res store.Resource) error {
-	if a.system != "" || res.Type != typeBinary || !bytes.Contains(res.Content, []byte(`securityContext`)) {
+	if a.system != "" || res.Type != typeBinary {
 		return nil
 	}
-	doc, err := parsed(res)
+	reference, err := contextOf(res.Content)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s/%s: %w", res.Type, res.ID, err)
 	}
-	if doc.Get("securityContext") == nil {
+	if reference == nil {
 		return nil
 	}
 	hidden := errors.Join(outcome.New(outcome.NotFound, ""), store.ErrNotFound)
-	resourceType, id := medplum.Reference{Reference: doc.Find("securityContext").Text("reference")}.Split()
+	resourceType, id := reference.Split()
 	if resourceType == "" || resourceType == typeBinary {
 		return hidden
 	}
@@ -124,6 +125,22 @@ func (a *access) inContext(ctx context.Context, res store.Resource) error {
 	default:
 		return err
 	}
+}
+
+// contextOf is the security context that a Binary's content names; nil for none.
+func contextOf(content []byte) (*medplum.Reference, error) {
+	if !bytes.Contains(content, []byte(`securityContext`)) {
+		return nil, nil
+	}
+	doc, err := document.Parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("the version is damaged: %v", err) //nolint:errorlint // it is our damage, not the client's mistake
+	}
+	context := doc.Get("securityContext")
+	if context == nil {
+		return nil, nil
+	}
+	return &medplum.Reference{Reference: context.Text("reference")}, nil
 }
 
 // plain is a body whose signed URLs are the Binaries that they lead to.

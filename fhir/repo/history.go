@@ -49,7 +49,8 @@ const (
 
 // History lists versions. One is shown when the resource as it is now and the version itself are
 // both visible; of a deleted resource its last version counts, of a deletion what was deleted. A
-// type or a project is the caller's own: links and other projects are not looked at.
+// Binary counts as visible in a context that the caller may read (see inContext). A type or a
+// project is the caller's own: links and other projects are not looked at.
 //
 // Errors: outcome Forbidden; NotFound for one resource.
 func (a *access) History(ctx context.Context, r HistoryRequest) (HistoryPage, error) {
@@ -64,7 +65,7 @@ func (a *access) History(ctx context.Context, r HistoryRequest) (HistoryPage, er
 	for _, row := range h.rows {
 		v := Version{Resource: row.Resource, First: row.First}
 		if !v.Deleted {
-			if v.Resource, err = a.show(ctx, policy.History, v.Resource); err != nil {
+			if v.Resource, err = a.shown(ctx, policy.History, v.Resource); err != nil {
 				return HistoryPage{}, err
 			}
 		}
@@ -80,6 +81,7 @@ type history struct {
 	request  HistoryRequest
 	query    store.HistoryQuery
 	visible  map[string]store.Predicate // by type
+	contexts map[string]bool            // of Binaries, whether the caller may read them
 	of       store.Ref                  // the one resource
 	rows     []store.HistoryRow
 	bytes    int
@@ -90,7 +92,7 @@ type history struct {
 }
 
 func (a *access) historyOf(ctx context.Context, r HistoryRequest) (*history, error) {
-	h := &history{access: a, request: r, visible: map[string]store.Predicate{}}
+	h := &history{access: a, request: r, visible: map[string]store.Predicate{}, contexts: map[string]bool{}}
 	h.query = store.HistoryQuery{Project: a.who.Project, Since: r.Since, From: r.From, To: r.To, After: r.After, ID: r.ID}
 	if r.Type == "" {
 		return h, h.ofProject()
@@ -100,7 +102,7 @@ func (a *access) historyOf(ctx context.Context, r HistoryRequest) (*history, err
 		return nil, err
 	}
 	h.visible[r.Type] = visible
-	h.query.Project, h.query.Types, h.query.Decides = a.home(r.Type), []string{r.Type}, visible != nil
+	h.query.Project, h.query.Types, h.query.Decides = a.home(r.Type), []string{r.Type}, h.decides(r.Type)
 	if r.ID == "" {
 		h.query.Where = h.visible
 		return h, nil
@@ -125,7 +127,7 @@ func (h *history) ofProject() error {
 		}
 		h.visible[t] = visible
 		h.query.Types = append(h.query.Types, t)
-		h.query.Decides = h.query.Decides || visible != nil
+		h.query.Decides = h.query.Decides || h.decides(t)
 	}
 	if len(h.query.Types) == 0 {
 		return outcome.New(outcome.Forbidden, "")
@@ -143,57 +145,102 @@ func (h *history) read(ctx context.Context) error {
 	if h.query.Decides {
 		h.query.Limit, h.query.Offset, h.skipping = max(h.query.Limit, historyChunk), 0, h.request.Offset
 	}
-	for full := false; !full; {
-		read := 0
-		err := h.access.rows.EachVersion(ctx, h.query, func(row store.HistoryRow) (bool, error) {
-			read++
-			more, err := h.take(row)
-			full = full || !more
-			return more, err
-		})
+	for {
+		versions, all, err := h.candidates(ctx)
 		if err != nil {
 			return err
 		}
-		if full = full || read < h.query.Limit; !full {
-			h.query.After, h.query.Offset = h.last, 0
+		for _, v := range versions {
+			if !h.take(v) {
+				return nil
+			}
 		}
+		if all {
+			return nil
+		}
+		h.query.After, h.query.Offset = h.last, 0
 	}
-	return nil
+}
+
+// candidates reads versions until enough of them may be visible to fill the page; all says that
+// there are no more.
+func (h *history) candidates(ctx context.Context) (versions []candidate, all bool, err error) {
+	wanted, bytes := h.skipping+h.request.Count+1-len(h.rows), h.bytes
+	all = true
+	err = h.access.rows.EachVersion(ctx, h.query, func(row store.HistoryRow) (bool, error) {
+		v, err := h.sees(row)
+		if err != nil {
+			return false, err
+		}
+		versions = append(versions, v)
+		full := bytes > maxHistoryBytes // its successor shows that there is more
+		if bytes += len(v.Content); v.visible {
+			wanted--
+		}
+		all = !full && wanted > 0
+		return all, nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return versions, all && len(versions) < h.query.Limit, h.inContexts(ctx, versions)
 }
 
 // take puts a version into the page, unless it is hidden; false when the page is full.
-func (h *history) take(row store.HistoryRow) (bool, error) {
-	if h.scanned > maxHistoryScanned && !row.LastUpdated.Equal(h.last.Time) {
+func (h *history) take(v candidate) bool {
+	if h.scanned > maxHistoryScanned && !v.LastUpdated.Equal(h.last.Time) {
 		// A hidden version is nowhere named, not even in a link: its time is all that is told.
 		h.next = &store.HistoryPosition{Time: h.last.Time}
-		return false, nil
+		return false
 	}
-	visible, err := h.sees(row)
-	if err != nil {
-		return false, err
-	}
-	if !visible || h.skipping > 0 {
-		if visible {
+	if !v.visible || h.skipping > 0 {
+		if v.visible {
 			h.skipping--
 		}
 		h.scanned++
-		h.last = row.Position()
-		return true, nil
+		h.last = v.Position()
+		return true
 	}
 	if n := len(h.rows); n == h.request.Count || h.bytes > maxHistoryBytes {
 		at := h.rows[n-1].Position()
 		h.next = &at
-		return false, nil
+		return false
 	}
-	h.last = row.Position()
-	h.bytes += len(row.Content)
-	row.Was, row.Last = nil, nil
-	h.rows = append(h.rows, row)
-	return true, nil
+	h.last = v.Position()
+	h.bytes += len(v.Content)
+	h.rows = append(h.rows, v.HistoryRow)
+	return true
+}
+
+// decides says whether some versions of the type may be hidden from a caller who may see others.
+func (h *history) decides(resourceType string) bool {
+	return h.visible[resourceType] != nil || (resourceType == typeBinary && h.system == "")
+}
+
+// candidate is a version of which all is known but whether the caller may read the contexts that it
+// lies in. Of one that is hidden no content is kept.
+type candidate struct {
+	store.HistoryRow
+	visible  bool
+	contexts []string
+	gone     bool // the resource is deleted now
 }
 
 // sees says whether the caller may know of a version.
-func (h *history) sees(row store.HistoryRow) (bool, error) {
+func (h *history) sees(row store.HistoryRow) (v candidate, err error) {
+	if v.visible, err = h.satisfies(row); err == nil && v.visible && h.system == "" && row.Type == typeBinary {
+		v.visible, v.contexts, err = contextsOf(row)
+	}
+	v.HistoryRow, v.gone = row, row.Last != nil
+	v.Was, v.Last = nil, nil
+	if !v.visible {
+		v.Content, v.Meta = nil, nil
+	}
+	return v, err
+}
+
+// satisfies asks the policy's predicate.
+func (h *history) satisfies(row store.HistoryRow) (bool, error) {
 	visible := h.visible[row.Type]
 	if visible == nil {
 		return true, nil
@@ -242,17 +289,24 @@ func (h *history) total(ctx context.Context) (*int, error) {
 	}
 	q := h.query
 	q.After, q.Offset, q.Limit = store.HistoryPosition{}, 0, maxHistoryCounted+1
-	read, n := 0, 0
+	var versions []candidate
 	err := h.access.rows.EachVersion(ctx, q, func(row store.HistoryRow) (bool, error) {
-		read++
-		ok, err := h.sees(row)
-		if ok {
-			n++
-		}
+		v, err := h.sees(row)
+		v.Content, v.Meta = nil, nil
+		versions = append(versions, v)
 		return true, err
 	})
-	if err != nil || read > maxHistoryCounted {
+	if err != nil || len(versions) > maxHistoryCounted {
 		return nil, err
+	}
+	if err := h.inContexts(ctx, versions); err != nil {
+		return nil, err
+	}
+	n := 0
+	for _, v := range versions {
+		if v.visible {
+			n++
+		}
 	}
 	return &n, nil
 }

@@ -15,6 +15,29 @@ import (
 //
 // Errors: outcome Forbidden when no rule grants the type.
 func (a *access) ReadMany(ctx context.Context, resourceType string, ids []string) (map[string]store.Resource, error) {
+	rows, err := a.rowsOfMany(ctx, resourceType, ids)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]store.Resource, len(rows))
+	for _, row := range rows {
+		if _, twice := found[row.ID]; twice && row.Project != a.who.Project {
+			continue // one's own project comes before linked ones, as in Read
+		}
+		shown, err := a.show(ctx, policy.Read, row.Resource)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[row.ID] = shown
+	}
+	return found, nil
+}
+
+// rowsOfMany are those of a type that satisfy what the policy asks of a read.
+func (a *access) rowsOfMany(ctx context.Context, resourceType string, ids []string) ([]store.Row, error) {
 	visible, err := a.narrow(policy.Read, resourceType)
 	if err != nil {
 		return nil, err
@@ -39,19 +62,5 @@ func (a *access) ReadMany(ctx context.Context, resourceType string, ids []string
 	if err != nil {
 		return nil, fmt.Errorf("read many of %s: %w", resourceType, err)
 	}
-	found := make(map[string]store.Resource, len(rows))
-	for _, row := range rows {
-		if _, twice := found[row.ID]; twice && row.Project != a.who.Project {
-			continue // one's own project comes before linked ones, as in Read
-		}
-		shown, err := a.show(ctx, policy.Read, row.Resource)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		found[row.ID] = shown
-	}
-	return found, nil
+	return rows, nil
 }

@@ -21,6 +21,11 @@ func (a *access) show(ctx context.Context, interaction policy.Interaction, res s
 			return store.Resource{}, err
 		}
 	}
+	return a.shown(ctx, interaction, res)
+}
+
+// shown is show of what is known to be in its context.
+func (a *access) shown(ctx context.Context, interaction policy.Interaction, res store.Resource) (store.Resource, error) {
 	var hidden []string
 	if a.hasFields(res.Type) {
 		var err error

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -220,6 +222,84 @@ func TestSecurityContextDecidesWhoReads(t *testing.T) {
 			assert.Equal(t, http.StatusNotFound, s.download(t, id).status, nowhere)
 		}
 	})
+}
+
+func TestHistoryPassesOverBinariesOfAContextThatMayNotBeRead(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.members["reader"] = s.With(t, s.A.ID, medplum.PolicyResource{ResourceType: "Binary"}, medplum.PolicyResource{ResourceType: "Patient", Criteria: "Patient?gender=male"}).Claims
+		man, _ := s.do(t, "POST", "/Patient", `{"resourceType":"Patient","gender":"male"}`).made(t)
+		woman, _ := s.do(t, "POST", "/Patient", `{"resourceType":"Patient","gender":"female"}`).made(t)
+		of := func(context string) string {
+			return s.uploaded(t, "text/plain", "x", "X-Security-Context", context)
+		}
+		known := []string{}
+		for name, id := range map[string]string{
+			"plain": s.uploaded(t, "text/plain", "x"), "his": of("Patient/" + man), "hers": of("Patient/" + woman), "nobodys": of("Patient/none"),
+			"moved": of("Patient/" + man), "hers-deleted": of("Patient/" + woman), "his-deleted": of("Patient/" + man),
+		} {
+			known = append(known, id, name)
+		}
+		id := func(name string) string { return known[slices.Index(known, name)-1] }
+		s.raw(t, "PUT", "/Binary/"+id("moved"), "text/plain", "y", "X-Security-Context", "Patient/"+woman).want(t, http.StatusOK)
+		for _, name := range []string{"hers-deleted", "his-deleted"} {
+			s.do(t, "DELETE", "/Binary/"+id(name), "").want(t, http.StatusOK)
+		}
+		for _, tc := range []struct {
+			as, address string
+			want        []string
+		}{
+			{"reader", "/Binary/_history", []string{"DELETE Binary/his-deleted", "plain", "his", "his-deleted"}},
+			{"staff", "/Binary/_history", []string{"DELETE Binary/his-deleted", "DELETE Binary/hers-deleted", "PUT Binary/moved", "plain", "his", "hers", "moved", "his-deleted", "hers-deleted"}},
+			{"reader", "/Binary/" + id("his") + "/_history", []string{"his"}},
+		} {
+			var want []string
+			for _, did := range tc.want {
+				if !strings.Contains(did, " ") {
+					did = "made " + did
+				}
+				want = append(want, did)
+			}
+			whole := s.do(t, "GET", tc.address, "", "As", tc.as).page(t)
+			require.NotNil(t, whole.Total)
+			assert.Equal(t, len(want), *whole.Total)
+			assert.ElementsMatch(t, want, binariesOf(whole, known))
+			var paged []string
+			for at := tc.address + "?_count=1"; at != ""; {
+				got := s.do(t, "GET", at, "", "As", tc.as).page(t)
+				paged, at = append(paged, binariesOf(got, known)...), got.next(t)
+			}
+			assert.ElementsMatch(t, want, paged, "page by page")
+			for skipped := range want {
+				got := s.do(t, "GET", tc.address+"?_count=1&_offset="+strconv.Itoa(skipped), "", "As", tc.as).page(t)
+				assert.Equal(t, binariesOf(whole, known)[skipped], binariesOf(got, known)[0])
+			}
+		}
+		for _, as := range []string{"reader", "admin", "super"} {
+			s.do(t, "GET", "/_history", "", "As", as).want(t, http.StatusOK)
+		}
+		got := strings.NewReplacer(known...).Replace(s.do(t, "GET", "/_history?_count=1000", "", "As", "reader").want(t, http.StatusOK).body)
+		assert.Contains(t, got, "his-deleted")
+		for _, hidden := range []string{"Binary/hers", "Binary/moved", "Binary/nobodys"} {
+			assert.NotContains(t, got, hidden)
+		}
+	})
+}
+
+// binariesOf is what a history says was done to Binaries that are known.
+func binariesOf(p page, known []string) []string {
+	names := strings.NewReplacer(known...)
+	var all []string
+	for _, e := range p.Entry {
+		did := e.Request.Method + " " + e.Request.URL
+		switch id := gjson.GetBytes(e.Resource, "id").String(); e.Request.Method {
+		case "POST":
+			did = "made " + id
+		case "PUT": // the address may be a signed one
+			did = "PUT Binary/" + id
+		}
+		all = append(all, names.Replace(did))
+	}
+	return all
 }
 
 // field is a value of the JSON at a gjson path.
