@@ -23,43 +23,49 @@ const (
 
 // core are R4's own definitions that a search finds, in the order of their names. Only the first page
 // of a search has them. nil says that the type has none.
-func (x *execution) core(resourceType string, args map[string]any, request *search.Request) []store.Resource {
+func (x *execution) core(resourceType string, args map[string]any, request *search.Request) []candidate {
 	if resourceType != structureDefinition && resourceType != searchParameter {
 		return nil
 	}
-	found := []store.Resource{}
+	found := []candidate{}
 	if request.Offset > 0 || args["_cursor"] != nil {
 		return found
 	}
 	candidates := coreStructures()
 	if resourceType == searchParameter {
 		base, _ := args["base"].(string)
-		candidates = coreParameters(base)
+		candidates = parametersOf(base)
 	}
 	for _, c := range candidates {
 		if len(found) >= request.Count {
 			break
 		}
 		if request.Holds(c.ref, time.Time{}, c.rows) {
-			found = append(found, store.Resource{Ref: c.ref, Content: c.content()})
+			found = append(found, c)
 		}
 	}
 	return found
 }
 
-// candidate is a definition that may be asked for.
+// candidate is a definition that may be asked for. Its document is made when the first query wants it,
+// and shared by all.
 type candidate struct {
-	ref     store.Ref
-	rows    store.Index
-	content func() []byte
+	ref  store.Ref
+	rows store.Index
+	doc  func() definition
 }
 
-func indexOf(resourceType string, content []byte) store.Index {
+type definition struct {
+	node  *document.Node
+	bytes int
+}
+
+func parsed(content []byte) definition {
 	doc, err := document.Parse(content)
 	if err != nil {
-		return store.Index{} // what was marshalled parses
+		return definition{} // what was marshalled parses
 	}
-	return index.Extract(doc, resourceType)
+	return definition{doc, len(content)}
 }
 
 // coreStructures are found by all that stands outside of their elements.
@@ -72,35 +78,49 @@ var coreStructures = sync.OnceValue(func() []candidate {
 		head := headOf(s)
 		all = append(all, candidate{
 			ref:  store.Ref{Project: store.SystemProject, Type: structureDefinition, ID: s.Name},
-			rows: indexOf(structureDefinition, encode(head)),
-			content: func() []byte {
+			rows: index.Extract(parsed(encode(head)).node, structureDefinition),
+			doc: sync.OnceValue(func() definition {
 				whole := head
 				whole.Snapshot = &snapshot{Element: elementsOf(s)}
-				return encode(whole)
-			},
+				return parsed(encode(whole))
+			}),
 		})
 	}
 	return all
 })
 
-// coreParameters are the search parameters of the types that base names, of all when it names none.
-func coreParameters(base string) []candidate {
+// coreParameters are the search parameters by the type that they are of.
+var coreParameters = sync.OnceValue(func() map[string][]candidate {
+	all := map[string][]candidate{}
+	for _, t := range definitions.ResourceTypes() {
+		for _, p := range definitions.SearchParams(t) {
+			if p.Expression == "" {
+				continue
+			}
+			doc := parsed(encode(parameterOf(t, p)))
+			all[t] = append(all[t], candidate{
+				ref:  store.Ref{Project: store.SystemProject, Type: searchParameter, ID: t + "-" + strings.TrimLeft(p.Code, "_")},
+				rows: index.Extract(doc.node, searchParameter),
+				doc:  func() definition { return doc },
+			})
+		}
+	}
+	return all
+})
+
+// parametersOf are the search parameters of the types that base names, each once; of all when it
+// names none.
+func parametersOf(base string) []candidate {
 	types := strings.Split(base, ",")
 	if base == "" {
 		types = definitions.ResourceTypes()
 	}
 	var all []candidate
+	seen := map[string]bool{}
 	for _, t := range types {
-		for _, p := range definitions.SearchParams(t) {
-			if p.Expression == "" {
-				continue
-			}
-			content := encode(parameterOf(t, p))
-			all = append(all, candidate{
-				ref:     store.Ref{Project: store.SystemProject, Type: searchParameter, ID: t + "-" + strings.TrimLeft(p.Code, "_")},
-				rows:    indexOf(searchParameter, content),
-				content: func() []byte { return content },
-			})
+		if !seen[t] {
+			seen[t] = true
+			all = append(all, coreParameters()[t]...)
 		}
 	}
 	return all

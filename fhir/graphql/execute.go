@@ -26,6 +26,7 @@ type execution struct {
 	loaded    map[reference]*object // what references have led to
 	searches  int
 	resources int
+	bytes     int // of the resources
 	size      int // bytes that the answer may still have
 	errors    gqlerror.List
 	refused   *gqlerror.Error // why the query was given up

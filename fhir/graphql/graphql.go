@@ -10,7 +10,7 @@
 //   - References of one field are followed with one statement for each type they lead to, however
 //     many there are.
 //   - A query is bounded before it is validated (length, tokens, fields, depth), before it is carried
-//     out (cost) and while it is (statements, resources, size of the answer).
+//     out (cost) and while it is (statements, resources and their bytes, size of the answer).
 //   - R4's own StructureDefinitions and SearchParameters are found besides those that are stored,
 //     as facts without prose, because Medplum's clients load their schemas from here.
 //
@@ -55,6 +55,7 @@ type Limits struct {
 	Cost      int // see cost
 	Searches  int // statements: searches, counts, reads, and one for each type that references of a field lead to
 	Resources int // resources loaded
+	Bytes     int // bytes of the resources loaded
 	Size      int // bytes of the answer
 }
 
@@ -64,7 +65,7 @@ func (l Limits) orDefault() Limits {
 		fallback int
 	}{
 		{&l.Length, 64 << 10}, {&l.Tokens, 8000}, {&l.Fields, 1000}, {&l.Depth, 12},
-		{&l.Cost, 20_000}, {&l.Searches, 200}, {&l.Resources, 10_000}, {&l.Size, 16 << 20},
+		{&l.Cost, 20_000}, {&l.Searches, 200}, {&l.Resources, 10_000}, {&l.Bytes, 64 << 20}, {&l.Size, 16 << 20},
 	} {
 		if *limit.value == 0 {
 			*limit.value = limit.fallback

@@ -186,3 +186,38 @@ func chain(n int) string {
 }
 
 func itoa(n int) string { raw, _ := json.Marshal(n); return string(raw) }
+
+// TestDefinitionsAreCheap: R4's own definitions are made once, however often a query asks for them, and
+// count as what is stored does.
+func TestDefinitionsAreCheap(t *testing.T) {
+	aliases := func(n int, field string) string {
+		var query strings.Builder
+		for i := range n {
+			query.WriteString(" a" + itoa(i) + ":" + field)
+		}
+		return "{" + query.String() + "}"
+	}
+	ask(t, `{StructureDefinitionList(_count:1000){id} SearchParameterList{id}}`, false, graphql.Limits{})
+	for _, tc := range []struct{ name, query, refused string }{
+		{"none that is found", aliases(60, `SearchParameterList(_count:1,name:"zzz"){id}`), ""},
+		{"all, within bounds", aliases(10, `StructureDefinitionList(_count:1000){id snapshot{element{id}}}`), ""},
+		{"all, often", aliases(100, `StructureDefinitionList(_count:1000){id snapshot{element{id}}}`), "too expensive"},
+		{"one base, often", `{SearchParameterList(_count:1000,name:"zzz",base:"` + strings.Repeat("Patient,", 1900) + `Patient"){id}}`, ""},
+	} {
+		begun := time.Now()
+		answer, _ := ask(t, tc.query, false, graphql.Limits{})
+		require.Less(t, time.Since(begun), 10*time.Second, tc.name)
+		if tc.refused == "" {
+			require.Empty(t, answer.Errors, tc.name)
+		} else {
+			require.ErrorContains(t, answer.Errors, tc.refused, tc.name)
+		}
+	}
+	for _, query := range []string{`{SearchParameterList(_count:1,name:"zzz"){id}}`, `{StructureDefinitionList(_count:1000,name:"Patient"){id snapshot{id}}}`} {
+		made := testing.AllocsPerRun(2, func() { ask(t, query, false, graphql.Limits{}) })
+		require.Less(t, made, 20_000.0, query)
+	}
+	answer, _ := ask(t, `{StructureDefinitionList(_count:1000){id}}`, false, graphql.Limits{Bytes: 100_000})
+	require.Nil(t, answer.Data)
+	require.ErrorContains(t, answer.Errors, "too large (max 100000 bytes)")
+}

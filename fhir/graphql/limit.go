@@ -71,7 +71,7 @@ func (m *measuring) spread(name string) int {
 }
 
 // What the parts of a query cost, after Medplum's formula: a search 8 and for each result that it may
-// have what is selected of it; a reference, or a read, 1 and twice what is selected of it.
+// have what is selected of it, but at least 1, as each must be loaded; a reference, or a read, 1 and twice what is selected of it.
 const (
 	searchCost    = 8
 	referenceCost = 1
@@ -128,7 +128,7 @@ func (c *costing) field(f *ast.Field) int {
 	}
 	switch args := f.Definition.Arguments; {
 	case args.ForName("_filter") != nil:
-		return plus(searchCost, times(c.count(f), below))
+		return plus(searchCost, times(c.count(f), max(below, 1)))
 	case args.ForName("optional") != nil || args.ForName("id") != nil && f.ObjectDefinition.Name == queryType.name:
 		return plus(referenceCost, times(branching, below))
 	}

@@ -25,14 +25,25 @@ func (x *execution) statement() error {
 
 // load makes an object of a resource.
 func (x *execution) load(res store.Resource, up *object, key string, at int) (*object, error) {
-	if x.resources++; x.resources > x.limits.Resources {
-		return nil, x.giveUp("Query loads too many resources (max %d)", x.limits.Resources)
+	if err := x.loads(len(res.Content)); err != nil {
+		return nil, err
 	}
 	doc, err := document.Parse(res.Content)
 	if err != nil { // not %w: it is our damage, not the client's mistake
 		return nil, fmt.Errorf("%s/%s is damaged: %v", res.Type, res.ID, err) //nolint:errorlint // see above
 	}
 	return &object{of: resourceType(res.Type), node: doc, up: up, key: key, at: at}, nil
+}
+
+// loads counts a resource of so many bytes.
+func (x *execution) loads(bytes int) error {
+	if x.resources++; x.resources > x.limits.Resources {
+		return x.giveUp("Query loads too many resources (max %d)", x.limits.Resources)
+	}
+	if x.bytes += bytes; x.bytes > x.limits.Bytes {
+		return x.giveUp("Query loads resources that are too large (max %d bytes)", x.limits.Bytes)
+	}
+	return nil
 }
 
 // read is Patient(id:).
@@ -124,17 +135,19 @@ func (x *execution) search(o *object, g group, meaning *field) (*connection, err
 		found.count += len(core)
 	}
 	rows, found.links = request.Page(rows)
-	for _, res := range core {
-		if len(rows) < request.Count {
-			rows = append(rows, store.Row{Resource: res})
-		}
-	}
 	for i, row := range rows {
 		child, err := x.load(row.Resource, o, g.key, i)
 		if err != nil {
 			return nil, err
 		}
 		found.rows = append(found.rows, child)
+	}
+	for _, c := range core[:min(len(core), max(request.Count-len(rows), 0))] {
+		doc := c.doc()
+		if err := x.loads(doc.bytes); err != nil {
+			return nil, err
+		}
+		found.rows = append(found.rows, &object{of: resourceType(c.ref.Type), node: doc.node, up: o, key: g.key, at: len(found.rows)})
 	}
 	return found, nil
 }
