@@ -118,8 +118,8 @@ func (p *part) own(code string) (Member, Answer) {
 }
 
 func (p *part) passes(at int) bool {
-	for _, holds := range p.tests {
-		if !holds(at) {
+	for _, t := range p.tests {
+		if !t.passes(at) {
 			return false
 		}
 	}

@@ -130,10 +130,10 @@ func (x *expander) part(p *part, fn func(Member) error) error {
 		return unlisted(p.url)
 	}
 	for at := range p.system.Concepts {
+		if err := x.spend(1 + p.filtering); err != nil {
+			return err
+		}
 		if !p.passes(at) {
-			if err := x.spend(1); err != nil {
-				return err
-			}
 			continue
 		}
 		if err := check(p.memberAt(at)); err != nil {

@@ -12,15 +12,23 @@ type Set struct {
 	*definitions.ValueSet
 	include, exclude []part
 	active           bool // inactive codes are left out
-	// cost is how many parts one question about the set may look at, excluding how many of them
-	// are excludes.
-	cost, excluding int
+	// parts is how many parts one question about the set may look at, cost how many steps it may
+	// take, excluding how many of them for excludes.
+	parts, cost, excluding int
 }
 
 func costOf(sets []*Set) int {
 	sum := 0
 	for _, set := range sets {
 		sum += set.cost
+	}
+	return sum
+}
+
+func partsOf(sets []*Set) int {
+	sum := 0
+	for _, set := range sets {
+		sum += set.parts
 	}
 	return sum
 }
@@ -33,8 +41,10 @@ type part struct {
 	listed  map[string]*definitions.Concept // by folded code; nil: not listed
 	order   []*definitions.Concept
 	tests   []test
-	blind   bool // there are filters, and no content to filter
-	sets    []*Set
+	// filtering is what the tests take for one code.
+	filtering int
+	blind     bool // there are filters, and no content to filter
+	sets      []*Set
 }
 
 // Resolve finds a value set and all that it is made of.
@@ -68,6 +78,8 @@ type resolver struct {
 	source  Source
 	systems map[string]*System
 	done    map[string]*Set
+	// filters and patterns are how many there have been.
+	filters, patterns int
 }
 
 // set resolves a definition; within are the URLs of those that import it.
@@ -88,11 +100,15 @@ func (r *resolver) set(definition *definitions.ValueSet, within []string) (*Set,
 				return nil, err
 			}
 			*side.to = append(*side.to, p)
-			if set.cost += 1 + costOf(p.sets); set.cost > maxParts {
+			if set.parts += 1 + partsOf(p.sets); set.parts > maxParts {
 				return nil, outcome.New(outcome.TooCostly, "ValueSet %s has more than %d parts, those of its imports included", definition.URL, maxParts)
 			}
+			cost := 1 + p.filtering + costOf(p.sets)
+			if set.cost += cost; set.cost > maxCost {
+				return nil, outcome.New(outcome.TooCostly, "The filters of ValueSet %s take too long", definition.URL)
+			}
 			if side.to == &set.exclude {
-				set.excluding += 1 + costOf(p.sets)
+				set.excluding += cost
 			}
 		}
 	}
@@ -111,12 +127,10 @@ func (r *resolver) part(from *definitions.Include, within []string) (part, error
 		p.list(from.Concept)
 	}
 	p.blind = len(from.Filter) > 0 && p.system == nil
-	for i := 0; i < len(from.Filter) && !p.blind; i++ {
-		filter, err := compileFilter(p.system, from.Filter[i])
-		if err != nil {
+	if !p.blind {
+		if err := r.filter(&p, from.Filter); err != nil {
 			return part{}, err
 		}
-		p.tests = append(p.tests, filter)
 	}
 	for _, canonical := range from.ValueSet {
 		imported, err := r.imported(canonical, within)
@@ -126,6 +140,31 @@ func (r *resolver) part(from *definitions.Include, within []string) (part, error
 		p.sets = append(p.sets, imported)
 	}
 	return p, nil
+}
+
+// filter adds the filters of a part.
+func (r *resolver) filter(p *part, filters []definitions.Filter) error {
+	if len(filters) > maxFilters {
+		return outcome.New(outcome.TooCostly, "A part of a value set has more than %d filters", maxFilters)
+	}
+	for _, f := range filters {
+		if r.filters++; r.filters > maxAllFilters {
+			return outcome.New(outcome.TooCostly, "A value set has more than %d filters, those of its imports included", maxAllFilters)
+		}
+		if f.Op == "regex" {
+			r.patterns++
+		}
+		if r.patterns > maxPatterns {
+			return outcome.New(outcome.TooCostly, "A value set has more than %d regular expressions, those of its imports included", maxPatterns)
+		}
+		t, err := compileFilter(p.system, f)
+		if err != nil {
+			return err
+		}
+		p.tests = append(p.tests, t)
+		p.filtering += t.cost
+	}
+	return nil
 }
 
 func (p *part) list(concepts []definitions.Concept) {

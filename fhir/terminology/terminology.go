@@ -5,8 +5,8 @@
 //   - What is found first counts: a project's own value set before R4's of the same URL.
 //   - Whether a code is in a set is answered yes, no or unknown. It is unknown when that depends
 //     on a code system whose content is not here (SNOMED CT, LOINC, units); nothing is guessed.
-//   - Cycles, depth, the number of definitions and of codes are bounded; what is over a bound is
-//     refused, never cut.
+//   - Cycles, depth, the number of definitions and of codes, and what filters take are bounded; what
+//     is over a bound is refused, never cut.
 //   - Displays are those of the definitions. There are no translations, so a displayLanguage
 //     changes nothing and is not named among the parameters of an expansion.
 package terminology
@@ -25,7 +25,12 @@ const (
 	maxParts       = 10_000 // includes and excludes of a set and all that it imports
 	maxCodes       = 50_000 // codes of one expansion, all pages together
 	maxSteps       = 2_000_000
-	maxPattern     = 256 // bytes of a filter's regular expression
+	maxCost        = 20_000 // steps of one question about a set
+	maxFilters     = 20     // filters of an include or exclude
+	maxAllFilters  = 500    // filters of a set and all that it imports
+	maxPatterns    = 50     // regular expressions among them
+	maxPattern     = 256    // bytes of a filter's regular expression
+	stepEffort     = 64     // instructions of a regular expression's program on a byte that are one step
 )
 
 // Source finds definitions by URL and version; an empty version is any. What is not known is nil.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -302,3 +303,61 @@ func TestEveryStandardSetResolves(t *testing.T) {
 		t.Errorf("only %d are listed, %d are not", listed, without)
 	}
 }
+
+// TestFiltersAreBounded: what the filters of a set take counts, whether it is listed or asked about a
+// code.
+func TestFiltersAreBounded(t *testing.T) {
+	filters := func(n int, op, value string) string {
+		one := fmt.Sprintf(`{"property":"code","op":%q,"value":%q}`, op, value)
+		return `{"system":"urn:many","filter":[` + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + `]}`
+	}
+	times := func(n int, include string) string {
+		return strings.TrimSuffix(strings.Repeat(include+",", n), ",")
+	}
+	const slow = "(a{0,30}){0,30}.*"
+	var codes []string
+	for i := range 12_000 {
+		codes = append(codes, fmt.Sprintf(`{"code":"aaaaaaaaaaaaaaaaaaaa%d"}`, i))
+	}
+	many := read[definitions.CodeSystem](`{"url":"urn:many","content":"complete","concept":[` + strings.Join(codes, ",") + `]}`)
+	source := kept{given{}, NewSystem(many)}
+	for _, tc := range []struct{ name, set, refused string }{
+		{"many of one part", compose(filters(21, "=", "a")), "A part of a value set has more than 20 filters"},
+		{"many of all parts", compose(times(26, filters(20, "is-a", "a"))), "more than 500 filters"},
+		{"many expressions", compose(times(3, filters(17, "regex", "a.*"))), "more than 50 regular expressions"},
+		{"slow expressions", compose(filters(20, "regex", slow)), "The value set takes too long to work out"},
+		{"slow expressions that exclude", `{"url":"urn:x","compose":{"include":[{"system":"urn:many"}],"exclude":[` + filters(10, "regex", slow) + `]}}`, "The value set takes too long to work out"},
+		{"an ordinary expression", compose(filters(1, "regex", "a+[0-9]{1,5}")), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			begun := time.Now()
+			set, err := ResolveDefinition(source, read[definitions.ValueSet](tc.set))
+			total := 0
+			if err == nil {
+				_, total, err = set.Expand(Expansion{Count: 1})
+			}
+			switch {
+			case tc.refused == "" && (err != nil || total != 12_000):
+				t.Errorf("%d codes, %v", total, err)
+			case tc.refused != "" && (!outcome.Has(err, outcome.TooCostly) || !strings.Contains(err.Error(), tc.refused)):
+				t.Errorf("got %v", err)
+			}
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+	huge := read[definitions.CodeSystem](`{"url":"urn:many","content":"complete","concept":[{"code":"` + strings.Repeat("a", 100_000) + `"}]}`)
+	_, err := ResolveDefinition(kept{given{}, NewSystem(huge)}, read[definitions.ValueSet](compose(filters(1, "regex", slow))))
+	if !outcome.Has(err, outcome.TooCostly) {
+		t.Errorf("one question about a long code: %v", err)
+	}
+}
+
+// kept is a Source of one system that is ready.
+type kept struct {
+	given
+	system *System
+}
+
+func (k kept) CodeSystem(string, string) (*System, error) { return k.system, nil }
