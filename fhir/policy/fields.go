@@ -71,8 +71,11 @@ func pathsRead(use search.Use) [][]string {
 		return compartmentPaths(resourceType)
 	}
 	param, ok := definitions.SearchParamOf(resourceType, code)
-	if !ok {
+	switch {
+	case !ok || param.Expression == "":
 		return nil
+	case param.Type == definitions.Composite: // what its parts read are uses of their own
+		return pathsIn(resourceType, param.Expression)
 	}
 	return expressionPaths(resourceType, param.Expression)
 }
@@ -91,8 +94,19 @@ func compartmentPaths(resourceType string) [][]string {
 	return paths
 }
 
-// expressionPaths finds Type.a.b in an expression, up to its first function.
+// expressionPaths finds Type.a.b in an expression, up to its first function. An alternative that
+// does not begin like that reads everything, for all that is known.
 func expressionPaths(resourceType, expression string) [][]string {
+	for alternative := range strings.SplitSeq(withoutArguments(expression), "|") {
+		root := alternativeRoot.FindStringSubmatch(alternative)
+		if root == nil || !definitions.IsResource(root[1]) {
+			return [][]string{{}}
+		}
+	}
+	return pathsIn(resourceType, expression)
+}
+
+func pathsIn(resourceType, expression string) [][]string {
 	var paths [][]string
 	for _, match := range elementPath.FindAllStringSubmatchIndex(expression, -1) {
 		if expression[match[2]:match[3]] != resourceType {
@@ -107,7 +121,24 @@ func expressionPaths(resourceType, expression string) [][]string {
 	return paths
 }
 
-var elementPath = regexp.MustCompile(`\b([A-Z][A-Za-z]*)((?:\.[A-Za-z]+)+)`)
+// withoutArguments is an expression without strings and the arguments of functions.
+func withoutArguments(expression string) string {
+	bare := quoted.ReplaceAllString(expression, "")
+	for {
+		less := arguments.ReplaceAllString(bare, "$1")
+		if less == bare {
+			return bare
+		}
+		bare = less
+	}
+}
+
+var (
+	quoted          = regexp.MustCompile(`'(\\.|[^'\\])*'`)
+	arguments       = regexp.MustCompile(`([A-Za-z])\([^()]*\)`)
+	alternativeRoot = regexp.MustCompile(`^[\s(]*([A-Z][A-Za-z]*)\.[A-Za-z]`)
+	elementPath     = regexp.MustCompile(`\b([A-Z][A-Za-z]*)((?:\.[A-Za-z]+)+)`)
+)
 
 // touches says whether one path lies within the other. value of an expression stands for every
 // typed form of value[x].

@@ -337,6 +337,9 @@ func TestHiddenFieldsCannotBeSearched(t *testing.T) {
 		{`{"resourceType":"Patient"},{"resourceType":"Patient","hiddenFields":["telecom"]}`, "Patient?email=a", false},
 		{`{"resourceType":"Patient","hiddenFields":["telecom"],"interaction":["create"]},{"resourceType":"Patient"}`, "Patient?email=a", false},
 		{`{"resourceType":"*","hiddenFields":["telecom"]}`, "Patient?email=a", true},
+		{`{"resourceType":"Observation","hiddenFields":["note"]}`, "Observation?code-value-quantity=x$1", false},
+		{`{"resourceType":"Observation","hiddenFields":["value[x]"]}`, "Observation?code-value-quantity=x$1", true},
+		{`{"resourceType":"Task","hiddenFields":["priority"]}`, "Task?priority-order=1", true},
 	} {
 		resourceType, query, _ := strings.Cut(tc.search, "?")
 		r, err := search.Parse([]string{resourceType}, query, "")
@@ -345,6 +348,34 @@ func TestHiddenFieldsCannotBeSearched(t *testing.T) {
 		}
 		if err := compile(t, subject, tc.entries).CheckSearch(r); outcome.Has(err, outcome.Forbidden) != tc.refused {
 			t.Errorf("%s by %s: %v", tc.entries, tc.search, err)
+		}
+	}
+}
+
+// TestParametersOfProjectsReadWhatTheyMay: an expression of which it is not known what it reads, reads
+// what is hidden.
+func TestParametersOfProjectsReadWhatTheyMay(t *testing.T) {
+	p := compile(t, subject, `{"resourceType":"Patient","hiddenFields":["telecom"]}`)
+	for expression, refused := range map[string]bool{
+		"Patient.name.given":                                                  false,
+		"Patient.name[0].given":                                               false,
+		"Patient.name.where(use = 'a|b').given":                               false,
+		"(Patient.name | Practitioner.telecom).given":                         false,
+		"Practitioner.telecom.value":                                          false,
+		"Patient.telecom.value":                                               true,
+		"Patient.telecom[0].value":                                            true,
+		"Patient.where(active).telecom.value":                                 true,
+		"Patient[0].telecom.value":                                            true,
+		"Patient.name.given | Patient[0].telecom.value":                       true,
+		"(Patient.name | Patient[0].telecom).value":                           true,
+		"(Patient[0]).telecom.value":                                          true,
+		"Patient.name.given | telecom.value":                                  true,
+		"Resource.telecom.value":                                              true,
+		"Practitioner.name | Patient.name.where(use = '\\'').given | telecom": true,
+	} {
+		err := p.CheckSearch(&search.Request{Uses: []search.Use{{Type: "Patient", Param: "own", Expression: expression}}})
+		if outcome.Has(err, outcome.Forbidden) != refused {
+			t.Errorf("%s: %v", expression, err)
 		}
 	}
 }

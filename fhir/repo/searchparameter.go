@@ -111,7 +111,7 @@ func texts(n *document.Node) []string {
 var (
 	quoted    = regexp.MustCompile(`'(\\.|[^'\\])*'`)
 	arguments = regexp.MustCompile(`([A-Za-z])\([^()]+\)`)
-	rooted    = regexp.MustCompile(`^\(*([A-Z][A-Za-z]*)((\.[A-Za-z]+(\(\))?|\[[0-9]+\])+)( as [A-Za-z.]+)?\)*((\.[A-Za-z]+(\(\))?|\[[0-9]+\])*)\)*$`)
+	rooted    = regexp.MustCompile(`^\(*([A-Z][A-Za-z]*)\.[A-Za-z]+(\(\))?((\.[A-Za-z]+(\(\))?|\[[0-9]+\])*)( as [A-Za-z.]+)?\)*((\.[A-Za-z]+(\(\))?|\[[0-9]+\])*)\)*$`)
 	unbounded = regexp.MustCompile(`%|\b(children|descendants|repeat)\(`)
 )
 

@@ -141,6 +141,9 @@ func TestAParameterThatCannotWorkIsRefused(t *testing.T) {
 			{"an operand from nowhere", map[string]string{"expression": `"Patient.active and active"`}, outcome.NotSupported, "SearchParameter.expression"},
 			{"any path", map[string]string{"expression": `"Patient.descendants()"`}, outcome.NotSupported, "SearchParameter.expression"},
 			{"a path around", map[string]string{"expression": `"Patient.name.where(%resource.active)"`}, outcome.NotSupported, "SearchParameter.expression"},
+			{"an item of the resource", map[string]string{"expression": `"Patient[0].telecom.value"`}, outcome.NotSupported, "SearchParameter.expression"},
+			{"an item of the resource beside a path", map[string]string{"expression": `"Patient.name | (Patient[0]).telecom"`}, outcome.NotSupported, "SearchParameter.expression"},
+			{"any resource", map[string]string{"expression": `"Resource.telecom.value"`}, outcome.NotSupported, "SearchParameter.expression"},
 			{"composite", map[string]string{"type": `"composite"`}, outcome.NotSupported, "SearchParameter.type"},
 			{"every type", map[string]string{"base": `["Patient","Resource"]`}, outcome.NotSupported, "SearchParameter.base[1]"},
 		} {
