@@ -61,32 +61,42 @@ func (p *path) eval(s *scope, focus Collection) (Collection, error) {
 	}
 	var out Collection
 	for _, v := range focus {
-		out = p.from(out, v)
+		visited := 1
+		out = p.from(out, v, &visited)
+		if err := s.env.spend(visited); err != nil {
+			return nil, err
+		}
 	}
-	return out, s.env.spend(len(focus) + len(out))
+	return out, nil
 }
 
-// from appends what the names lead to.
-func (p *path) from(out Collection, v Value) Collection {
+// from appends what the names lead to, and counts the values met on the way.
+func (p *path) from(out Collection, v Value, visited *int) Collection {
 	if p.in != nil || !isTypeName(p.names[0]) {
-		return walk(out, v, p.names)
+		return walk(out, v, p.names, visited)
 	}
 	if !v.Is(p.names[0]) {
 		return out
 	}
-	return walk(out, v, p.names[1:])
+	return walk(out, v, p.names[1:], visited)
 }
 
-func walk(out Collection, v Value, names []string) Collection {
+func walk(out Collection, v Value, names []string, visited *int) Collection {
 	switch len(names) {
 	case 0:
+		*visited += perValue
 		return append(out, v)
 	case 1:
-		return v.Children(out, names[0])
+		before := len(out)
+		out = v.Children(out, names[0])
+		*visited += perValue * (len(out) - before)
+		return out
 	}
 	var room [4]Value
-	for _, child := range v.Children(room[:0], names[0]) {
-		out = walk(out, child, names[1:])
+	children := v.Children(room[:0], names[0])
+	*visited += len(children)
+	for _, child := range children {
+		out = walk(out, child, names[1:], visited)
 	}
 	return out
 }
@@ -109,7 +119,7 @@ func (x *index) eval(s *scope, focus Collection) (Collection, error) {
 	if err != nil || x.n >= len(in) {
 		return nil, err
 	}
-	return in[x.n : x.n+1], nil
+	return in[x.n : x.n+1], s.env.spend(1)
 }
 
 // evalIn evaluates what a function or operator is applied to; nil is the focus.
@@ -130,6 +140,9 @@ type typeTest struct {
 func (t *typeTest) eval(s *scope, focus Collection) (Collection, error) {
 	in, err := evalIn(t.in, s, focus)
 	if err != nil || len(in) == 0 {
+		return nil, err
+	}
+	if err := s.env.spend(len(in)); err != nil {
 		return nil, err
 	}
 	if t.op == "is" {

@@ -26,27 +26,18 @@ var ErrNotOne = errors.New("expected a single value")
 // Collection is an ordered list of values, the result of every expression.
 type Collection []Value
 
-// ErrTooCostly is wrapped when the evaluations of one environment have taken more steps than its
-// document's size warrants.
-var ErrTooCostly = errors.New("too many steps")
-
 // Env is the environment of evaluations on one document. It is used by one goroutine.
 type Env struct {
 	Resource Value // %resource: the resource that contains the focus
 	Root     Value // %rootResource: the one that contains Resource, or Resource itself
-	steps    int   // left
+	budget   *Budget
 
 	contained map[string]Value // of Root, by id, when resolve() has needed them
 }
 
-// stepsPerByte is ten times what HL7's examples take at most, and keeps a hostile document of a megabyte
-// under a second.
-const stepsPerByte, leastSteps = 5, 100_000
-
-// NewEnv is the environment of a document that is a resource.
+// NewEnv is the environment of a document that is a resource, with a budget of its own.
 func NewEnv(doc *document.Node, resourceType string) *Env {
-	root := Root(doc, resourceType)
-	return &Env{Resource: root, Root: root, steps: leastSteps + stepsPerByte*len(doc.Raw)}
+	return NewBudget(len(doc.Raw)).Env(doc, resourceType)
 }
 
 // SetRoot makes another resource of the document the root, as an entry of a Bundle is its own.
@@ -54,14 +45,6 @@ func (e *Env) SetRoot(root Value) {
 	if e.Root != root {
 		e.Root, e.contained = root, nil
 	}
-}
-
-// spend counts steps.
-func (e *Env) spend(steps int) error {
-	if e.steps -= steps; e.steps < 0 {
-		return ErrTooCostly
-	}
-	return nil
 }
 
 // Expression is a compiled expression.
@@ -85,8 +68,9 @@ func Compile(source string) (*Expression, error) {
 // Evaluate evaluates the expression with focus as $this and %context.
 func (e *Expression) Evaluate(env *Env, focus Value) (Collection, error) {
 	if p, ok := e.root.(*path); ok && p.in == nil { // most search parameters: no scope is needed
-		out := p.from(nil, focus)
-		return out, env.spend(1 + len(out))
+		var visited int
+		out := p.from(nil, focus, &visited)
+		return out, env.spend(1 + visited)
 	}
 	return e.root.eval(&scope{env: env, this: focus, context: focus}, Collection{focus})
 }

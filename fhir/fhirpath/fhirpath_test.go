@@ -130,7 +130,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: an error breaks an invariant", source)
 		}
 	}
-	env.steps = 3
+	env.budget.steps = 3
 	e, err := Compile("component.where(value.exists()).count() = 2")
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package fhirpath
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,6 +22,9 @@ func (c *call) eval(s *scope, focus Collection) (Collection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.env.spend(1); err != nil {
+		return nil, err
+	}
 	return c.apply(s, in, c.args)
 }
 
@@ -31,54 +33,53 @@ type function struct {
 	apply       func(s *scope, in Collection, args []expr) (Collection, error)
 }
 
-func callOf(in expr, name string, args []expr) (expr, error) {
+func (p *parser) callOf(in expr, name string, args []expr) (expr, error) {
+	switch {
+	case name == "matches" && len(args) == 1:
+		return p.matches(in, args[0])
+	case name == "replaceMatches" && len(args) == 2:
+		return p.replaceMatches(in, args)
+	}
 	f, ok := functions()[name]
 	if !ok || len(args) < f.least || len(args) > f.most {
 		return nil, fmt.Errorf("%w: function %s with %d arguments", ErrUnsupported, name, len(args))
 	}
-	switch name {
-	case "matches":
-		return matches(in, args[0])
-	case "replaceMatches":
-		return replaceMatches(in, args)
-	}
 	return &call{in, args, f.apply}, nil
 }
 
-// functions are those that the search parameters and invariants of R4 and Medplum use.
+// functions are those that the search parameters and invariants of R4 and Medplum use, besides the
+// two with a regular expression.
 func functions() map[string]function {
 	return map[string]function{
-		"exists":         {0, 1, exists},
-		"empty":          {0, 0, func(_ *scope, in Collection, _ []expr) (Collection, error) { return boolean(len(in) == 0), nil }},
-		"not":            {0, 0, not},
-		"count":          {0, 0, count},
-		"where":          {1, 1, where},
-		"all":            {1, 1, all},
-		"select":         {1, 1, selectEach},
-		"first":          {0, 0, func(_ *scope, in Collection, _ []expr) (Collection, error) { return in[:min(1, len(in))], nil }},
-		"tail":           {0, 0, func(_ *scope, in Collection, _ []expr) (Collection, error) { return in[min(1, len(in)):], nil }},
-		"extension":      {1, 1, extension},
-		"hasExtension":   {1, 1, hasExtension},
-		"hasValue":       {0, 0, hasValue},
-		"resolve":        {0, 0, resolve},
-		"isDistinct":     {0, 0, isDistinct},
-		"distinct":       {0, 0, func(_ *scope, in Collection, _ []expr) (Collection, error) { return distinct(in), nil }},
-		"combine":        {1, 1, combine},
-		"intersect":      {1, 1, intersect},
-		"children":       {0, 0, each(Value.AllChildren)},
-		"descendants":    {0, 0, each(Value.Descendants)},
-		"trace":          {1, 2, func(_ *scope, in Collection, _ []expr) (Collection, error) { return in, nil }},
-		"iif":            {2, 3, iif},
-		"startsWith":     {1, 1, text(strings.HasPrefix)},
-		"endsWith":       {1, 1, text(strings.HasSuffix)},
-		"contains":       {1, 1, text(strings.Contains)},
-		"matches":        {1, 1, nil}, // these two compile their pattern
-		"replaceMatches": {2, 2, nil},
-		"lower":          {0, 0, mapText(strings.ToLower)},
-		"upper":          {0, 0, mapText(strings.ToUpper)},
-		"toString":       {0, 0, mapText(func(s string) string { return s })},
-		"toInteger":      {0, 0, toInteger},
-		"length":         {0, 0, length},
+		"exists":       {0, 1, exists},
+		"empty":        {0, 0, func(_ *scope, in Collection, _ []expr) (Collection, error) { return boolean(len(in) == 0), nil }},
+		"not":          {0, 0, not},
+		"count":        {0, 0, count},
+		"where":        {1, 1, where},
+		"all":          {1, 1, all},
+		"select":       {1, 1, selectEach},
+		"first":        {0, 0, func(_ *scope, in Collection, _ []expr) (Collection, error) { return in[:min(1, len(in))], nil }},
+		"tail":         {0, 0, func(_ *scope, in Collection, _ []expr) (Collection, error) { return in[min(1, len(in)):], nil }},
+		"extension":    {1, 1, extension},
+		"hasExtension": {1, 1, hasExtension},
+		"hasValue":     {0, 0, hasValue},
+		"resolve":      {0, 0, resolve},
+		"isDistinct":   {0, 0, isDistinct},
+		"distinct":     {0, 0, func(s *scope, in Collection, _ []expr) (Collection, error) { return unequal(s, in) }},
+		"combine":      {1, 1, combine},
+		"intersect":    {1, 1, intersect},
+		"children":     {0, 0, each(Value.AllChildren)},
+		"descendants":  {0, 0, each(Value.Descendants)},
+		"trace":        {1, 2, func(_ *scope, in Collection, _ []expr) (Collection, error) { return in, nil }},
+		"iif":          {2, 3, iif},
+		"startsWith":   {1, 1, text(strings.HasPrefix)},
+		"endsWith":     {1, 1, text(strings.HasSuffix)},
+		"contains":     {1, 1, text(strings.Contains)},
+		"lower":        {0, 0, mapText(strings.ToLower)},
+		"upper":        {0, 0, mapText(strings.ToUpper)},
+		"toString":     {0, 0, toString},
+		"toInteger":    {0, 0, toInteger},
+		"length":       {0, 0, length},
 	}
 }
 
@@ -142,6 +143,9 @@ func selectEach(s *scope, in Collection, args []expr) (Collection, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.env.spend(1 + perValue*len(more)); err != nil {
+			return nil, err
+		}
 		out = append(out, more...)
 	}
 	return out, nil
@@ -154,7 +158,11 @@ func extension(s *scope, in Collection, args []expr) (Collection, error) {
 	}
 	var out Collection
 	for _, v := range in {
-		for _, ext := range v.Children(nil, "extension") {
+		extensions := v.Children(nil, "extension")
+		if err := s.env.spend(1 + perValue*len(extensions)); err != nil {
+			return nil, err
+		}
+		for _, ext := range extensions {
 			if ext.Node.Text("url") == urls[0].text {
 				out = append(out, ext)
 			}
@@ -172,18 +180,36 @@ func hasValue(_ *scope, in Collection, _ []expr) (Collection, error) {
 	return boolean(len(in) == 1 && in[0].hasValue()), nil
 }
 
-func isDistinct(_ *scope, in Collection, _ []expr) (Collection, error) {
-	return boolean(len(distinct(in)) == len(in)), nil
+func isDistinct(s *scope, in Collection, _ []expr) (Collection, error) {
+	kept, err := unequal(s, in)
+	return boolean(len(kept) == len(in)), err
+}
+
+// unequal is distinct on the budget.
+func unequal(s *scope, in Collection) (Collection, error) {
+	if err := s.env.spend(weights(in)); err != nil {
+		return nil, err
+	}
+	return distinct(in), nil
 }
 
 func combine(s *scope, in Collection, args []expr) (Collection, error) {
 	other, err := args[0].eval(s, in)
-	return append(in[:len(in):len(in)], other...), err
+	if err != nil {
+		return nil, err
+	}
+	if err := s.env.spend(perValue * (len(in) + len(other))); err != nil {
+		return nil, err
+	}
+	return append(in[:len(in):len(in)], other...), nil
 }
 
 func intersect(s *scope, in Collection, args []expr) (Collection, error) {
 	other, err := args[0].eval(s, in)
 	if err != nil || len(other) == 0 {
+		return nil, err
+	}
+	if err := s.env.spend(weights(in) + weights(other)); err != nil {
 		return nil, err
 	}
 	wanted := other.has
@@ -196,16 +222,20 @@ func intersect(s *scope, in Collection, args []expr) (Collection, error) {
 			both.add(v)
 		}
 	}
-	return both.values, s.env.spend(len(in) + len(other))
+	return both.values, nil
 }
 
 func each(f func(Value, Collection) Collection) func(*scope, Collection, []expr) (Collection, error) {
 	return func(s *scope, in Collection, _ []expr) (Collection, error) {
 		var out Collection
 		for _, v := range in {
+			before := len(out)
 			out = f(v, out)
+			if err := s.env.spend(1 + perDescendant*(len(out)-before)); err != nil {
+				return nil, err
+			}
 		}
-		return out, s.env.spend(len(out))
+		return out, nil
 	}
 }
 
@@ -233,27 +263,47 @@ func text(holds func(s, arg string) bool) func(*scope, Collection, []expr) (Coll
 			return nil, err
 		}
 		right, err := oneText(arg)
-		return boolean(holds(left, right)), err
+		if err != nil {
+			return nil, err
+		}
+		return boolean(holds(left, right)), s.env.spend((len(left) + len(right)) / bytesPerStep)
 	}
 }
 
 func mapText(f func(string) string) func(*scope, Collection, []expr) (Collection, error) {
-	return func(_ *scope, in Collection, _ []expr) (Collection, error) {
+	return func(s *scope, in Collection, _ []expr) (Collection, error) {
 		if len(in) == 0 {
 			return nil, nil
 		}
-		s, err := oneText(in)
-		return Collection{computedString(f(s))}, err
+		text, err := oneText(in)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.env.spendOn(len(text)); err != nil {
+			return nil, err
+		}
+		return Collection{computedString(f(text))}, nil
 	}
 }
 
-// length counts characters.
-func length(_ *scope, in Collection, _ []expr) (Collection, error) {
+func toString(_ *scope, in Collection, _ []expr) (Collection, error) {
 	if len(in) == 0 {
 		return nil, nil
 	}
-	s, err := oneText(in)
-	return number(utf8.RuneCountInString(s)), err
+	text, err := oneText(in)
+	return Collection{computedString(text)}, err
+}
+
+// length counts characters.
+func length(s *scope, in Collection, _ []expr) (Collection, error) {
+	if len(in) == 0 {
+		return nil, nil
+	}
+	text, err := oneText(in)
+	if err != nil {
+		return nil, err
+	}
+	return number(utf8.RuneCountInString(text)), s.env.spend(len(text) / bytesPerStep)
 }
 
 func toInteger(_ *scope, in Collection, _ []expr) (Collection, error) {
@@ -268,43 +318,8 @@ func toInteger(_ *scope, in Collection, _ []expr) (Collection, error) {
 	return number(n), nil
 }
 
-// matches compiles the regular expression with the expression that holds it.
-func matches(in, pattern expr) (expr, error) {
-	re, err := compilePattern(pattern)
-	if err != nil {
-		return nil, err
-	}
-	match := text(func(s, _ string) bool { return re.MatchString(s) })
-	return &call{in, []expr{pattern}, match}, nil
-}
-
-func replaceMatches(in expr, args []expr) (expr, error) {
-	re, err := compilePattern(args[0])
-	if err != nil {
-		return nil, err
-	}
-	with, ok := args[1].(literal)
-	if !ok {
-		return nil, fmt.Errorf("%w: a computed substitution", ErrUnsupported)
-	}
-	replace := mapText(func(s string) string { return re.ReplaceAllString(s, with[0].text) })
-	return &call{in, nil, replace}, nil
-}
-
-func compilePattern(pattern expr) (*regexp.Regexp, error) {
-	l, ok := pattern.(literal)
-	if !ok {
-		return nil, fmt.Errorf("%w: a computed pattern", ErrUnsupported)
-	}
-	re, err := regexp.Compile(l[0].text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
-	}
-	return re, nil
-}
-
 // sum is +: numbers that are integers, and strings.
-func sum(left, right Collection) (Collection, error) {
+func sum(env *Env, left, right Collection) (Collection, error) {
 	if len(left) == 0 || len(right) == 0 {
 		return nil, nil
 	}
@@ -321,12 +336,15 @@ func sum(left, right Collection) (Collection, error) {
 	if errX == nil && errY == nil {
 		return number(x + y), nil
 	}
-	return Collection{computedString(a + b)}, nil
+	return join(env, a, b)
 }
 
 // resolve is the target of references: a contained resource, or a value that has the target's
 // type and nothing else.
 func resolve(s *scope, in Collection, _ []expr) (Collection, error) {
+	if err := s.env.spend(perValue * len(in)); err != nil {
+		return nil, err
+	}
 	var out Collection
 	for _, v := range in {
 		reference := v.Node.Text("reference")

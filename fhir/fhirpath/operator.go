@@ -10,7 +10,7 @@ import (
 type operator struct {
 	op          string
 	left, right expr
-	apply       func(left, right Collection) (Collection, error)
+	apply       func(env *Env, left, right Collection) (Collection, error)
 }
 
 func (o *operator) eval(s *scope, focus Collection) (Collection, error) {
@@ -22,7 +22,10 @@ func (o *operator) eval(s *scope, focus Collection) (Collection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.apply(left, right)
+	if err := s.env.spend(1); err != nil {
+		return nil, err
+	}
+	return o.apply(s.env, left, right)
 }
 
 func binaryOf(op string, left, right expr) (expr, error) {
@@ -37,33 +40,48 @@ func binaryOf(op string, left, right expr) (expr, error) {
 	return &logical{logic, left, right}, nil
 }
 
-var operators = map[string]func(left, right Collection) (Collection, error){
-	"=":  func(l, r Collection) (Collection, error) { return equality(l, r, true) },
-	"!=": func(l, r Collection) (Collection, error) { return equality(l, r, false) },
+var operators = map[string]func(env *Env, left, right Collection) (Collection, error){
+	"=":  func(env *Env, l, r Collection) (Collection, error) { return equality(env, l, r, true) },
+	"!=": func(env *Env, l, r Collection) (Collection, error) { return equality(env, l, r, false) },
 	"<":  inequality(func(c int) bool { return c < 0 }),
 	"<=": inequality(func(c int) bool { return c <= 0 }),
 	">":  inequality(func(c int) bool { return c > 0 }),
 	">=": inequality(func(c int) bool { return c >= 0 }),
-	"|":  func(l, r Collection) (Collection, error) { return distinct(append(l[:len(l):len(l)], r...)), nil },
-	"in": func(l, r Collection) (Collection, error) { return memberOf(l, r) },
-	"contains": func(l, r Collection) (Collection, error) {
-		return memberOf(r, l)
+	"|": func(env *Env, l, r Collection) (Collection, error) {
+		if err := env.spend(weights(l) + weights(r)); err != nil {
+			return nil, err
+		}
+		return distinct(append(l[:len(l):len(l)], r...)), nil
 	},
-	"&": func(l, r Collection) (Collection, error) {
+	"in": func(env *Env, l, r Collection) (Collection, error) { return memberOf(env, l, r) },
+	"contains": func(env *Env, l, r Collection) (Collection, error) {
+		return memberOf(env, r, l)
+	},
+	"&": func(env *Env, l, r Collection) (Collection, error) {
 		left, err := oneText(l)
 		if err != nil {
 			return nil, err
 		}
 		right, err := oneText(r)
-		return Collection{computedString(left + right)}, err
+		if err != nil {
+			return nil, err
+		}
+		return join(env, left, right)
 	},
 	"+": sum,
 }
 
 func computedString(s string) Value { return computed(document.String, s) }
 
+func join(env *Env, left, right string) (Collection, error) {
+	if err := env.spendOn(len(left) + len(right)); err != nil {
+		return nil, err
+	}
+	return Collection{computedString(left + right)}, nil
+}
+
 // equality is = and !=: empty when a side is, or when it cannot be said (N1 §6.1.1).
-func equality(left, right Collection, want bool) (Collection, error) {
+func equality(env *Env, left, right Collection, want bool) (Collection, error) {
 	if len(left) == 0 || len(right) == 0 {
 		return nil, nil
 	}
@@ -71,6 +89,9 @@ func equality(left, right Collection, want bool) (Collection, error) {
 		return boolean(!want), nil
 	}
 	for i := range left {
+		if err := env.spend(min(weight(left[i]), weight(right[i]))); err != nil {
+			return nil, err
+		}
 		same, known := equal(left[i], right[i])
 		if !known {
 			return nil, nil
@@ -82,13 +103,16 @@ func equality(left, right Collection, want bool) (Collection, error) {
 	return boolean(want), nil
 }
 
-func inequality(holds func(order int) bool) func(left, right Collection) (Collection, error) {
-	return func(left, right Collection) (Collection, error) {
+func inequality(holds func(order int) bool) func(env *Env, left, right Collection) (Collection, error) {
+	return func(env *Env, left, right Collection) (Collection, error) {
 		if len(left) == 0 || len(right) == 0 {
 			return nil, nil
 		}
 		if len(left) > 1 || len(right) > 1 {
 			return nil, fmt.Errorf("comparison: %w", ErrNotOne)
+		}
+		if err := env.spend(max(weight(left[0]), weight(right[0]))); err != nil {
+			return nil, err
 		}
 		order, known, err := compare(left[0], right[0])
 		if err != nil || !known {
@@ -98,12 +122,15 @@ func inequality(holds func(order int) bool) func(left, right Collection) (Collec
 	}
 }
 
-func memberOf(item, list Collection) (Collection, error) {
+func memberOf(env *Env, item, list Collection) (Collection, error) {
 	if len(item) == 0 {
 		return nil, nil
 	}
 	if len(item) > 1 {
 		return nil, fmt.Errorf("in: %w", ErrNotOne)
+	}
+	if err := env.spend(len(list) * weight(item[0])); err != nil {
+		return nil, err
 	}
 	return boolean(list.has(item[0])), nil
 }
@@ -186,6 +213,9 @@ func (l *logical) eval(s *scope, focus Collection) (Collection, error) {
 }
 
 func (l *logical) truth(s *scope, focus Collection) (truth, error) {
+	if err := s.env.spend(1); err != nil {
+		return unknown, err
+	}
 	left, err := truthOf(l.left, s, focus)
 	if err != nil {
 		return unknown, err

@@ -12,6 +12,8 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int // of expressions within each other
+
+	patterns, patternSize int // of the regular expressions met
 }
 
 func parse(source string) (expr, error) {
@@ -217,5 +219,5 @@ func (p *parser) call(in expr, name string) (expr, error) {
 		}
 		args = append(args, arg)
 	}
-	return callOf(in, name, args)
+	return p.callOf(in, name, args)
 }

@@ -24,7 +24,7 @@ type operation struct {
 // fhirPathPatch is a FHIRPath Patch (R4 fhirpatch.html).
 type fhirPathPatch []operation
 
-// Parameters reads a FHIRPath Patch.
+// Parameters reads a FHIRPath Patch. Its operations share one budget of steps.
 //
 // Errors: outcome Invalid; NotSupported for a path outside of the FHIRPath that is known here.
 func Parameters(body []byte) (Patch, error) {
@@ -122,12 +122,13 @@ func (op *operation) missing() string {
 
 // Apply implements Patch.
 func (p fhirPathPatch) Apply(content []byte, resourceType string) ([]byte, error) {
+	budget := fhirpath.NewBudget(len(content))
 	for i := range p {
 		doc, err := document.Parse(content)
 		if err != nil {
 			return nil, err
 		}
-		edits, err := p[i].edit(doc, resourceType)
+		edits, err := p[i].edit(budget.Env(doc, resourceType))
 		if err != nil {
 			return nil, at(err, i)
 		}
@@ -137,9 +138,12 @@ func (p fhirPathPatch) Apply(content []byte, resourceType string) ([]byte, error
 }
 
 // edit is what the operation changes in a document.
-func (op *operation) edit(doc *document.Node, resourceType string) (map[*document.Node][]byte, error) {
-	found, err := op.path.Evaluate(fhirpath.NewEnv(doc, resourceType), fhirpath.Root(doc, resourceType))
-	if err != nil {
+func (op *operation) edit(env *fhirpath.Env) (map[*document.Node][]byte, error) {
+	found, err := op.path.Evaluate(env, env.Root)
+	switch {
+	case errors.Is(err, fhirpath.ErrTooCostly):
+		return nil, outcome.New(outcome.TooCostly, "Following the paths takes too long: %s", shortened(op.source))
+	case err != nil:
 		return nil, refuse("The path cannot be followed: %s", shortened(op.source)).Because("%v", err)
 	}
 	if op.kind == "add" {
@@ -151,7 +155,7 @@ func (op *operation) edit(doc *document.Node, resourceType string) (map[*documen
 		}
 		return nil, refuse("Value required at path: %s", shortened(op.source))
 	}
-	where := places(doc)
+	where := places(env.Root.Node)
 	first, ok := where.of(found[0])
 	if !ok {
 		return nil, refuse("The path leads to no element: %s", shortened(op.source))
