@@ -53,6 +53,8 @@ type incoming struct {
 	secret string
 	// blob is what was uploaded for a Binary, nil when nothing was.
 	blob *store.BlobUse
+	// restored are elements that doc has as they are stored, because they are hidden from the caller.
+	restored []string
 }
 
 // receive parses and validates a body.
@@ -71,15 +73,20 @@ func receive(resourceType string, body []byte) (incoming, error) {
 }
 
 // receiveParsed takes the secrets out and validates the rest.
-func receiveParsed(resourceType string, doc *document.Node) (in incoming, err error) {
-	in.doc = doc
-	if resourceType == medplum.TypeClientApplication {
-		in.secret = doc.Text("secret")
-	}
-	if in.doc, err = drop(doc, credentialFields(resourceType)); err != nil {
+func receiveParsed(resourceType string, doc *document.Node) (incoming, error) {
+	in, err := withoutSecrets(resourceType, doc)
+	if err != nil {
 		return incoming{}, err
 	}
 	return in, validate.Resource(in.doc, resourceType)
+}
+
+func withoutSecrets(resourceType string, doc *document.Node) (in incoming, err error) {
+	if resourceType == medplum.TypeClientApplication {
+		in.secret = doc.Text("secret")
+	}
+	in.doc, err = drop(doc, credentialFields(resourceType))
+	return in, err
 }
 
 // drop is doc without some elements; doc itself when it has none of them.

@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 
-	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -56,44 +55,57 @@ func (a *access) patch(ctx context.Context, resourceType, id string, p Patch, if
 	case ifMatch != "" && ifMatch != got.Version:
 		return store.Resource{}, outcome.New(outcome.PreconditionFailed, "")
 	}
-	content, err := a.patched(ctx, got.Resource, p)
-	if err != nil {
-		return store.Resource{}, err
-	}
-	in, err := receiveUpdate(resourceType, id, a.plain(content))
+	in, err := a.patched(ctx, got.Resource, p)
 	if err != nil {
 		return store.Resource{}, err
 	}
 	return a.over(ctx, got, in)
 }
 
-// patched is the document that an update would bring: the patch on what the caller sees, and what
-// it does not see as it was.
-func (a *access) patched(ctx context.Context, res store.Resource, p Patch) ([]byte, error) {
+// patched is what an update would bring: the patch on what the caller sees, and what it does not
+// see as it was.
+func (a *access) patched(ctx context.Context, res store.Resource, p Patch) (incoming, error) {
 	plain := *a
 	plain.who.Extended = false
 	seen, err := plain.show(ctx, policy.Update, res)
 	if err != nil {
-		return nil, err
+		return incoming{}, err
 	}
 	content, err := p.Apply(seen.Content, res.Type)
-	if err != nil || !a.hasFields(res.Type) {
-		return content, err
+	if err != nil {
+		return incoming{}, err
+	}
+	content = a.plain(content)
+	if !a.hasFields(res.Type) {
+		return receiveUpdate(res.Type, res.ID, content)
 	}
 	_, hidden, err := a.mask(policy.Update, res)
-	if err != nil || len(hidden) == 0 {
-		return content, err
+	if err != nil {
+		return incoming{}, err
 	}
+	if len(hidden) == 0 {
+		return receiveUpdate(res.Type, res.ID, content)
+	}
+	return restored(res, content, hidden)
+}
+
+// restored is what a caller made of what it sees of res, with what it does not see put back.
+func restored(res store.Resource, content []byte, hidden []string) (incoming, error) {
 	old, err := parsed(res)
 	if err != nil {
-		return nil, err
+		return incoming{}, err
 	}
-	doc, err := document.Parse(content)
+	doc, err := addressedTo(res.Type, res.ID, content)
 	if err != nil {
-		return nil, err
+		return incoming{}, err
 	}
 	if doc, err = putBackAll(doc, old, hidden); err != nil {
-		return nil, err
+		return incoming{}, err
 	}
-	return doc.Raw, nil
+	in, err := withoutSecrets(res.Type, doc)
+	if err != nil {
+		return incoming{}, err
+	}
+	in.restored = hidden
+	return in, validSeen(in.doc, old, res.Type, hidden)
 }

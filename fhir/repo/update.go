@@ -44,16 +44,24 @@ func (a *access) Update(ctx context.Context, resourceType, id string, body []byt
 
 // receiveUpdate also holds the body to the address.
 func receiveUpdate(resourceType, id string, body []byte) (incoming, error) {
+	doc, err := addressedTo(resourceType, id, body)
+	if err != nil {
+		return incoming{}, err
+	}
+	return receiveParsed(resourceType, doc)
+}
+
+func addressedTo(resourceType, id string, body []byte) (*document.Node, error) {
 	doc, err := document.Parse(body)
 	switch {
 	case err != nil:
-		return incoming{}, err
+		return nil, err
 	case doc.Text("resourceType") != resourceType:
-		return incoming{}, outcome.New(outcome.Invalid, "Incorrect resource type")
+		return nil, outcome.New(outcome.Invalid, "Incorrect resource type")
 	case doc.Text("id") != id:
-		return incoming{}, outcome.New(outcome.Invalid, "Incorrect resource ID")
+		return nil, outcome.New(outcome.Invalid, "Incorrect resource ID")
 	}
-	return receiveParsed(resourceType, doc)
+	return doc, nil
 }
 
 func (a *access) update(ctx context.Context, resourceType, id string, in incoming, ifMatch string, visible store.Predicate) (store.Resource, error) {

@@ -2,12 +2,12 @@ package repo
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
-	"github.com/admitdev/admit/fhir/validate"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -90,23 +90,24 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 
 // permit applies the field rules and asks the policy whether the result may be written.
 func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) {
-	var protected []string
+	var readonly []string
+	hidden := slices.Clone(c.in.restored)
 	if c.oldDoc != nil {
-		protected = append(protected, a.unseen(c.ref)...)
+		hidden = append(hidden, a.unseen(c.ref)...)
 	}
 	if c.oldDoc != nil && a.hasFields(c.ref.Type) {
 		if rule, ok := a.who.Policy.Rule(c.interaction, c.ref, c.old.LastUpdated, c.oldIndex); ok {
-			protected = append(append(protected, rule.Hidden...), rule.Readonly...)
+			hidden, readonly = append(hidden, rule.Hidden...), append(readonly, rule.Readonly...)
 		}
 	}
 	rule, ok := a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
 	if ok {
-		protected = append(protected, rule.Hidden...)
+		hidden = append(hidden, rule.Hidden...)
 	}
 	if ok && !(c.old == nil && ownRules(c.ref.Type)) {
-		protected = append(protected, rule.Readonly...)
+		readonly = append(readonly, rule.Readonly...)
 	}
-	if len(protected) > 0 {
+	if protected := slices.Concat(hidden, readonly); len(protected) > 0 {
 		doc, err := putBackAll(d.doc, c.oldDoc, protected)
 		if err != nil {
 			return draft{}, err
@@ -114,7 +115,7 @@ func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) 
 		if doc, err = a.byType(ctx, c, doc); err != nil {
 			return draft{}, err
 		}
-		if err = validate.Resource(doc, c.ref.Type); err != nil { // an element it needs may be gone
+		if err = validSeen(doc, c.oldDoc, c.ref.Type, hidden); err != nil { // an element it needs may be gone
 			return draft{}, err
 		}
 		if d, err = a.stamp(ctx, doc, c.ref, c.version, c.at); err != nil {

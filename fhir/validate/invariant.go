@@ -79,6 +79,9 @@ func invariantsOf[T definitions.Structure | definitions.Element](of *T) []compil
 }
 
 func (w *walker) invariants(v fhirpath.Value, list []compiled) {
+	if w.structureAlone {
+		return
+	}
 	for _, c := range list {
 		if !c.expression.Holds(&w.env, v) {
 			w.invariant(c.Invariant)
@@ -95,7 +98,7 @@ func (w *walker) invariantAt(i *definitions.Invariant, where string) {
 		Text:        "Constraint " + i.Key + " not met: " + i.Human,
 		Diagnostics: Diagnostics(i.Expression),
 	})
-	if where != "" {
+	if where != "" && !w.structureAlone {
 		w.issues[len(w.issues)-1].Expression = []string{where}
 	}
 }

@@ -31,7 +31,13 @@ var walkers = sync.Pool{New: func() any { return &walker{} }}
 
 // Resource checks a resource against the definition of its type. Its error is an
 // *outcome.Outcome with every issue.
-func Resource(doc *document.Node, resourceType string) error {
+func Resource(doc *document.Node, resourceType string) error { return check(doc, resourceType, false) }
+
+// Structure is Resource without the invariants: what they say of one element may depend on another,
+// that somebody may not know of.
+func Structure(doc *document.Node, resourceType string) error { return check(doc, resourceType, true) }
+
+func check(doc *document.Node, resourceType string, structureAlone bool) error {
 	if !definitions.IsResource(resourceType) {
 		return outcome.New(outcome.Invalid, "Unknown data type: %s", resourceType)
 	}
@@ -46,6 +52,7 @@ func Resource(doc *document.Node, resourceType string) error {
 		w.reset()
 		walkers.Put(w)
 	}()
+	w.structureAlone = structureAlone
 	w.env = *fhirpath.NewEnv(doc, resourceType)
 	w.push(resourceType, -1)
 	w.resource(doc, definitions.StructureOf(resourceType), true)
@@ -62,6 +69,8 @@ type walker struct {
 	local []localReference
 	// inContained says that the resource walked is contained in another.
 	inContained bool
+	// structureAlone leaves invariants out.
+	structureAlone bool
 }
 
 // keep is how much room a walker takes to its next walk; a hostile document's is given back.
@@ -117,7 +126,7 @@ func (w *walker) structure(format string, args ...any) {
 }
 
 func (w *walker) report(issue outcome.Issue) {
-	if len(w.issues) > maxIssues {
+	if len(w.issues) > maxIssues || (w.structureAlone && issue.Code == outcome.Invariant.Issue) {
 		return
 	}
 	issue.Expression = []string{w.where()}
