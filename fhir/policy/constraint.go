@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"strings"
-
 	gofhir "github.com/gofhir/fhirpath"
 	"github.com/gofhir/fhirpath/types"
 
@@ -23,11 +21,7 @@ func compileConstraint(e medplum.Expression, v values) (constraint, error) {
 	if e.Language != "text/fhirpath" {
 		return constraint{}, at(outcome.New(outcome.Invalid, "The language must be text/fhirpath"), "language")
 	}
-	if strings.Contains(e.Expression, "trace") {
-		// It writes what it sees of the resource to the standard error output.
-		return constraint{}, at(outcome.New(outcome.NotSupported, "trace() is not supported"), "expression")
-	}
-	if err := fhirpath.Bounded(e.Expression); err != nil {
+	if err := fhirpath.Foreign(e.Expression); err != nil {
 		return constraint{}, at(outcome.New(outcome.Invalid, "Invalid FHIRPath: %v", err), "expression")
 	}
 	compiled, err := gofhir.Compile(e.Expression)

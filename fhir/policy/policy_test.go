@@ -212,6 +212,7 @@ func TestWhatCannotBeUnderstood(t *testing.T) {
 		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/cql","expression":"true"}]}`, "writeConstraint[0].language"},
 		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/fhirpath","expression":"(("}]}`, "writeConstraint[0].expression"},
 		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/fhirpath","expression":"trace('x').exists()"}]}`, "writeConstraint[0].expression"},
+		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/fhirpath","expression":"'a'.select($this & $this).exists()"}]}`, "writeConstraint[0].expression"},
 		{`{"resourceType":"Patient","writeConstraint":[{"language":"text/fhirpath","expression":"` + strings.Repeat("(", 401) + "true" + strings.Repeat(")", 401) + `"}]}`, "writeConstraint[0].expression"},
 	} {
 		p := read(t, `{"resourceType":"Observation"},`+tc.entry)
@@ -394,7 +395,7 @@ func TestWriteConstraint(t *testing.T) {
 		{"%after.nothing", "", mine, false},          // empty
 		{"%nobody = 1", "", mine, false},             // error
 		{"status", "", mine, false},                  // no boolean
-		{"status | id | 'x'", "", mine, false},       // several
+		{"status | 'w' | 'x'", "", mine, false},      // several
 		{"%before.status = 'final'", mine, "", true}, // delete
 	} {
 		p := compile(t, subject, `{"resourceType":"Observation","writeConstraint":[{"language":"text/fhirpath","expression":"`+tc.expression+`"}]}`)

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ func (p *Profile) Check(doc *document.Node) []outcome.Issue {
 		}}
 	}
 	c := &checker{profile: p, env: fhirpath.NewEnv(doc, resourceType), steps: maxSteps, warned: map[string]bool{}}
+	defer c.stop()
 	c.value(p.root, c.env.Root, resourceType)
 	if c.steps < 0 {
 		c.issues = append(c.issues, outcome.Issue{Code: outcome.TooCostly.Issue, Text: "Checking the profile takes too long", Diagnostics: p.URL})
@@ -33,7 +35,9 @@ func (p *Profile) Check(doc *document.Node) []outcome.Issue {
 type checker struct {
 	profile *Profile
 	env     *fhirpath.Env
-	steps   int // left
+	steps   int             // left
+	foreign context.Context // of all rules that are foreign, once there is one
+	cancel  context.CancelFunc
 	issues  []outcome.Issue
 	warned  map[string]bool
 	// quiet counts how many questions are being answered whose mistakes are not the resource's;
@@ -271,9 +275,21 @@ func (c *checker) bound(n *node, v fhirpath.Value, at string) {
 	}
 }
 
+// stop gives back the deadline of the foreign rules.
+func (c *checker) stop() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
 func (c *checker) rule(r *rule, v fhirpath.Value, at string) {
-	held, told := r.holds(c.env, v)
+	if r.own == nil && c.foreign == nil {
+		c.foreign, c.cancel = context.WithTimeout(context.Background(), evaluationTime)
+	}
+	held, told := r.holds(c.foreign, c.env, v)
 	switch {
+	case r.own == nil && c.foreign.Err() != nil:
+		c.steps = -1
 	case !told:
 		c.warn(at, "The constraint "+r.Key+" cannot be evaluated: "+r.Expression)
 	case held:
