@@ -21,10 +21,13 @@ import (
 // those about one resource keep their order.
 const batchWorkers = 4
 
-// batch carries out each entry by itself, in R4's order (http.html#brules).
+// batch carries out each entry by itself, in R4's order (http.html#brules), as long as the budget
+// lasts.
 func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 	ctx, session := c.Request().Context(), h.session(c)
 	results := make([]done, len(b.Entries))
+	left, stop := h.budget(c)
+	defer stop()
 	for phase := range bundle.Phases {
 		var plain, others []int
 		for i := range b.Entries {
@@ -38,8 +41,11 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 				others = append(others, i)
 			}
 		}
-		h.createAll(ctx, session, b, plain, results)
-		h.inGroups(others, b, func(i int) { results[i] = h.performOrRoute(c, session, &b.Entries[i]) })
+		h.createAll(ctx, session, b, plain, results, left)
+		h.inGroups(others, b, func(i int) {
+			e := &b.Entries[i]
+			results[i] = left.within(e, func() done { return h.performOrRoute(c, session, e) })
+		})
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -49,10 +55,13 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 
 // createAll writes what can be created in one statement. An entry that is refused stays out of it;
 // when the database refuses the statement, each is tried by itself.
-func (h *Handler) createAll(ctx context.Context, session *repo.Session, b bundle.Bundle, plain []int, results []done) {
+func (h *Handler) createAll(ctx context.Context, session *repo.Session, b bundle.Bundle, plain []int, results []done, left *budget) {
+	create := func(i int, as actor) done {
+		return left.within(&b.Entries[i], func() done { return h.perform(ctx, as, &b.Entries[i]) })
+	}
 	err := session.Together(ctx, func(together *repo.Session) error {
 		for _, i := range plain {
-			results[i] = h.perform(ctx, together, &b.Entries[i])
+			results[i] = create(i, together)
 		}
 		return nil
 	})
@@ -61,7 +70,7 @@ func (h *Handler) createAll(ctx context.Context, session *repo.Session, b bundle
 	}
 	for _, i := range plain {
 		if results[i].err == nil {
-			results[i] = h.perform(ctx, session, &b.Entries[i])
+			results[i] = create(i, session)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,8 +22,10 @@ import (
 type Limits struct {
 	Bytes    int64 // of the body
 	Entries  int
-	Searches int // searches, conditions and different conditional references
-	Large    int // Bundles above an ordinary body's size that are worked on at once; others wait
+	Searches int           // searches, conditions and different conditional references
+	Large    int           // Bundles above an ordinary body's size that are worked on at once; others wait
+	Answer   int64         // bytes of the answer besides what the entries themselves brought
+	Time     time.Duration // after which no entry is begun, unless in the background
 }
 
 // The limits when none are given: they hold what synthetic patients and bulk loaders send.
@@ -31,12 +34,15 @@ const (
 	defaultBundleEntries  = 5000
 	defaultBundleSearches = 1000
 	defaultLargeBundles   = 4
+	defaultBundleAnswer   = 64 << 20
+	defaultBundleTime     = time.Minute // the connection stays open for two
 )
 
 func (l Limits) orDefault() Limits {
 	return Limits{
 		cmp.Or(l.Bytes, defaultBundleBytes), cmp.Or(l.Entries, defaultBundleEntries),
 		cmp.Or(l.Searches, defaultBundleSearches), cmp.Or(l.Large, defaultLargeBundles),
+		cmp.Or(l.Answer, defaultBundleAnswer), cmp.Or(l.Time, defaultBundleTime),
 	}
 }
 

@@ -51,6 +51,11 @@ func start(t *testing.T, db storetest.DB) *server {
 
 func startIn(t *testing.T, world *repotest.World) *server {
 	t.Helper()
+	return startWithin(t, world, rest.Limits{})
+}
+
+func startWithin(t *testing.T, world *repotest.World, limits rest.Limits) *server {
+	t.Helper()
 	s := &server{World: world}
 	s.members = map[string]caller.Claims{"staff": s.A.Staff.Claims, "admin": s.A.Admin.Claims, "patient": s.A.Patient.Claims, "other": s.B.Staff.Claims, "super": s.Super.Admin.Claims}
 	s.urls = &attachment.URLs{Storage: "https://admit.example/storage/", FHIR: base, Key: testKey{}, Clock: clock.System{}}
@@ -60,7 +65,7 @@ func startIn(t *testing.T, world *repotest.World) *server {
 	require.NoError(t, err)
 	s.shelf = &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 3 << 20}
 	s.queue = &queue{}
-	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0), Queue: s.queue, Callers: s.Resolver})
+	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0), Queue: s.queue, Callers: s.Resolver, Limits: limits})
 	require.NoError(t, err)
 	s.handler = h
 	e := echo.New()

@@ -23,6 +23,7 @@ type transaction struct {
 	h        *Handler
 	entries  []bundle.Entry
 	deferred []bool // the entry has conditional references, resolved when the others are written
+	left     *budget
 	// What one attempt finds out; another attempt begins anew.
 	targets    []target
 	links      bundle.Links
@@ -41,7 +42,9 @@ type target struct {
 var errNoMatch = errors.New("a conditional reference matches nothing")
 
 func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing) ([]done, error) {
-	t := &transaction{h: h, entries: b.Entries, deferred: make([]bool, len(b.Entries))}
+	left, stop := h.budget(c)
+	defer stop()
+	t := &transaction{h: h, entries: b.Entries, deferred: make([]bool, len(b.Entries)), left: left}
 	if err := t.check(); err != nil {
 		return nil, err
 	}
@@ -138,6 +141,7 @@ type matcher func(ctx context.Context, c repo.Condition) (store.Resource, bool, 
 func (t *transaction) run(ctx context.Context, as actor, toMake matcher) error {
 	t.targets = make([]target, len(t.entries))
 	t.results = make([]done, len(t.entries))
+	t.left.bytes.Store(t.h.limits.Answer)
 	t.conditions = map[string]string{}
 	if err := t.identify(ctx, as, toMake); err != nil {
 		return err
@@ -155,7 +159,7 @@ func (t *transaction) run(ctx context.Context, as actor, toMake matcher) error {
 			if t.entries[i].Phase() != s.phase || t.deferred[i] != s.deferred {
 				continue
 			}
-			if t.results[i] = t.perform(ctx, as, i); t.results[i].err != nil {
+			if t.results[i] = t.left.within(&t.entries[i], func() done { return t.perform(ctx, as, i) }); t.results[i].err != nil {
 				return inEntry(i, t.results[i].err)
 			}
 		}
@@ -171,8 +175,9 @@ func (t *transaction) identify(ctx context.Context, as actor, toMake matcher) er
 		if e.Phase() == bundle.Reads {
 			continue
 		}
-		var err error
+		err := t.left.err()
 		switch condition := e.Target(); {
+		case err != nil:
 		case e.Method == http.MethodPost:
 			err = t.identifyCreate(ctx, as, i, made, toMake)
 		case len(e.Path) == 2:
@@ -273,6 +278,9 @@ func (t *transaction) linkUp(ctx context.Context, as actor) error {
 func (t *transaction) resolve(ctx context.Context, as actor, reference string) (string, error) {
 	if to, ok := t.conditions[reference]; ok {
 		return to, nil
+	}
+	if err := t.left.err(); err != nil {
+		return "", err
 	}
 	if len(t.conditions) == t.h.limits.Searches {
 		return "", outcome.New(outcome.TooLong, "A Bundle has at most %d searches and conditions", t.h.limits.Searches)
