@@ -44,6 +44,8 @@ type Options struct {
 	Jobs Queue
 	// Attachments, when set, makes the URLs that answers were given for Binaries what they stand for.
 	Attachments Attachments
+	// SearchTime is how long a statement of a caller's search may take; 0 stands for the default.
+	SearchTime time.Duration
 }
 
 // Attachments knows the signed URLs of Binaries; fhir/attachment implements it.

@@ -1,26 +1,29 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
 
 // Search runs a search narrowed to what the caller may see; hidden fields are removed.
 //
-// Errors: outcome Forbidden when a type is not granted.
+// Errors: outcome Forbidden when a type is not granted, TooCostly when it takes too long.
 func (a *access) Search(ctx context.Context, req *search.Request) ([]store.Row, error) {
 	q, err := a.query(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := a.rows.Search(ctx, q)
+	rows, err := inTime(ctx, a, func(ctx context.Context) ([]store.Row, error) { return a.rows.Search(ctx, q) })
 	if err != nil {
 		return nil, fmt.Errorf("search %v: %w", q.Types, err)
 	}
@@ -38,7 +41,26 @@ func (a *access) Count(ctx context.Context, req *search.Request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return a.rows.Count(ctx, q)
+	return inTime(ctx, a, func(ctx context.Context) (int, error) { return a.rows.Count(ctx, q) })
+}
+
+// defaultSearchTime is how long a statement of a caller's search may take: well within what a client
+// and the connection wait for, and far from what a search takes that an index helps.
+const defaultSearchTime = 30 * time.Second
+
+// inTime runs a statement of a search. A caller's is interrupted when it takes too long, Admit's own
+// is not.
+func inTime[T any](ctx context.Context, a *access, statement func(ctx context.Context) (T, error)) (T, error) {
+	if a.system != "" {
+		return statement(ctx)
+	}
+	limited, stop := context.WithTimeout(ctx, cmp.Or(a.repo.SearchTime, defaultSearchTime))
+	defer stop()
+	found, err := statement(limited)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return found, outcome.New(outcome.TooCostly, "The search takes too long")
+	}
+	return found, err
 }
 
 // query compiles a request, narrowed to what the caller may see, in chains as well.
