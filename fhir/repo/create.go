@@ -79,7 +79,7 @@ func (a *access) create(ctx context.Context, c *change) (store.Resource, error) 
 
 // put writes the draft with its keys and what else changes with it.
 func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, error) {
-	if err := mustBeIndexable(d.index); err != nil {
+	if err := d.mustBeIndexable(); err != nil {
 		return store.Resource{}, err
 	}
 	replaces := ""

@@ -19,7 +19,9 @@ type draft struct {
 	index store.Index
 	// generation is that of the project's parameters by which index is made.
 	generation int64
+	custom     []index.Param
 	meta       []byte
+	hidden     []string // elements that were put back because the caller does not see them
 }
 
 // stamp gives a client's document its identity and indexes it.
@@ -32,8 +34,8 @@ func (a *access) stamp(ctx context.Context, doc *document.Node, ref store.Ref, v
 	d.doc = document.Stamp(doc, document.Identity{Type: ref.Type, ID: ref.ID, Version: version, LastUpdated: at})
 	accounts := references(d.doc.Find("meta", "accounts"))
 	compartments := compartmentRows(d.doc, ref, accounts)
-	custom, generation := set.of(ref.Type)
-	d.index, d.generation = rowsOf(d.doc, ref.Type, compartments, custom...), generation
+	d.custom, d.generation = set.of(ref.Type)
+	d.index = rowsOf(d.doc, ref.Type, compartments, d.custom...)
 	d.meta = a.fragment(ref, accounts, compartments)
 	return d, nil
 }
@@ -74,13 +76,26 @@ func compartmentRows(doc *document.Node, ref store.Ref, accounts []medplum.Refer
 // mean something, the members of a Group, stays below. Each row is written while others wait.
 const maxIndexRows = 1 << 15
 
-// mustBeIndexable refuses a resource that would take the database for itself.
-func mustBeIndexable(ix store.Index) error {
-	rows := len(ix.Token) + len(ix.Reference) + len(ix.String) + len(ix.Date) + len(ix.Quantity) + len(ix.URI)
-	if rows <= maxIndexRows {
+// mustBeIndexable refuses a resource that would take the database for itself. What is hidden from the
+// caller does not count: how much room is left would tell how much it is.
+func (d draft) mustBeIndexable() error {
+	if indexRows(d.index) <= maxIndexRows {
 		return nil
 	}
-	return outcome.New(outcome.TooLong, "A resource may have at most %d searchable values, this one has %d", maxIndexRows, rows)
+	if len(d.hidden) > 0 {
+		seen, err := drop(d.doc, pathsOf(d.hidden))
+		if err != nil {
+			return err
+		}
+		if indexRows(rowsOf(seen, d.ref.Type, nil, d.custom...)) <= maxIndexRows {
+			return nil
+		}
+	}
+	return outcome.New(outcome.TooLong, "A resource may have at most %d searchable values", maxIndexRows)
+}
+
+func indexRows(ix store.Index) int {
+	return len(ix.Token) + len(ix.Reference) + len(ix.String) + len(ix.Date) + len(ix.Quantity) + len(ix.URI)
 }
 
 // references reads an array of References.

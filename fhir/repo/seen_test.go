@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,5 +100,36 @@ func TestInvariantsBindWhoDoesNotSeeAll(t *testing.T) {
 		stored, err := admin.Read(ctx, "Patient", made.ID)
 		require.NoError(t, err)
 		assert.Contains(t, string(stored.Content), "Bob")
+	})
+}
+
+// TestTheBoundOfSearchableValuesTellsNothingHidden: neither the refusal nor how much may be added
+// says how much is there that the writer does not see.
+func TestTheBoundOfSearchableValuesTellsNothingHidden(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		masked := w.As(t, w.With(t, w.A.ID, medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"name"}}))
+		given := make([]string, 4000)
+		for i := range given {
+			given[i] = `{"given":["g` + strconv.Itoa(i) + `"]}`
+		}
+		full := create(t, w.As(t, w.A.Admin), `{"resourceType":"Patient","name":[`+strings.Join(given, ",")+`]}`)
+		empty := create(t, w.As(t, w.A.Admin), `{"resourceType":"Patient"}`)
+		var refusals []string
+		for _, id := range []string{full.ID, empty.ID} {
+			writes := func(n int) error {
+				addresses := make([]string, n)
+				for i := range addresses {
+					addresses[i] = `{"city":"c` + strconv.Itoa(i) + `"}`
+				}
+				body := `{"resourceType":"Patient","address":[` + strings.Join(addresses, ",") + `]}`
+				_, err := masked.Validate(ctx, repo.Validation{Type: "Patient", ID: id, Mode: "update", Body: withID(id, body)})
+				return err
+			}
+			require.NoError(t, writes(14_000))
+			err := writes(20_000)
+			wantCode(t, err, outcome.TooLong)
+			refusals = append(refusals, err.Error())
+		}
+		assert.Equal(t, refusals[0], refusals[1])
 	})
 }

@@ -127,7 +127,7 @@ func (a *access) tryCreate(ctx context.Context, v Validation, in incoming) error
 	if err != nil {
 		return err
 	}
-	return mustBeIndexable(d.index)
+	return d.mustBeIndexable()
 }
 
 func (a *access) tryUpdate(ctx context.Context, v Validation, in incoming, visible store.Predicate) error {
@@ -151,7 +151,7 @@ func (a *access) tryUpdate(ctx context.Context, v Validation, in incoming, visib
 	if err != nil {
 		return err
 	}
-	return mustBeIndexable(d.index)
+	return d.mustBeIndexable()
 }
 
 // tryDelete asks what a deletion asks first.

@@ -121,6 +121,7 @@ func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) 
 		if d, err = a.stamp(ctx, doc, c.ref, c.version, c.at); err != nil {
 			return draft{}, err
 		}
+		d.hidden = hidden
 		rule, ok = a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
 	}
 	if !ok {
