@@ -45,6 +45,14 @@ func (a *access) Patch(ctx context.Context, resourceType, id string, p Patch, if
 	return a.show(ctx, policy.Update, made)
 }
 
+// MayPatch refuses a patch that no rule of the policy could grant, before anything of it is read.
+//
+// Errors: as those of Update.
+func (a *access) MayPatch(resourceType string) error {
+	_, err := a.writable(policy.Update, resourceType)
+	return err
+}
+
 func (a *access) patch(ctx context.Context, resourceType, id string, p Patch, ifMatch string, visible store.Predicate) (store.Resource, error) {
 	got, err := a.writeTarget(ctx, resourceType, id, visible)
 	switch {

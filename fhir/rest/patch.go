@@ -23,7 +23,7 @@ func (h *Handler) patch(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := readPatch(c)
+	p, err := h.readPatch(c)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (h *Handler) patchOne(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := readPatch(c)
+	p, err := h.readPatch(c)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,11 @@ func (h *Handler) patchOne(c echo.Context) error {
 	return h.written(c, outcome.OK, made)
 }
 
-// readPatch reads the patch that the content type says it is.
-func readPatch(c echo.Context) (patch.Patch, error) {
+// readPatch reads the patch that the content type says it is, of a caller who may patch the type.
+func (h *Handler) readPatch(c echo.Context) (patch.Patch, error) {
+	if err := h.session(c).MayPatch(c.Param("type")); err != nil {
+		return nil, err
+	}
 	body, err := web.ReadBody(c, web.MaxJSON)
 	if err != nil {
 		return nil, err
