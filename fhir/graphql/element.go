@@ -1,6 +1,10 @@
 package graphql
 
 import (
+	"errors"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/fhirpath"
@@ -40,10 +44,25 @@ func (x *execution) members(objects []*object, g group, meaning *field) error {
 			}
 		}
 	}
+	if x.refused != nil {
+		return errGivenUp
+	}
 	if err := x.affordableSize(); err != nil {
 		return err
 	}
 	return x.below(below, g)
+}
+
+// expression compiles what many fields may say once.
+func (x *execution) expression(source string) (*fhirpath.Expression, error) {
+	if known, ok := x.expressions[source]; ok {
+		return known, nil
+	}
+	compiled, err := fhirpath.Compile(source)
+	if err == nil {
+		x.expressions[source] = compiled
+	}
+	return compiled, err
 }
 
 // item is one value: a primitive, or an object that is selected of.
@@ -75,7 +94,7 @@ func (x *execution) choice(g group, meaning *field) (func([]*document.Node) []*d
 	var expression *fhirpath.Expression
 	if source, ok := args["fhirpath"].(string); ok {
 		var err error
-		if expression, err = fhirpath.Compile(source); err != nil {
+		if expression, err = x.expression(source); err != nil {
 			return nil, outcome.New(outcome.Invalid, "The expression of fhirpath cannot be read")
 		}
 	}
@@ -85,7 +104,7 @@ func (x *execution) choice(g group, meaning *field) (func([]*document.Node) []*d
 		}
 		var chosen []*document.Node
 		for _, item := range items {
-			if matches(item, args) && (expression == nil || holds(expression, item, meaning)) {
+			if matches(item, args) && (expression == nil || x.holds(expression, item, meaning)) {
 				chosen = append(chosen, item)
 			}
 		}
@@ -110,13 +129,16 @@ func matches(item *document.Node, args map[string]any) bool {
 }
 
 // holds says whether an expression is true of an item; one that cannot be evaluated is not.
-func holds(expression *fhirpath.Expression, item *document.Node, meaning *field) bool {
+func (x *execution) holds(expression *fhirpath.Expression, item *document.Node, meaning *field) bool {
 	if meaning.of == nil {
 		return false
 	}
 	focus := fhirpath.Value{Type: meaning.of.structure, Node: item}
-	env := fhirpath.NewEnv(item, meaning.of.structure.Name)
+	env := x.paths.Env(item, meaning.of.structure.Name)
 	out, err := expression.Evaluate(env, focus)
+	if errors.Is(err, fhirpath.ErrTooCostly) {
+		x.refused = gqlerror.Errorf("Query evaluates too much FHIRPath")
+	}
 	if err != nil || len(out) != 1 {
 		return false
 	}

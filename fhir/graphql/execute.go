@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/fhirpath"
 	"github.com/admitdev/admit/pkg/outcome"
 )
 
@@ -22,6 +23,9 @@ type execution struct {
 	variables map[string]any
 	given     map[string]json.RawMessage // the variables as they were spelled
 	fragments map[string]*ast.FragmentDefinition
+
+	expressions map[string]*fhirpath.Expression // of fhirpath arguments
+	paths       *fhirpath.Budget                // of all of them together
 
 	loaded    map[reference]*object // what references have led to
 	searches  int

@@ -29,6 +29,7 @@ import (
 	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
+	"github.com/admitdev/admit/fhir/fhirpath"
 	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -48,7 +49,7 @@ type Session interface {
 
 // Limits bound a query. Zero values stand for the default.
 type Limits struct {
-	Length    int // bytes of the query
+	Length    int // bytes of the query, and of its variables
 	Tokens    int // words and signs of the query
 	Fields    int // fields of the query, those of each fragment once; aliases make a field count again
 	Depth     int // fields within fields; Medplum's limit
@@ -93,6 +94,15 @@ func (v *Variables) UnmarshalJSON(raw []byte) error {
 		return outcome.New(outcome.Invalid, "Expected object").At("variables")
 	}
 	return json.Unmarshal(raw, &v.values)
+}
+
+// bytes is how long they are together.
+func (v *Variables) bytes() int {
+	sum := 0
+	for name, spelled := range v.spelled {
+		sum += len(name) + len(spelled)
+	}
+	return sum
 }
 
 // Options are what an Engine stands on.
@@ -142,6 +152,7 @@ func (e *Engine) Execute(ctx context.Context, session Session, q Query, whole bo
 	run := &execution{
 		Engine: e, ctx: ctx, session: session, variables: variables, given: q.Variables.spelled, fragments: fragmentsOf(doc),
 		loaded: map[reference]*object{}, size: e.limits.Size,
+		expressions: map[string]*fhirpath.Expression{}, paths: fhirpath.NewBudget(evaluated),
 	}
 	if whole {
 		run.size = max(run.size, wholeSchema)
@@ -155,6 +166,9 @@ func (e *Engine) Execute(ctx context.Context, session Session, q Query, whole bo
 	}
 	return Answer{Data: data, Errors: run.errors}, nil
 }
+
+// evaluated is of how many bytes of resources the fhirpath arguments of a query may be evaluated.
+const evaluated = 1 << 20
 
 // wholeSchema is room for the answer to the usual question for the whole schema.
 const wholeSchema = 64 << 20
@@ -180,6 +194,8 @@ func (e *Engine) read(q Query) (*ast.QueryDocument, *ast.OperationDefinition, gq
 		return nil, nil, refusals("Unknown operation named %q.", q.OperationName)
 	case operation == nil:
 		return nil, nil, refusals("Must provide operation name if query contains multiple operations.")
+	case operation.Operation == ast.Query && q.Variables.bytes() > e.limits.Length: // those of a mutation may be resources
+		return nil, nil, refusals("Variables are too long (max %d bytes)", e.limits.Length)
 	case operation.Operation == ast.Subscription:
 		return nil, nil, refusals("Subscriptions are not supported.")
 	}
