@@ -49,7 +49,7 @@ func (h *Handler) graph(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	g := &walk{Handler: h, session: session, known: map[string]store.Row{}}
+	g := &walk{Handler: h, session: session, known: map[string]store.Row{}, budget: fhirpath.NewBudget(0)}
 	if err := g.follow(ctx, links, g.keep([]store.Row{{Resource: start}})); err != nil {
 		return err
 	}
@@ -68,6 +68,7 @@ type walk struct {
 	known    map[string]store.Row // by Type/id
 	found    []store.Row
 	searches int
+	budget   *fhirpath.Budget // of all paths
 }
 
 // keep adds the rows that are new, and gives each of rows once.
@@ -127,7 +128,8 @@ func (g *walk) pointers(path *fhirpath.Expression, rows []store.Row) (pointers, 
 		if err != nil {
 			return to, err
 		}
-		values, err := path.Evaluate(fhirpath.NewEnv(doc, row.Type), fhirpath.Root(doc, row.Type))
+		g.budget.Grow(len(row.Content))
+		values, err := path.Evaluate(g.budget.Env(doc, row.Type), fhirpath.Root(doc, row.Type))
 		if err != nil {
 			return to, outcome.New(outcome.Invalid, "Invalid link path %s: %s", path, err)
 		}

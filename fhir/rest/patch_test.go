@@ -65,6 +65,19 @@ func TestAPatchTellsNothingOfWhatIsHidden(t *testing.T) {
 	})
 }
 
+// TestAPatchIsReadForThoseWhoMayPatch: others are refused before anything of it is looked at.
+func TestAPatchIsReadForThoseWhoMayPatch(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		member := s.With(t, s.A.ID, medplum.PolicyResource{ResourceType: "Patient", Readonly: true})
+		s.members["reader"] = member.Claims
+		id := s.create(t, `{"resourceType":"Patient"}`)
+		for _, path := range []string{"/Patient/" + id, "/Patient?_id=" + id} {
+			s.do(t, "PATCH", path, "no patch", "Content-Type", jsonPatch).want(t, http.StatusBadRequest)
+			s.do(t, "PATCH", path, "no patch", "Content-Type", jsonPatch, "As", "reader").want(t, http.StatusForbidden)
+		}
+	})
+}
+
 func TestSimultaneousPatchesAllCount(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		id := s.create(t, `{"resourceType":"Patient","name":[{"family":"0"}]}`)
