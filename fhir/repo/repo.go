@@ -79,6 +79,13 @@ func (r *Repo) System(reason, project string) *Session {
 	return &Session{access{repo: r, who: caller.Caller{Project: project, Extended: true}, system: reason, rows: r.Store}}
 }
 
+// Unextended acts the same, and is not shown the extended members of meta.
+func (s *Session) Unextended() *Session {
+	a := s.access
+	a.who.Extended = false
+	return &Session{a}
+}
+
 // rows is what a Store and a Tx have in common.
 type rows interface {
 	Get(ctx context.Context, ref store.Ref, visible store.Predicate) (store.Resource, error)

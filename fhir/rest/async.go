@@ -135,7 +135,8 @@ func (h *Handler) accepted(c echo.Context, id string) error {
 	return web.WriteOutcome(c, outcome.New(outcome.Accepted, "").Because("%s", address))
 }
 
-// job reads a job of the request's caller: nobody else's are there.
+// job reads a job of the request's caller: nobody else's are there, nor those that the same member has
+// asked for through another client or with other scopes.
 func (h *Handler) job(c echo.Context) (store.AsyncJob, asyncJob, store.Resource, error) {
 	who, ctx := caller.From(c), c.Request().Context()
 	row, err := h.repo.Store.AsyncJob(ctx, who.Project, c.Param("id"))
@@ -149,16 +150,21 @@ func (h *Handler) job(c echo.Context) (store.AsyncJob, asyncJob, store.Resource,
 	if err := json.Unmarshal([]byte(row.Caller), &by); err != nil {
 		return row, asyncJob{}, store.Resource{}, err
 	}
-	if _, membership := who.Membership.Split(); by.Claims.Membership != membership {
+	_, membership := who.Membership.Split()
+	if by.Claims.Membership != membership || by.Claims.ClientID != who.ClientID || by.Claims.Scope != who.Scope {
 		return row, asyncJob{}, store.Resource{}, outcome.New(outcome.NotFound, "")
 	}
-	state, res, err := h.jobState(ctx, row.Project, row.ID)
+	state, res, err := h.jobState(ctx, row.Project, row.ID, who.Extended)
 	return row, state, res, err
 }
 
-func (h *Handler) jobState(ctx context.Context, project, id string) (asyncJob, store.Resource, error) {
+func (h *Handler) jobState(ctx context.Context, project, id string, extended bool) (asyncJob, store.Resource, error) {
 	var state asyncJob
-	res, err := h.repo.System("read the status of a job", project).Read(ctx, typeAsyncJob, id)
+	session := h.repo.System("read the status of a job", project)
+	if !extended {
+		session = session.Unextended()
+	}
+	res, err := session.Read(ctx, typeAsyncJob, id)
 	if err != nil {
 		return state, res, err
 	}
@@ -243,7 +249,7 @@ func (h *Handler) RunBundle(ctx context.Context, job BundleJob) error {
 	if err != nil {
 		return err
 	}
-	state, res, err := h.jobState(ctx, job.Project, job.ID)
+	state, res, err := h.jobState(ctx, job.Project, job.ID, true)
 	if err != nil || state.final() {
 		return err
 	}
@@ -326,7 +332,7 @@ func (r *running) begin(ctx context.Context) (bundle.Bundle, error) {
 	}
 	err = r.move(ctx, jobActive, nil)
 	if err == nil {
-		r.state, r.res, err = r.jobState(ctx, r.res.Project, r.res.ID)
+		r.state, r.res, err = r.jobState(ctx, r.res.Project, r.res.ID, true)
 	}
 	return b, err
 }

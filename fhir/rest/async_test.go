@@ -15,6 +15,7 @@ import (
 	"github.com/admitdev/admit/fhir/rest"
 	"github.com/admitdev/admit/pkg/jobs"
 	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
 // queue keeps jobs until the test runs them.
@@ -178,4 +179,20 @@ func TestABundleIsCarriedOutWithTheRightsOfThen(t *testing.T) {
 		assert.Contains(t, output, "Unauthorized")
 		assert.NotContains(t, output, id)
 	})
+}
+
+// TestAJobIsShownAsItsClientAsks: to the client and with the scopes that it was asked for, and with the
+// extended members of meta only when they are asked for.
+func TestAJobIsShownAsItsClientAsks(t *testing.T) {
+	s := start(t, storetest.SQLite(t))
+	at := s.later(t, "staff", bundleOf("batch", entry("GET", "Patient/none", "")))
+	s.run(t)
+	assert.NotContains(t, s.do(t, "GET", at, "").body, `"author"`)
+	assert.Contains(t, s.do(t, "GET", at, "", "X-Medplum", "extended").body, `"author"`)
+	narrow := s.members["staff"]
+	narrow.Scope = "patient/Patient.rs"
+	s.members["narrow"] = narrow
+	s.do(t, "GET", at, "", "As", "narrow").want(t, http.StatusNotFound)
+	s.do(t, "DELETE", at, "", "As", "narrow").want(t, http.StatusNotFound)
+	s.do(t, "GET", at, "").want(t, http.StatusOK)
 }
