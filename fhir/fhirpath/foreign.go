@@ -25,10 +25,16 @@ func Foreign(source string) error {
 	if !harmless.MatchString(bare) || strings.Contains(bare, "//") {
 		return fmt.Errorf("%w: a sign that other engines are not given", ErrUnsupported)
 	}
+	walks := 0
 	for _, called := range calls.FindAllStringSubmatch(bare, -1) {
-		if !foreignFunctions[called[1]] {
+		if called[1] == "descendants" {
+			walks++
+		} else if !foreignFunctions[called[1]] {
 			return fmt.Errorf("%w: function %s", ErrUnsupported, called[1])
 		}
+	}
+	if walks > 1 { // each walks through all that the one before has found
+		return fmt.Errorf("%w: function descendants, more than once", ErrUnsupported)
 	}
 	return nil
 }

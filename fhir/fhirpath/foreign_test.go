@@ -18,7 +18,7 @@ func TestForeign(t *testing.T) {
 	}
 	for _, source := range []string{
 		"'a'.replace('a', 'aa')", "'a'.replaceMatches('a', 'aa')", "name.repeat(given)", "name.given.join(',')", "a.aggregate($total)",
-		"'a'.select($this & $this)", "'a' + 'b'", "2 * 3", "2.power(9)", "a.combine(a)", "a.union(a)", "a.descendants()", "a.distinct()",
+		"'a'.select($this & $this)", "'a' + 'b'", "2 * 3", "2.power(9)", "a.combine(a)", "a.union(a)", "a.descendants().descendants()", "a.distinct()",
 		"trace('x')", "`trace`('x')", "re/**/peat(a)", "repeat // '\n(a)", "repeat (a)", "a.repeat\n(b)", "\"x\"", "a.repeat\u00a7(b)",
 		"a | b", "a | 'x'.select(b)", "'x' | a", "'unfinished", strings.Repeat("(", 401),
 	} {

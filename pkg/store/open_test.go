@@ -34,7 +34,7 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestTheDirectoryOfASQLiteFileIsPrivate(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a b?#%", "data")
+	dir := filepath.Join(t.TempDir(), "a b?#%")
 	s := open(t, "sqlite:"+filepath.Join(dir, "admit.db"))
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
