@@ -42,7 +42,7 @@ func ownRecord() []medplum.PolicyResource {
 			ResourceType: "*", Criteria: "*?_compartment=%patient", Interaction: []string{"create"},
 			WriteConstraint: []medplum.Expression{
 				fhirpath("descendants().reference.ofType(string).where(matches('(^|/)Patient/')).all($this = %patient)"),
-				fhirpath("(Patient | Person | Group | AuditEvent | Provenance).exists().not()"),
+				fhirpath("(Patient.exists() or Person.exists() or Group.exists() or AuditEvent.exists() or Provenance.exists()).not()"),
 			},
 		},
 		{ResourceType: "Patient", Criteria: "Patient?_id=%patient.id", Interaction: []string{"update"}, ReadonlyFields: []string{"link"}},
