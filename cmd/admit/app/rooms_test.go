@@ -154,6 +154,9 @@ func TestPureRoomsDoNoInputOrOutput(t *testing.T) {
 			continue
 		}
 		for _, imported := range file.imports {
+			if imported == "context" && file.room == "fhir/profile" {
+				continue // by whose deadline it stops the other FHIRPath engine
+			}
 			if under(imported, "os", "net", "database/sql", "log", "context") && !under(imported, "net/url", "net/mail", "net/netip") {
 				t.Errorf("%s imports %s, but its room does no I/O", file.name, imported)
 			}
