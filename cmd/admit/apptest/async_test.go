@@ -3,6 +3,7 @@ package apptest_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,9 @@ func TestBundlesRunInTheBackground(t *testing.T) {
 // TestAKilledTransactionIsCarriedOutOnce kills the server with SIGKILL while it carries out a
 // transaction in the background. The next one goes on when the job's lease is over.
 func TestAKilledTransactionIsCarriedOutOnce(t *testing.T) {
+	if os.Getenv("ADMIT_LONG_TESTS") == "" {
+		return // .ci/run asks for it
+	}
 	const many = 3000
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		address := freeAddress(t)
