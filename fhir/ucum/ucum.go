@@ -62,12 +62,16 @@ func (u Unit) Convert(decimal string) (string, bool) {
 // maxExponent keeps a decimal such as 1e1000000000 from being written out.
 const maxExponent = 200
 
+// isModest leaves out what [big.Rat] reads beyond decimals: fractions, other bases, binary exponents.
 func isModest(decimal string) bool {
+	if strings.Trim(decimal, "0123456789+-.eE") != "" {
+		return false
+	}
 	if i := strings.IndexAny(decimal, "eE"); i >= 0 {
 		exponent, err := strconv.Atoi(decimal[i+1:])
 		return err == nil && -maxExponent <= exponent && exponent <= maxExponent && i <= maxExponent
 	}
-	return len(decimal) <= maxExponent && !strings.Contains(decimal, "/")
+	return len(decimal) <= maxExponent
 }
 
 // digits is how many digits of a number are kept.

@@ -68,7 +68,7 @@ func TestWhatUCUMDoesNotKnow(t *testing.T) {
 		}
 	}
 	g, _ := ucum.Parse("g")
-	for _, decimal := range []string{"", "x", "1/2", "1e1000000000", "1e-1000000000", "Inf", strings.Repeat("9", 10000)} {
+	for _, decimal := range []string{"", "x", "1/2", "0x10", "1_0", "1P10000", "1e1000000000", "1e-1000000000", "Inf", strings.Repeat("9", 10000)} {
 		if v, ok := g.Convert(decimal); ok {
 			t.Errorf("%.20q is %.20q", decimal, v)
 		}
