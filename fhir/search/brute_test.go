@@ -20,10 +20,10 @@ import (
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
-// How many worlds are made and how many searches each answers; ADMIT_LONG_TESTS asks for 20,000 over both databases.
+// How many worlds are made and how many searches each answers; ADMIT_LONG_TESTS asks for 20,000 on each database.
 const (
 	bruteWorlds     = 6
-	bruteWorldsLong = 40
+	bruteWorldsLong = 80
 	bruteSearches   = 250
 )
 
