@@ -42,6 +42,7 @@ type clinic struct {
 
 func eachClinic(t *testing.T, fn func(t *testing.T, c *clinic)) {
 	t.Helper()
+	t.Parallel() // a test waits for its database more than it works
 	storetest.Each(t, func(t *testing.T, db storetest.DB) { fn(t, newClinic(t, storetest.Open(t, db))) })
 }
 

@@ -22,6 +22,7 @@ var ctx = context.Background()
 // each runs a test on both databases.
 func each(t *testing.T, fn func(t *testing.T, w *repotest.World)) {
 	t.Helper()
+	t.Parallel() // a test waits for its database more than it works
 	storetest.Each(t, func(t *testing.T, db storetest.DB) { fn(t, repotest.New(t, db)) })
 }
 

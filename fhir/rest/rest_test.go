@@ -83,6 +83,7 @@ func startWithin(t *testing.T, world *repotest.World, limits rest.Limits) *serve
 
 func each(t *testing.T, fn func(t *testing.T, s *server)) {
 	t.Helper()
+	t.Parallel() // a test waits for its database more than it works
 	storetest.Each(t, func(t *testing.T, db storetest.DB) { fn(t, start(t, db)) })
 }
 

@@ -220,5 +220,6 @@ func body(fields map[string]any) string {
 // Each runs test against a server on each kind of database.
 func Each(t *testing.T, test func(t *testing.T, s *Server), options ...Option) {
 	t.Helper()
+	t.Parallel() // a test waits for its database more than it works
 	storetest.Each(t, func(t *testing.T, db storetest.DB) { test(t, Start(t, append([]Option{On(db)}, options...)...)) })
 }

@@ -54,6 +54,7 @@ func eachWorld(t *testing.T, test func(t *testing.T, w *world)) {
 
 // eachServer is eachWorld with nobody in it but the super admin.
 func eachServer(t *testing.T, test func(t *testing.T, w *world), settings ...string) {
+	t.Parallel() // a test waits for its server and its clients more than it works
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		w := &world{mail: startSMTP(t)}
 		w.proc = startProcess(t, freeAddress(t), append([]string{

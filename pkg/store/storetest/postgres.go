@@ -36,7 +36,7 @@ func newDatabase(t testing.TB, template func(*server) string) DB {
 		t.Fatalf("PostgreSQL: %v", err)
 	}
 	name := fmt.Sprintf("admit_test_%d_%d", os.Getpid(), s.made.Add(1))
-	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + template(s)); err != nil {
+	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + template(s) + s.copying); err != nil {
 		t.Fatalf("make a PostgreSQL database: %v", err)
 	}
 	t.Cleanup(func() {
@@ -51,6 +51,7 @@ func newDatabase(t testing.TB, template func(*server) string) DB {
 type server struct {
 	url      string
 	template string
+	copying  string // how CREATE DATABASE copies
 	made     atomic.Int64
 }
 
@@ -99,6 +100,13 @@ func (s *server) makeTemplate() error {
 		return err
 	}
 	defer conn.Close(ctx)
+	var version int
+	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return err
+	}
+	if version >= 150000 { // which logs a small database page by page, unless told to copy its files
+		s.copying = " STRATEGY file_copy"
+	}
 	sum, err := schemaSum()
 	if err != nil {
 		return err
