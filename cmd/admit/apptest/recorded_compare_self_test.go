@@ -29,6 +29,8 @@ func TestComparisonOfAnswers(t *testing.T) {
 		{"something more", `{"a":1}`, `{"a":1,"b":2}`, "body.b"},
 		{"another type", `{"a":"1"}`, `{"a":1}`, "body.a"},
 		{"a longer list", `[1]`, `[1,2]`, "body.length"},
+		{"a list of which the start is kept", `[1,{"_trimmed":2}]`, `[1,2,3]`, ""},
+		{"and that has another length", `[1,{"_trimmed":2}]`, `[1,2]`, "body.length"},
 		{"null for an object", `{"a":{}}`, `{"a":null}`, "body.a"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -59,8 +59,9 @@ func (c *comparison) value(path string, recorded, ours any, report func(path, re
 			report(path, "an array", describe(ours))
 			return
 		}
-		if len(want) != len(got) {
-			report(path+".length", fmt.Sprint(len(want)), fmt.Sprint(len(got)))
+		want, length := untrimmed(want)
+		if length != len(got) {
+			report(path+".length", fmt.Sprint(length), fmt.Sprint(len(got)))
 		}
 		for i := range min(len(want), len(got)) {
 			c.value(fmt.Sprintf("%s[%d]", path, i), want[i], got[i], report)
@@ -80,6 +81,19 @@ func (c *comparison) value(path string, recorded, ours any, report func(path, re
 			report(path, describe(recorded), describe(ours))
 		}
 	}
+}
+
+// untrimmed is what a recording kept of an array, and how long it was.
+func untrimmed(recorded []any) (kept []any, length int) {
+	if len(recorded) > 0 {
+		last, _ := recorded[len(recorded)-1].(map[string]any)
+		if number, ok := last["_trimmed"].(json.Number); ok {
+			kept = recorded[:len(recorded)-1]
+			more, _ := number.Int64()
+			return kept, len(kept) + int(more)
+		}
+	}
+	return recorded, len(recorded)
 }
 
 func (c *comparison) object(path string, want, got map[string]any, report func(path, recorded, ours string)) {

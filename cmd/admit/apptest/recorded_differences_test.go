@@ -83,6 +83,23 @@ var deliberate = []difference{
 	{"15", "empty string", "status", "R4 json.html forbids it, and nothing of a resource is dropped"},
 	{"15", "empty array", "status", "R4 json.html forbids it, and nothing of a resource is dropped"},
 
+	{"16", "by name:exact", "body.*", "exact is about a part of the name (R4 search.html#string)"},
+	{"16", "_filter", "body.*", "eq is about a part of the name, as :exact is"},
+	{"16", "*", "body.link[2].url", "pages are found by key, so that none repeats or is lost"},
+	{"16", "count too large", "body.entry.length", "without the four patients that were refused in 15"},
+	{"16", "by date range", "body.entry[0].resource.meta.versionId", "without _sort another of the matches comes first"},
+	{"16", "or", "body.entry[0].resource.meta.versionId", "without _sort another of the matches comes first"},
+	{"16", "unknown modifier", "status", "what is not understood is refused (R4 search.html#modifiers)"},
+	{"16", "cursor", "status", "a cursor that no page had is refused"},
+	{"16", "system search", "body.link[?].url", "the links of a search of several types lead to it"},
+	{"16", "$everything", "body.*", "the patient comes first, and the links are those of the operation"},
+	{"16", "compartment search", "status", "compartments are searched (R4 http.html#vsearch)"},
+	{"17", "*", "body.entry[?].response.etag", "the version is told (R4 bundle.html#transaction-response)"},
+	{"17", "*", "body.entry[?].response.lastModified", "when it was written is told"},
+	{"17", "batch", "body.entry[?].response.outcome.extension", "a refusal names the request, in a batch too"},
+	{"17", "transaction with a bad entry*", "status", "a transaction succeeds or fails whole (R4 http.html#trules)"},
+	{"17", "nothing of it is left", "body.total", "a transaction succeeds or fails whole (R4 http.html#trules)"},
+
 	{"01", "o*", "body.token_endpoint_auth_methods_supported*", "none is named too: public clients work"},
 	{"01", "o*", "body.*_endpoint_auth_signing_alg_values_supported*", "RFC 8414 §2: how assertions may be signed is told"},
 	{"01", "smart configuration*", "*", "capabilities, scopes and algorithms that work, and no others"},
@@ -104,7 +121,6 @@ var notYet = []difference{
 	{"06", "token exchange*", "body.error_description", "issue 4"},
 	{"06", "pre-authorized code, junk", "body.error_description", "issue 4"},
 	{"06", "rotate secret", "status", "issue 5"},
-	{"18", "reads a patient of project 1", "status", "issue 3: its patient is made by the searches recorded in 16"},
 }
 
 func explain(m mismatch) (difference, bool) {
