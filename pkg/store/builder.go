@@ -16,12 +16,13 @@ type builder struct {
 
 // scope is what a condition is about: the rows of an alias of resource, and in which projects and
 // of which types they are. Chosen by probe, an index is asked of each row what values it has;
-// otherwise it gives the ids that have the value.
+// otherwise it gives the ids that have the value. Depth is how many references lead to the rows.
 type scope struct {
 	alias    string
 	projects []string
 	types    []string
 	probe    bool
+	depth    int
 }
 
 // single says that project and type are fixed, so the id alone names a row.
@@ -116,7 +117,8 @@ func (b *builder) and(p And, s scope) string {
 }
 
 // or gives each alternative its own way through the indexes: as alternatives of one condition
-// they would be tried on every row.
+// they would be tried on every row. At the end of several references nobody can estimate how many
+// rows there are, so they are looked for once, and not again for each row that leads there.
 func (b *builder) or(p Or, s scope) string {
 	if len(p) == 0 {
 		return "(1 = 0)"
@@ -130,11 +132,16 @@ func (b *builder) or(p Or, s scope) string {
 	}
 	for i, part := range p {
 		r := b.alias("r")
-		inner := scope{alias: r, projects: s.projects, types: s.types}
+		inner := scope{alias: r, projects: s.projects, types: s.types, depth: s.depth}
 		parts[i] = "SELECT " + s.key(r) + " FROM resource " + r + " WHERE " + b.place(r, s) +
 			" AND NOT " + r + ".deleted AND " + b.condition(part, inner)
 	}
-	return "(" + s.key(s.alias) + ") IN (" + strings.Join(parts, " UNION ALL ") + ")"
+	rows := strings.Join(parts, " UNION ALL ")
+	if s.depth > 1 {
+		once := b.alias("o")
+		rows = "WITH " + once + " AS MATERIALIZED (" + rows + ") SELECT * FROM " + once
+	}
+	return "(" + s.key(s.alias) + ") IN (" + rows + ")"
 }
 
 // lastUpdated compares milliseconds with microseconds: a version was written within its
@@ -184,7 +191,7 @@ func (b *builder) sameRow(i string, s scope) string {
 // chain asks the references of the row for a target of which Of holds.
 func (b *builder) chain(p Chain, s scope) string {
 	i, target := b.alias("i"), b.alias("r")
-	inner := scope{alias: target, projects: b.projects, types: []string{p.Type}, probe: s.probe}
+	inner := scope{alias: target, projects: b.projects, types: []string{p.Type}, probe: s.probe, depth: s.depth + 1}
 	points := " AND " + i + ".param = " + b.arg(p.Param) + " AND " + i + ".target_id <> '' AND " + i + ".target_type = " + b.arg(p.Type)
 	targets := " FROM resource " + target + " WHERE " + b.place(target, inner) + " AND NOT " + target + ".deleted AND " + b.condition(p.Of, inner)
 	if s.probe {
@@ -199,7 +206,7 @@ func (b *builder) chain(p Chain, s scope) string {
 func (b *builder) has(p Has, s scope) string {
 	i, source := b.alias("i"), b.alias("r")
 	from := scope{projects: b.projects, types: []string{p.Type}}
-	inner := scope{alias: source, projects: b.projects, types: from.types, probe: s.probe}
+	inner := scope{alias: source, projects: b.projects, types: from.types, probe: s.probe, depth: s.depth + 1}
 	points := b.place(i, from) + " AND " + i + ".param = " + b.arg(p.Param) + " AND " + i + ".target_id <> '' AND " + b.oneOf(i+".target_type", s.types)
 	sources := " FROM resource " + source + " WHERE " + b.place(source, inner) + " AND NOT " + source + ".deleted AND " + b.condition(p.Of, inner)
 	if s.probe {

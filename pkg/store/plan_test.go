@@ -83,6 +83,26 @@ func loadForPlans(t testing.TB, s *store.Store, projects []string, each int) {
 	}
 }
 
+// alternativesFarAway are those at the end of two references.
+var alternativesFarAway = store.Has{Type: "Observation", Param: "subject", Of: store.Chain{Param: "subject", Type: "Patient", Of: store.Or{
+	store.String{Param: "name", Value: "v0000"}, store.String{Param: "name", Value: "v0001"},
+}}}
+
+// TestAlternativesFarAwayAreFoundOnce: how many rows lie behind several references nobody can
+// estimate, so they are not to be found again for each row that leads there.
+func TestAlternativesFarAwayAreFoundOnce(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	s := storetest.Open(t, storetest.Postgres(t))
+	_, plan, err := s.PlanSearch(t.Context(), store.Query{
+		Projects: []string{clock.System{}.NewID()}, Types: []string{"Patient"}, Limit: 20, Where: alternativesFarAway,
+	})
+	if err != nil || !strings.Contains(plan, "CTE Scan on o") {
+		t.Errorf("%v\n%s", err, plan)
+	}
+}
+
 // TestNoPlanReadsAWholeTable asks the databases how they would answer, with statistics taken and
 // nothing forbidden.
 func TestNoPlanReadsAWholeTable(t *testing.T) {
@@ -118,6 +138,7 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 		"policy and criteria": store.And{store.Or{compartment, identifier}, birthdate},
 		"chain":               store.Chain{Param: "subject", Type: "Patient", Of: identifier},
 		"has":                 store.Has{Type: "Observation", Param: "subject", Of: identifier},
+		"has a chain of or":   alternativesFarAway,
 		"last updated":        store.LastUpdated{Op: store.Gt, Low: 1e15 + 240e6, High: 1e15 + 240e6},
 	}
 	orders := map[string][]store.Sort{
