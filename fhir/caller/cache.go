@@ -42,6 +42,9 @@ func (c *cache) get(key string, now time.Time) (Caller, bool, uint64) {
 		return Caller{}, false, c.drops
 	}
 	e, ok := c.entries[key]
+	if until := e.caller.until; !until.IsZero() && !now.Before(until) {
+		ok = false
+	}
 	return e.caller, ok, c.drops
 }
 

@@ -5,6 +5,9 @@
 //   - A Caller is a value handed from function to function, never kept in a context.Context.
 //   - A Caller exists only for a live login and an active membership; anything less is 401.
 //   - Power comes from two places alone: admin of the membership, superAdmin of its Project.
+//   - Acting on behalf of another member takes an administrator's role and gives that member's rights
+//     instead of one's own, as far as the token's scopes and both members' addresses allow.
+//   - An access entry with a period holds within it alone; a cached Caller ends at the next boundary.
 //   - A cached Caller is dropped within half a second of a change to its login, membership, project
 //     or policies made by any process, at once for one made by this process, and is not used at
 //     all while the changes cannot be read.
@@ -12,6 +15,7 @@ package caller
 
 import (
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -36,6 +40,8 @@ type Caller struct {
 	// CheckReferences is the project's checkReferencesOnWrite.
 	CheckReferences bool
 	Policy          *policy.Policy
+	// OnBehalfOf is whose rights (Policy, Admin) an administrator has taken on; nil: its own.
+	OnBehalfOf *Target
 
 	LoginID  string
 	ClientID string
@@ -47,6 +53,9 @@ type Caller struct {
 	Extended   bool
 	RemoteAddr string
 	RequestID  string
+
+	// until is when an access entry begins or ends next; zero: never.
+	until time.Time
 }
 
 // Link is a project that may be read besides the caller's own.
@@ -55,6 +64,9 @@ type Link struct {
 	// Types are the types it exports; empty means all.
 	Types []string
 }
+
+// Target is the member on whose behalf an administrator acts.
+type Target struct{ Membership, Profile medplum.Reference }
 
 // ProjectAdmin says whether the caller may administer its project.
 func (c Caller) ProjectAdmin() bool { return c.Admin || c.SuperAdmin }

@@ -25,20 +25,12 @@ func (r *Resolver) Middleware(verified func(echo.Context) (Claims, bool)) echo.M
 				return outcome.New(outcome.Unauthorized, "")
 			}
 			header := c.Request().Header
-			if header.Get(headerOnBehalfOf) != "" {
-				// Ignoring it would act with the caller's rights where the client asked for fewer.
-				return outcome.New(outcome.NotSupported, "%s is not supported", headerOnBehalfOf)
-			}
 			ctx := c.Request().Context()
-			who, err := r.Resolve(ctx, claims)
+			who, err := r.Enter(ctx, claims, header.Get(headerOnBehalfOf), c.RealIP())
 			if err != nil {
 				return err
 			}
 			who.Extended = strings.EqualFold(strings.TrimSpace(header.Get(headerMedplum)), "extended")
-			who.RemoteAddr = c.RealIP()
-			if !who.Policy.AllowsAddress(who.RemoteAddr) {
-				return outcome.New(outcome.Forbidden, "IP address not allowed")
-			}
 			who.RequestID = web.RequestID(ctx)
 			c.Set(contextKey, who)
 			return next(c)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
@@ -36,6 +37,8 @@ type Logins interface {
 type Records interface {
 	// Record is the current version; a deleted or unknown one is store.ErrNotFound.
 	Record(ctx context.Context, reason string, ref store.Ref) (store.Resource, error)
+	// MembershipsOf are the current memberships of a profile in its project, oldest first.
+	MembershipsOf(ctx context.Context, reason, project string, profile medplum.Reference) ([]store.Resource, error)
 }
 
 // Options are what a Resolver stands on.
@@ -151,9 +154,14 @@ func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {
 	if err := l.links(ctx, project, &who); err != nil {
 		return Caller{}, err
 	}
-	var err error
-	who.Policy, err = l.policy(ctx, who, membership)
-	return who, err
+	sources, err := l.sources(ctx, &who, membership)
+	if err != nil {
+		return Caller{}, err
+	}
+	if who.Policy, err = policy.Compile(sources, who.subject()); err != nil {
+		return Caller{}, unreadable(err)
+	}
+	return who, nil
 }
 
 func describe(membership medplum.ProjectMembership, project medplum.Project) Caller {
@@ -191,15 +199,22 @@ func (l *loading) links(ctx context.Context, project medplum.Project, who *Calle
 	return nil
 }
 
-// policy compiles the membership's policies. One that cannot be read stops everything: the
-// membership would otherwise have other rights than its administrator wrote down.
-func (l *loading) policy(ctx context.Context, who Caller, membership medplum.ProjectMembership) (*policy.Policy, error) {
+// sources reads the membership's policies that hold now. One that cannot be read stops everything:
+// the membership would otherwise have other rights than its administrator wrote down.
+func (l *loading) sources(ctx context.Context, who *Caller, membership medplum.ProjectMembership) ([]policy.Source, error) {
 	access := membership.Access
 	if membership.AccessPolicy != nil {
 		access = append([]medplum.Access{{Policy: *membership.AccessPolicy}}, access...)
 	}
 	sources := make([]policy.Source, 0, len(access))
 	for _, a := range access {
+		holds, err := who.within(a, l.clock.Now())
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		if !holds {
+			continue
+		}
 		source := policy.Source{Parameters: a.Parameter}
 		resourceType, id := a.Policy.Split()
 		if resourceType != medplum.TypeAccessPolicy {
@@ -214,11 +229,19 @@ func (l *loading) policy(ctx context.Context, who Caller, membership medplum.Pro
 		}
 		sources = append(sources, source)
 	}
-	compiled, err := policy.Compile(sources, who.subject())
+	return sources, nil
+}
+
+// within says whether an access entry holds now, and has the Caller end when that changes.
+func (c *Caller) within(a medplum.Access, now time.Time) (bool, error) {
+	period, err := policy.PeriodOf(a)
 	if err != nil {
-		return nil, unreadable(err)
+		return false, err
 	}
-	return compiled, nil
+	if next := period.Next(now); !next.IsZero() && (c.until.IsZero() || next.Before(c.until)) {
+		c.until = next
+	}
+	return period.Holds(now), nil
 }
 
 // record reads and remembers that the Caller depends on it, even when it is not there.

@@ -2,6 +2,7 @@ package caller_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -13,10 +14,12 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo/repotest"
+	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -44,9 +47,14 @@ func (c *counted) Record(ctx context.Context, reason string, ref store.Ref) (sto
 // resolver is another process on the world's database, watching changes.
 func resolver(t *testing.T, w *repotest.World, changes caller.Changes) (*caller.Resolver, *counted) {
 	t.Helper()
+	return resolverAt(t, w, changes, clock.System{})
+}
+
+func resolverAt(t *testing.T, w *repotest.World, changes caller.Changes, now clock.Clock) (*caller.Resolver, *counted) {
+	t.Helper()
 	records := &counted{Records: w.Repo}
 	r := caller.NewResolver(caller.Options{
-		Logins: repotest.Logins{Store: w.Store}, Records: records, Changes: changes, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
+		Logins: repotest.Logins{Store: w.Store}, Records: records, Changes: changes, Clock: now, Log: slog.New(slog.DiscardHandler),
 	})
 	running, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -72,6 +80,28 @@ func warm(t *testing.T, r *caller.Resolver, records *counted, claims caller.Clai
 		require.NoError(t, err)
 		return records.reads.Load() == before
 	}, 5*time.Second, 5*time.Millisecond)
+}
+
+// fresh has nothing cached.
+func fresh(t *testing.T, w *repotest.World) *caller.Resolver {
+	t.Helper()
+	return caller.NewResolver(caller.Options{Logins: repotest.Logins{Store: w.Store}, Records: w.Repo, Changes: w.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler)})
+}
+
+func request(t *testing.T, resourceType string) *search.Request {
+	t.Helper()
+	r, err := search.Parse([]string{resourceType}, "", "http://localhost/")
+	require.NoError(t, err)
+	return r
+}
+
+func field(res store.Resource, path string) string { return gjson.GetBytes(res.Content, path).String() }
+
+func encode(t *testing.T, v any) []byte {
+	t.Helper()
+	body, err := json.Marshal(v)
+	require.NoError(t, err)
+	return body
 }
 
 func deactivate(t *testing.T, w *repotest.World, m repotest.Member) {

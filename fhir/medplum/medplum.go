@@ -129,8 +129,21 @@ type Parameter struct {
 
 // Access binds a policy with parameters.
 type Access struct {
-	Policy    Reference   `json:"policy"`
-	Parameter []Parameter `json:"parameter,omitempty"`
+	ModifierExtension []Extension `json:"modifierExtension,omitempty"`
+	Policy            Reference   `json:"policy"`
+	Parameter         []Parameter `json:"parameter,omitempty"`
+}
+
+// Extension is an extension, as far as Admit knows any.
+type Extension struct {
+	URL         string  `json:"url"`
+	ValuePeriod *Period `json:"valuePeriod,omitempty"`
+}
+
+// Period is R4's datatypes.html#Period.
+type Period struct {
+	Start string `json:"start,omitempty"`
+	End   string `json:"end,omitempty"`
 }
 
 // ProjectMembership joins a user to a profile and to policies within a project.

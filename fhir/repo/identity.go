@@ -121,7 +121,7 @@ func (a *access) membership(ctx context.Context, c *change, doc *document.Node) 
 	if err := json.Unmarshal(doc.Raw, &m); err != nil {
 		return nil, outcome.New(outcome.Structure, "Invalid ProjectMembership")
 	}
-	if err := a.policiesExist(ctx, c.ref.Project, m); err != nil {
+	if err := a.checkAccess(ctx, c, doc, m); err != nil {
 		return nil, err
 	}
 	if err := a.ownerStays(ctx, c, m); err != nil {
@@ -155,42 +155,6 @@ func (a *access) bindMembership(ctx context.Context, c *change, doc *document.No
 	}
 	_, c.ref.Project = project.Split()
 	return doc, nil
-}
-
-// policiesExist refuses a policy that does not exist in the project: its membership could not be
-// used at all.
-func (a *access) policiesExist(ctx context.Context, project string, m medplum.ProjectMembership) error {
-	refs := make([]medplum.Reference, 0, len(m.Access)+1)
-	if m.AccessPolicy != nil {
-		refs = append(refs, *m.AccessPolicy)
-	}
-	for _, access := range m.Access {
-		refs = append(refs, access.Policy)
-	}
-	for _, ref := range refs {
-		ok, err := a.exists(ctx, project, ref, medplum.TypeAccessPolicy)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return a.noPolicy(ctx, ref)
-		}
-	}
-	return nil
-}
-
-// noPolicy words the refusal (contract §7).
-func (a *access) noPolicy(ctx context.Context, ref medplum.Reference) error {
-	text := "Access policy %s does not exist"
-	if resourceType, id := ref.Split(); resourceType == medplum.TypeAccessPolicy && ValidID(id) {
-		switch _, err := a.rows.Locate(ctx, resourceType, id); {
-		case err == nil:
-			text = "Access policy %s does not belong to this project"
-		case !errors.Is(err, store.ErrNotFound):
-			return err
-		}
-	}
-	return outcome.New(outcome.Invalid, text, ref.Reference).At("ProjectMembership.accessPolicy")
 }
 
 // peopleExist refuses a membership of nobody: its profile must be in the project, its user there or

@@ -107,21 +107,20 @@ func has(doc *document.Node, step string) bool {
 	return slices.ContainsFunc(doc.Fields, func(f document.Field) bool { return names(step, f.Name) })
 }
 
-// accounts sets meta.accounts of doc to raw (nil: none) and removes meta.onBehalfOf, which only the
-// server says.
-func accounts(doc *document.Node, raw []byte) (*document.Node, error) {
+// setMeta sets what only the server says in meta: accounts and onBehalfOf, nil for none.
+func setMeta(doc *document.Node, accounts, onBehalfOf []byte) (*document.Node, error) {
 	meta := doc.Get("meta")
-	if raw == nil && meta.Get("accounts") == nil && meta.Get("onBehalfOf") == nil {
+	if accounts == nil && onBehalfOf == nil && meta.Get("accounts") == nil && meta.Get("onBehalfOf") == nil {
 		return doc, nil
 	}
 	if meta == nil {
 		meta = &document.Node{Kind: document.Object}
 	}
-	content, err := reparse(replace(meta, "accounts", raw))
+	content, err := reparse(replace(meta, "accounts", accounts))
 	if err != nil {
 		return nil, err
 	}
-	members := replace(content, "onBehalfOf", nil)
+	members := replace(content, "onBehalfOf", onBehalfOf)
 	if bytes.Equal(members, []byte("{}")) {
 		members = nil
 	}

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -52,6 +53,23 @@ func (a *access) VRead(ctx context.Context, resourceType, id, version string) (s
 		return store.Resource{}, absent(err)
 	}
 	return a.show(ctx, policy.VRead, got)
+}
+
+// MembershipsOf are the memberships of a profile in its project, oldest first, read with Admit's own
+// rights.
+func (r *Repo) MembershipsOf(ctx context.Context, reason, project string, profile medplum.Reference) ([]store.Resource, error) {
+	resourceType, id := profile.Split()
+	rows, err := r.System(reason, project).rows.Search(ctx, store.Query{
+		Projects: []string{project},
+		Types:    []string{medplum.TypeProjectMembership},
+		Where:    store.Reference{Param: "profile", Values: []store.ReferenceValue{{Type: resourceType, ID: id}}},
+		Limit:    maxMemberships,
+	})
+	found := make([]store.Resource, len(rows))
+	for i, row := range rows {
+		found[i] = row.Resource
+	}
+	return found, err
 }
 
 // Record is the current version of an identity resource, read with Admit's own rights.

@@ -127,7 +127,18 @@ func (a *access) writeTarget(ctx context.Context, resourceType, id string, visib
 	return found{}, outcome.New(outcome.Forbidden, "")
 }
 
-// unchanged compares two stored documents but for version and time.
+// unchanged compares two stored documents but for version, time and on whose behalf they were written.
 func unchanged(a, b *document.Node) bool {
-	return same(document.Stamp(a, document.Identity{}), document.Stamp(b, document.Identity{}))
+	return same(document.Stamp(unbound(a), document.Identity{}), document.Stamp(unbound(b), document.Identity{}))
+}
+
+// unbound is doc without meta.onBehalfOf.
+func unbound(doc *document.Node) *document.Node {
+	if doc.Find("meta", "onBehalfOf") == nil {
+		return doc
+	}
+	if left, err := reparse(without(doc, []path{{"meta", "onBehalfOf"}})); err == nil {
+		return left
+	}
+	return doc
 }

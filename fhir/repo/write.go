@@ -66,7 +66,7 @@ func (c *change) before() []byte {
 // compose makes the draft of a change: the caller's fields are put back, the type's own rules
 // applied, the policy asked about the image and the project about its profiles and references.
 func (a *access) compose(ctx context.Context, c *change) (draft, error) {
-	doc, err := a.accountsOf(c)
+	doc, err := a.serverMeta(c)
 	if err != nil {
 		return draft{}, err
 	}
@@ -150,22 +150,33 @@ func putBackAll(doc, old *document.Node, protected []string) (*document.Node, er
 	return doc, nil
 }
 
+// serverMeta makes the members of meta that are the server's to say.
+func (a *access) serverMeta(c *change) (*document.Node, error) {
+	accounts, err := a.accountsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	var onBehalfOf []byte
+	if a.who.OnBehalfOf != nil {
+		if onBehalfOf, err = marshal(a.who.OnBehalfOf.Profile); err != nil {
+			return nil, err
+		}
+	}
+	return setMeta(c.in.doc, accounts, onBehalfOf)
+}
+
 // accountsOf decides meta.accounts: an administrator in extended mode may set them, a create gets
 // the policy's compartment, everything else keeps what is stored.
-func (a *access) accountsOf(c *change) (*document.Node, error) {
+func (a *access) accountsOf(c *change) ([]byte, error) {
 	given := c.in.doc.Find("meta", "accounts")
 	trusted := a.system != "" || (a.who.ProjectAdmin() && a.who.Extended)
 	switch {
 	case trusted && given != nil:
-		return accounts(c.in.doc, given.Compact(nil))
+		return given.Compact(nil), nil
 	case c.oldDoc != nil:
-		return accounts(c.in.doc, c.oldDoc.Find("meta", "accounts").Compact(nil))
+		return c.oldDoc.Find("meta", "accounts").Compact(nil), nil
 	case a.system == "" && a.who.Policy.Compartment() != nil:
-		raw, err := marshal([]medplum.Reference{*a.who.Policy.Compartment()})
-		if err != nil {
-			return nil, err
-		}
-		return accounts(c.in.doc, raw)
+		return marshal([]medplum.Reference{*a.who.Policy.Compartment()})
 	}
-	return accounts(c.in.doc, nil)
+	return nil, nil
 }

@@ -37,7 +37,7 @@ const keptJobs = 7 * 24 * time.Hour
 
 // Callers finds out what somebody may do now; *caller.Resolver implements it.
 type Callers interface {
-	Resolve(ctx context.Context, claims caller.Claims) (caller.Caller, error)
+	Enter(ctx context.Context, claims caller.Claims, onBehalfOf, address string) (caller.Caller, error)
 }
 
 const typeAsyncJob = "AsyncJob"
@@ -65,10 +65,11 @@ func (j asyncJob) final() bool { return j.Status != jobAccepted && j.Status != j
 
 // asker is who asked for a job, and in which form the answer is wanted.
 type asker struct {
-	Claims   caller.Claims
-	Extended bool
-	Address  string
-	Prefer   []string
+	Claims     caller.Claims
+	OnBehalfOf string
+	Extended   bool
+	Address    string
+	Prefer     []string
 }
 
 // mountJobs adds the routes of R4 async.html, as Medplum's clients know them.
@@ -98,8 +99,8 @@ func (h *Handler) later(c echo.Context, body []byte) error {
 	who := caller.From(c)
 	_, membership := who.Membership.Split()
 	by, err := json.Marshal(asker{
-		Claims:   caller.Claims{LoginID: who.LoginID, Project: who.Project, Membership: membership, ClientID: who.ClientID, Scope: who.Scope},
-		Extended: who.Extended, Address: who.RemoteAddr, Prefer: c.Request().Header.Values("Prefer"),
+		Claims:     caller.Claims{LoginID: who.LoginID, Project: who.Project, Membership: membership, ClientID: who.ClientID, Scope: who.Scope},
+		OnBehalfOf: onBehalfOf(who), Extended: who.Extended, Address: who.RemoteAddr, Prefer: c.Request().Header.Values("Prefer"),
 	})
 	if err != nil {
 		return err
@@ -128,6 +129,14 @@ func (h *Handler) later(c echo.Context, body []byte) error {
 	return h.accepted(c, id)
 }
 
+// onBehalfOf is the membership whose rights the caller has taken on, empty when it acts for itself.
+func onBehalfOf(who caller.Caller) string {
+	if who.OnBehalfOf == nil {
+		return ""
+	}
+	return who.OnBehalfOf.Membership.Reference
+}
+
 // accepted tells where the status is.
 func (h *Handler) accepted(c echo.Context, id string) error {
 	address := h.base + "job/" + id + "/status"
@@ -151,7 +160,7 @@ func (h *Handler) job(c echo.Context) (store.AsyncJob, asyncJob, store.Resource,
 		return row, asyncJob{}, store.Resource{}, err
 	}
 	_, membership := who.Membership.Split()
-	if by.Claims.Membership != membership || by.Claims.ClientID != who.ClientID || by.Claims.Scope != who.Scope {
+	if by.Claims.Membership != membership || by.Claims.ClientID != who.ClientID || by.Claims.Scope != who.Scope || by.OnBehalfOf != onBehalfOf(who) {
 		return row, asyncJob{}, store.Resource{}, outcome.New(outcome.NotFound, "")
 	}
 	state, res, err := h.jobState(ctx, row.Project, row.ID, who.Extended)
@@ -302,14 +311,11 @@ func (r *running) context(ctx context.Context) (echo.Context, error) {
 		return c, err
 	}
 	request.Header["Prefer"] = by.Prefer
-	who, err := r.callers.Resolve(ctx, by.Claims)
+	who, err := r.callers.Enter(ctx, by.Claims, by.OnBehalfOf, by.Address)
 	if err != nil {
 		return c, err
 	}
-	if !who.Policy.AllowsAddress(by.Address) {
-		return c, outcome.New(outcome.Forbidden, "IP address not allowed")
-	}
-	who.Extended, who.RemoteAddr = by.Extended, by.Address
+	who.Extended = by.Extended
 	caller.Put(c, who)
 	c.Set(inBackground, true)
 	return c, nil

@@ -196,3 +196,21 @@ func TestAJobIsShownAsItsClientAsks(t *testing.T) {
 	s.do(t, "DELETE", at, "", "As", "narrow").want(t, http.StatusNotFound)
 	s.do(t, "GET", at, "").want(t, http.StatusOK)
 }
+
+func TestABundleIsCarriedOutOnBehalfOfWhoseRightsWereAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		_, self := s.A.Patient.Profile.Split()
+		_, other := s.A.Staff.Profile.Split()
+		read := bundleOf("batch", entry("GET", "Patient/"+self, ""), entry("GET", "Practitioner/"+other, ""))
+		behalf := []string{"As", "admin", "X-Medplum-On-Behalf-Of", s.A.Patient.Profile.Reference}
+		got := s.do(t, "POST", "/", read, append(behalf, "Prefer", "respond-async")...)
+		got.want(t, http.StatusAccepted)
+		at := "/" + strings.TrimPrefix(got.header.Get("Content-Location"), base)
+		s.run(t)
+		s.do(t, "GET", at, "", "As", "admin").want(t, http.StatusNotFound)
+		_, _, output := s.do(t, "GET", at, "", behalf...).ended(t)
+		assert.Contains(t, output, `"id":"`+self+`"`)
+		assert.Contains(t, output, `"status":"403"`, "an administrator's own rights would have shown it")
+		assert.NotContains(t, output, `"id":"`+other+`"`)
+	})
+}

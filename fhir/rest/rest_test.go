@@ -310,7 +310,6 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 			{"sends XML", "POST", "/Patient", `<Patient/>`, []string{"Content-Type", "application/fhir+xml"}, 415, "not-supported", "Content-Type must be application/json or application/fhir+json"},
 			{"another charset", "POST", "/Patient", eve, []string{"Content-Type", "application/json; charset=latin1"}, 415, "not-supported", "The charset must be utf-8"},
 			{"too long", "POST", "/Patient", `{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("x", 2_000_000) + `"}]}`, nil, 413, "too-long", "Request body too large"},
-			{"on behalf of another", "GET", "/Patient/" + id, "", []string{"X-Medplum-On-Behalf-Of", "Patient/x"}, 400, "not-supported", "X-Medplum-On-Behalf-Of is not supported"},
 			{"nobody", "GET", "/Patient/" + id, "", []string{"As", "nobody"}, 401, "login", "Unauthorized"},
 			{"another project", "GET", "/Patient/" + id, "", []string{"As", "other"}, 404, "not-found", "Not found"},
 			{"an id that is none", "GET", "/Patient/a_b", "", nil, 404, "not-found", "Not found"},
