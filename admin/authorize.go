@@ -94,7 +94,7 @@ func (s *SignIn) Allow(ctx context.Context, id, scope string) (code string, err 
 		return "", err
 	case login.Membership == "" || login.RedirectURI == "":
 		return "", outcome.New(outcome.Invalid, "Login profile not set")
-	case scope == "" || !wordsWithin(scope, login.Scope) || !covers(login.Scope, scope):
+	case scope == "" || !wordsWithin(scope, login.Scope) || !oauth.Covers(login.Scope, scope):
 		return "", outcome.New(outcome.Invalid, "Invalid scope")
 	}
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {

@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"regexp"
-	"strings"
 
 	"github.com/admitdev/admit/pkg/oauth"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -26,7 +24,7 @@ func (s *SignIn) ChooseScope(ctx context.Context, id, scope string) (step Step, 
 		return Step{}, err
 	case login.Membership == "":
 		return Step{}, outcome.New(outcome.Invalid, "Login profile not set")
-	case !oauth.ValidScope(scope) || !covers(login.Scope, scope):
+	case !oauth.ValidScope(scope) || !oauth.Covers(login.Scope, scope):
 		return Step{}, outcome.New(outcome.Invalid, "Invalid scope")
 	}
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
@@ -40,54 +38,4 @@ func (s *SignIn) ChooseScope(ctx context.Context, id, scope string) (step Step, 
 		return err
 	})
 	return step, err
-}
-
-// smartWord is a scope of SMART App Launch §3.0.
-var smartWord = regexp.MustCompile(`^(patient|user|system)/([A-Za-z]+|\*)\.(read|write|\*|c?r?u?d?s?)(?:\?(.+))?$`)
-
-type smartScope struct{ context, resourceType, interactions, criteria string }
-
-func readSMART(word string) (smartScope, bool) {
-	m := smartWord.FindStringSubmatch(word)
-	if m == nil || m[3] == "" {
-		return smartScope{}, false
-	}
-	interactions, ok := map[string]string{"read": "rs", "write": "cud", "*": "cruds"}[m[3]]
-	if !ok {
-		interactions = m[3]
-	}
-	return smartScope{m[1], m[2], interactions, m[4]}, true
-}
-
-// covers says whether every SMART word of chosen is within one of granted. A scope without any
-// restricts nothing, so none may be left out of one that has some; other words are not compared.
-func covers(granted, chosen string) bool {
-	var allowed []smartScope
-	for _, word := range strings.Fields(granted) {
-		if scope, ok := readSMART(word); ok {
-			allowed = append(allowed, scope)
-		}
-	}
-	wanted := 0
-	for _, word := range strings.Fields(chosen) {
-		scope, ok := readSMART(word)
-		if !ok {
-			continue
-		}
-		wanted++
-		if len(allowed) > 0 && !scope.withinAny(allowed) {
-			return false
-		}
-	}
-	return wanted > 0 || len(allowed) == 0
-}
-
-func (s smartScope) withinAny(allowed []smartScope) bool {
-	for _, a := range allowed {
-		if s.context == a.context && s.resourceType == a.resourceType && (a.criteria == "" || a.criteria == s.criteria) &&
-			strings.Trim(s.interactions, a.interactions) == "" {
-			return true
-		}
-	}
-	return false
 }
