@@ -49,7 +49,7 @@ func (s *SignIn) check(ctx context.Context, w *Wish, origin string) (client oaut
 		w.Scope = "openid"
 	}
 	switch {
-	case !oauth.ValidScope(w.Scope):
+	case !oauth.ValidScope(w.Scope), !client.MayAsk(w.Scope):
 		return client, outcome.New(outcome.Invalid, "Invalid scope").At("scope")
 	case len(w.Nonce) > maxNonce || !utf8.ValidString(w.Nonce) || oauth.Text(w.Nonce, maxNonce) != w.Nonce:
 		return client, outcome.New(outcome.Invalid, "Invalid nonce").At("nonce")
@@ -107,7 +107,7 @@ func (w Wish) apply(login *store.Login, client oauth.Client) {
 	login.Client, login.WantedProject, login.ProfileType = client.ID, w.ProjectID, w.ResourceType
 	login.Scope, login.RedirectURI, login.Browser = w.Scope, w.RedirectURI, w.Browser
 	login.LaunchPatient, login.LaunchEncounter = w.Launch.Patient, w.Launch.Encounter
-	if w.Nonce != "" {
+	if w.Nonce != "" || w.RedirectURI != "" { // OpenID Connect Core §2: none unless the client sent one
 		login.Nonce = w.Nonce
 	}
 	login.CodeChallenge, login.CodeChallengeMethod = w.CodeChallenge, w.CodeChallengeMethod
