@@ -44,6 +44,8 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 		Active:              app.Status == "" || app.Status == "active",
 		JWKSURI:             app.JWKSURI,
 		PKCEOptional:        app.PKCEOptional,
+		Registered:          app.registeredItself(),
+		MostScope:           strings.Join(app.DefaultScope, " "),
 		RedirectURIs:        redirectURIs(app),
 		DefaultScope:        app.DefaultScope,
 		GrantTypes:          app.GrantType,
@@ -53,7 +55,7 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 }
 
 // redirectURIs are the addresses to which a client's codes may go, the deprecated one among them.
-func redirectURIs(app medplum.ClientApplication) []string {
+func redirectURIs(app application) []string {
 	if app.RedirectURI == "" {
 		return app.RedirectURIs
 	}
@@ -81,16 +83,16 @@ func (d *Directory) Launch(ctx context.Context, project, id string) (oauth.Launc
 }
 
 // application is a ClientApplication, wherever it lives.
-func (d *Directory) application(ctx context.Context, id string) (medplum.ClientApplication, store.Ref, error) {
+func (d *Directory) application(ctx context.Context, id string) (application, store.Ref, error) {
 	if !repo.ValidID(id) {
-		return medplum.ClientApplication{}, store.Ref{}, store.ErrNotFound
+		return application{}, store.Ref{}, store.ErrNotFound
 	}
 	key := store.Key{Scope: store.SystemProject, Kind: medplum.TypeClientApplication, Value: id}
 	ref, err := d.repo.Store.Owner(ctx, key)
 	if err != nil {
-		return medplum.ClientApplication{}, store.Ref{}, err
+		return application{}, store.Ref{}, err
 	}
-	app, err := fetch[medplum.ClientApplication](ctx, d.repo, "read the client that signs in", ref)
+	app, err := fetch[application](ctx, d.repo, "read the client that signs in", ref)
 	return app, ref, err
 }
 

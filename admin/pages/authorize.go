@@ -329,6 +329,9 @@ func (h *Handler) consentForm(a asked, login string) form {
 		intro:   "You go back to " + origin(a.RedirectURI) + ".",
 		choices: choices{legend: "It asks to", name: "scope", kind: "checkbox"},
 	}
+	if a.Client.Registered {
+		f.intro += " This application has registered itself; nobody has checked that it is what its name says."
+	}
 	for word := range strings.FieldsSeq(a.Scope) {
 		f.choices.options = append(f.choices.options, option{word, scopeText(word), true})
 	}

@@ -279,7 +279,7 @@ func everyEndpointTakesAnAssertion(t *testing.T, w *world) {
 	bare := func(l *store.Login) { l.Client, l.CodeChallenge, l.CodeChallengeMethod = "client-a", "", "" }
 	_, code := w.login(bare)
 	plain := []string{"grant_type", "authorization_code", "code", code}
-	require.Equal(t, "invalid_request: Missing client_secret", w.form("/oauth2/token", nil, append(plain, "client_id", "client-a")...).oauthError())
+	require.Equal(t, "invalid_client: The client must show who it is", w.form("/oauth2/token", nil, append(plain, "client_id", "client-a")...).oauthError())
 	require.Equal(t, 200, w.form("/oauth2/token", nil, by(h.assertion(), plain...)...).status)
 }
 

@@ -94,7 +94,7 @@ func (s *Server) codeSession(ctx context.Context, r grantRequest, login store.Lo
 		return session{}, err
 	}
 	if r.presented.secret == "" && r.presented.assertion == nil {
-		return of, nil
+		return of, s.mayGoUnproven(ctx, of.client)
 	}
 	return of, s.authenticate(ctx, of.client, r.presented, "Invalid secret")
 }

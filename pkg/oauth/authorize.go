@@ -178,6 +178,9 @@ func (s *Server) judge(ctx context.Context, a *Authorization, given url.Values) 
 			return refuse(invalidRequest, "Invalid audience")
 		}
 	}
+	if err := a.Client.mayAsk(a.Scope); err != nil {
+		return err
+	}
 	if err := s.challenged(ctx, a); err != nil {
 		return err
 	}

@@ -120,6 +120,19 @@ func (s *Server) authenticate(ctx context.Context, client Client, p presented, w
 	return err
 }
 
+// mayAsk holds a client that has registered itself to the scope that it was given then.
+func (c Client) mayAsk(scope string) error {
+	if c.Registered && !c.MayAsk(scope) {
+		return refuse(invalidScope, "The client may not ask for this: it has registered for "+c.MostScope)
+	}
+	return nil
+}
+
+// MayAsk says whether a client may ask for a scope at all.
+func (c Client) MayAsk(scope string) bool {
+	return !c.Registered || len(words(Narrow(scope, c.MostScope))) == len(words(scope))
+}
+
 // confidential says whether a client can show who it is.
 func (s *Server) confidential(ctx context.Context, client Client) (bool, error) {
 	if client.JWKSURI != "" {
@@ -130,6 +143,20 @@ func (s *Server) confidential(ctx context.Context, client Client) (bool, error) 
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// mayGoUnproven refuses a client that is known to be confidential and does not show who it is (RFC 6749
+// §3.2.1): one with keys of its own, and one that was given a secret when it registered itself. Any
+// other has a secret too, but runs in browsers as well, as Medplum's do, where PKCE alone must do.
+func (s *Server) mayGoUnproven(ctx context.Context, client Client) error {
+	if client.JWKSURI == "" && !client.Registered {
+		return nil
+	}
+	confidential, err := s.confidential(ctx, client)
+	if err == nil && confidential {
+		err = refuse(invalidClient, "The client must show who it is")
+	}
+	return err
 }
 
 // provenClient wants the client to show who it is, with the errors of client_credentials.

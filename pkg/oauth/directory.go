@@ -27,8 +27,11 @@ type Client struct {
 	ID, Project, Name string
 	Active            bool
 	// JWKSURI is where the public keys of a client that signs assertions are.
-	JWKSURI        string
-	PKCEOptional   bool
+	JWKSURI      string
+	PKCEOptional bool
+	// Registered says that the client has registered itself; MostScope is then all that it may ask for.
+	Registered     bool
+	MostScope      string
 	RedirectURIs   []string
 	DefaultScope   []string
 	GrantTypes     []string

@@ -20,6 +20,7 @@ type metadata struct {
 	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
 	RevocationEndpoint       string   `json:"revocation_endpoint"`
 	EndSessionEndpoint       string   `json:"end_session_endpoint"`
+	RegistrationEndpoint     string   `json:"registration_endpoint,omitempty"`
 	IDTokenAlgorithms        []string `json:"id_token_signing_alg_values_supported"`
 	GrantTypes               []string `json:"grant_types_supported"`
 	ResponseTypes            []string `json:"response_types_supported"`
@@ -41,11 +42,18 @@ type metadata struct {
 
 // What both discovery documents say.
 var (
-	authMethods = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
-	grantTypes  = []string{"client_credentials", "authorization_code", "refresh_token"}
+	authMethods      = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	tokenAuthMethods = append([]string{"none"}, authMethods...)
+	grantTypes       = []string{"client_credentials", "authorization_code", "refresh_token"}
 )
 
+// configuration names a registration endpoint to whoever asks about a project (?project=) whose
+// clients may register themselves.
 func (s *Server) configuration(c echo.Context) error {
+	register, err := s.registrationEndpoint(c)
+	if err != nil {
+		return err
+	}
 	methods := []string{methodS256}
 	if s.AllowPKCEPlain {
 		methods = append(methods, methodPlain)
@@ -59,13 +67,14 @@ func (s *Server) configuration(c echo.Context) error {
 		IntrospectionEndpoint:    s.issuer + "oauth2/introspect",
 		RevocationEndpoint:       s.issuer + "oauth2/revoke",
 		EndSessionEndpoint:       s.issuer + "oauth2/end-session",
+		RegistrationEndpoint:     register,
 		IDTokenAlgorithms:        []string{"ES256"},
 		GrantTypes:               grantTypes,
 		ResponseTypes:            []string{"code"},
 		SubjectTypes:             []string{"public"},
 		Scopes:                   []string{"openid", "profile", "email", "phone", "offline_access"},
 		Claims:                   []string{"iss", "aud", "sub", "iat", "exp", "auth_time", "nonce", "name", "given_name", "family_name", "email", "email_verified", "phone_number"},
-		TokenAuthMethods:         append([]string{"none"}, authMethods...),
+		TokenAuthMethods:         tokenAuthMethods,
 		TokenAuthAlgorithms:      assertionAlgorithms,
 		IntrospectionAuthMethods: authMethods,
 		IntrospectionAlgorithms:  assertionAlgorithms,

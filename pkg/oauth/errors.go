@@ -2,7 +2,10 @@ package oauth
 
 import (
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,6 +20,8 @@ type Error struct {
 	Status      int    `json:"-"`
 	// Challenge is the WWW-Authenticate header of a 401.
 	Challenge string `json:"-"`
+	// RetryAfter is when it may be tried again, zero for never.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // Error implements error.
@@ -54,6 +59,9 @@ func render(c echo.Context, err error) error {
 		if known.Code == outcome.Exception {
 			refused.Code, refused.Description = serverError, "Request "+web.RequestID(c.Request().Context())
 		}
+	}
+	if refused.RetryAfter > 0 {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(refused.RetryAfter.Seconds()))))
 	}
 	if refused.Challenge != "" {
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, refused.Challenge)

@@ -53,18 +53,19 @@ func mismatch(same bool) error {
 // refreshClient holds a refresh to the client that the tokens were given to, and what it shows
 // itself with to be right.
 func (s *Server) refreshClient(ctx context.Context, r grantRequest, login store.Login) error {
-	if r.presented.id == "" && r.presented.secret == "" {
-		return nil
-	}
-	if r.presented.id != login.Client || login.Client == "" {
+	named := r.presented.id != "" || r.presented.secret != ""
+	if named && (r.presented.id != login.Client || login.Client == "") {
 		return refuse(invalidRequest, "Incorrect client")
 	}
-	if !r.presented.proves() {
+	if login.Client == "" {
 		return nil
 	}
 	client, err := s.client(ctx, login.Client, "Invalid client")
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case !r.presented.proves():
+		return s.mayGoUnproven(ctx, client)
 	}
 	return s.authenticate(ctx, client, r.presented, "Incorrect client secret")
 }

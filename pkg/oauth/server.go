@@ -22,6 +22,8 @@ type Options struct {
 	Log       *slog.Logger
 	Box       *secret.Box
 	Directory Directory
+	// Registrar makes clients that register themselves; nil where none may.
+	Registrar Registrar
 	// BaseURL is the issuer; it ends with a slash.
 	BaseURL *url.URL
 	// AllowPKCEPlain accepts code challenges of method plain, for old clients.
@@ -64,6 +66,7 @@ func (s *Server) Mount(e *echo.Echo) {
 	protocol.POST("/token", s.token)
 	protocol.POST("/introspect", s.introspect)
 	protocol.POST("/revoke", s.revoke)
+	protocol.POST("/register", s.registerClient)
 
 	signedIn := e.Group("/oauth2", web.Errors(web.Outcome), s.Authenticate())
 	for _, method := range []string{echo.GET, echo.POST} {

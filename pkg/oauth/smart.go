@@ -14,6 +14,7 @@ type smartConfiguration struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	Scopes                []string `json:"scopes_supported"`
@@ -27,6 +28,10 @@ type smartConfiguration struct {
 // capability that is only half there is not named: without a patient picker
 // context-standalone-patient would hold for patients who sign in themselves, and for nobody else.
 func (s *Server) smartConfiguration(c echo.Context) error {
+	register, err := s.registrationEndpoint(c)
+	if err != nil {
+		return err
+	}
 	return c.JSON(http.StatusOK, smartConfiguration{
 		Issuer:                s.issuer,
 		JWKSURI:               s.issuer + ".well-known/jwks.json",
@@ -34,13 +39,14 @@ func (s *Server) smartConfiguration(c echo.Context) error {
 		TokenEndpoint:         s.issuer + "oauth2/token",
 		IntrospectionEndpoint: s.issuer + "oauth2/introspect",
 		RevocationEndpoint:    s.issuer + "oauth2/revoke",
+		RegistrationEndpoint:  register,
 		GrantTypes:            grantTypes,
 		ResponseTypes:         []string{"code"},
 		Scopes: []string{
 			"openid", "fhirUser", "profile", "email", "phone", "launch", "offline_access",
 			"patient/*.rs", "user/*.cruds", "system/*.cruds",
 		},
-		TokenAuthMethods:     append([]string{"none"}, authMethods...),
+		TokenAuthMethods:     tokenAuthMethods,
 		TokenAuthAlgorithms:  assertionAlgorithms,
 		CodeChallengeMethods: []string{methodS256},
 		Capabilities: []string{

@@ -69,7 +69,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls, Jobs: r.jobs,
 	})
 	r.oauth = oauth.New(oauth.Options{
-		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo),
+		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo), Registrar: admin.NewRegistrar(r.repo),
 		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain, AllowPrivateURLs: c.AllowPrivateURLs,
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})

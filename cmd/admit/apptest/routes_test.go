@@ -40,6 +40,7 @@ func public() map[string][]string {
 		"authenticates the client itself, in OAuth's words": {
 			"POST /oauth2/token", "POST /oauth2/introspect", "POST /oauth2/revoke",
 		},
+		"is closed until a project opens it, and then gives no rights": {"POST /oauth2/register"},
 	}
 }
 
