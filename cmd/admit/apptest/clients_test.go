@@ -40,6 +40,17 @@ func TestFHIRKitClient(t *testing.T) {
 	})
 }
 
+// TestOpenIDClients let relying parties that check every answer sign people in and programs too.
+func TestOpenIDClients(t *testing.T) {
+	eachServer(t, func(t *testing.T, w *world) {
+		owner := w.api(t).register("owner@clinic.example", "Clinic")
+		for _, script := range []string{"openid.mjs", "oauth4webapi.mjs"} {
+			runScript(t, script, "ADMIT_URL="+w.base, "ADMIT_TOKEN="+owner.AccessToken, "PROJECT="+owner.projectID(),
+				"EMAIL=owner@clinic.example", "PASSWORD="+aPassword)
+		}
+	}, "ADMIT_ALLOW_PRIVATE_URLS=true")
+}
+
 // runScript runs a script of the clients' directory and fails with what it says.
 func runScript(t *testing.T, name string, environ ...string) {
 	t.Helper()
