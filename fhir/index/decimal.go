@@ -1,7 +1,6 @@
 package index
 
 import (
-	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -103,8 +102,8 @@ func (d *decimal) sortable() string {
 	digits := d.coefficient.Text(10)
 	negative := digits[0] == '-'
 	digits = strings.TrimPrefix(digits, "-")
-	power := d.exponent + len(digits) + 2*maxExponent
-	text := fmt.Sprintf("%010d", power) + strings.TrimRight(digits, "0")
+	power := d.exponent + len(digits) + 12*maxExponent // of eleven digits always, of which ten are kept
+	text := strconv.Itoa(power)[1:] + strings.TrimRight(digits, "0")
 	if !negative {
 		return "2" + text
 	}

@@ -51,6 +51,18 @@ func Extract(doc *document.Node, resourceType string, custom ...Param) store.Ind
 	return b.index()
 }
 
+// References makes the rows of one reference parameter, R4's or the project's own.
+func References(doc *document.Node, resourceType, param string, custom ...Param) []store.ReferenceRow {
+	var b builder
+	env := fhirpath.NewEnv(doc, resourceType)
+	for _, p := range append(slices.Clip(paramsOf(resourceType)), custom...) {
+		if p.Code == param && p.Type == definitions.Reference {
+			b.param(env, p)
+		}
+	}
+	return b.index().Reference
+}
+
 // Param is a search parameter ready to be evaluated.
 type Param struct {
 	*definitions.SearchParam

@@ -102,8 +102,11 @@ func (b *builder) addDecimals(row store.QuantityRow, value, low, high string, co
 		if !ok {
 			return "", false
 		}
-		text, _, _, ok := Decimal(converted)
-		return text, ok
+		d, ok := parseDecimal(converted)
+		if !ok {
+			return "", false
+		}
+		return d.sortable(), true
 	}
 	var ok, okLow, okHigh bool
 	row.Value, ok = sortable(value, "")

@@ -209,8 +209,7 @@ func (a *access) Targets(ctx context.Context, res store.Resource, param string) 
 		return nil, err
 	}
 	custom, _ := set.of(res.Type)
-	rows := index.Extract(doc, res.Type, custom...).Reference
-	return slices.DeleteFunc(rows, func(row store.ReferenceRow) bool { return row.Param != param }), nil
+	return index.References(doc, res.Type, param, custom...), nil
 }
 
 // maxGenerations is how often the parameters may change while one resource is written.
