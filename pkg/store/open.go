@@ -27,6 +27,13 @@ type Options struct {
 	Wrap func(driver.Connector) driver.Connector
 }
 
+func (o Options) wrapped(c driver.Connector) driver.Connector {
+	if o.Wrap == nil {
+		return c
+	}
+	return o.Wrap(c)
+}
+
 // Store is the database. Its reads see what is committed.
 type Store struct {
 	reader
@@ -54,9 +61,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
-	if o.Wrap == nil {
-		o.Wrap = func(c driver.Connector) driver.Connector { return c }
 	}
 	switch scheme, _, _ := strings.Cut(o.URL, ":"); scheme {
 	case "sqlite":

@@ -28,7 +28,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	config.RuntimeParams["application_name"] = "admit"
-	db := sql.OpenDB(o.Wrap(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(connected))))
+	db := sql.OpenDB(o.wrapped(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(connected))))
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -42,6 +42,9 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	grown := newStatistics(db, o.Log)
 	s := &Store{writes: db, reads: db, onStop: []func() error{grown.close, db.Close}}
 	s.reader = reader{base: &base{dialect: postgres{tables: indexTables(), statements: &texts{}}, clock: o.Clock, log: o.Log, orm: orm, grown: grown}, q: db, pool: db}
+	if o.Wrap == nil {
+		s.q = direct{db}
+	}
 	return s, nil
 }
 

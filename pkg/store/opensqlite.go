@@ -62,7 +62,7 @@ func openFile(o Options, path, options string, conns int) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(o.Wrap(connector))
+	db := sql.OpenDB(o.wrapped(connector))
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil

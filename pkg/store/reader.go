@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"gorm.io/gorm"
 )
@@ -32,18 +31,18 @@ func (r reader) gorm(ctx context.Context) *gorm.DB {
 
 // first runs a query and scans its first row; sql.ErrNoRows when there is none.
 func first(ctx context.Context, q querier, query string, args []any, into ...any) error {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
+	found := false
+	err := each(ctx, q, query, args, func(row scanner) error {
+		if found {
+			return nil
+		}
+		found = true
+		return row.Scan(into...)
+	})
+	if err == nil && !found {
+		return sql.ErrNoRows
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return errors.Join(rows.Err(), sql.ErrNoRows)
-	}
-	if err := rows.Scan(into...); err != nil {
-		return err
-	}
-	return rows.Close()
+	return err
 }
 
 // affected runs a statement and tells how many rows it changed.

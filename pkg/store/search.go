@@ -30,13 +30,8 @@ func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.q.QueryContext(ctx, text, b.args...)
-	if err != nil {
-		return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
-	}
-	defer rows.Close()
 	var found []Row
-	for rows.Next() {
+	err = each(ctx, r.q, text, b.args, func(one scanner) error {
 		row := Row{SortValues: make([]string, len(q.Sort))}
 		version := versionScan{resource: &row.Resource}
 		into := append([]any{&row.Project, &row.Type, &row.ID}, version.into()...)
@@ -44,16 +39,20 @@ func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 		for i := range values {
 			into = append(into, &values[i])
 		}
-		if err := rows.Scan(into...); err != nil {
-			return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
+		if err := one.Scan(into...); err != nil {
+			return err
 		}
 		version.finish()
 		for i, v := range values {
 			row.SortValues[i] = v.text
 		}
 		found = append(found, row)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
 	}
-	return found, rows.Err()
+	return found, nil
 }
 
 // Count is how many resources match, whatever the page.

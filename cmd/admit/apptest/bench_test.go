@@ -55,6 +55,7 @@ type worker struct {
 	*workload
 	op         operation
 	number     int
+	server     *Server // the one that is measured
 	conn       *connection
 	raw        driven
 	recordings [2]*recording
@@ -79,8 +80,9 @@ func compare(b *testing.B, w *workload, op operation, l load, serve func(*worker
 	b.Helper()
 	workers := make([]*worker, l.clients)
 	drivers := raw(b, w.db, l.clients)
+	server := w.unwatched(b)
 	for i := range workers {
-		workers[i] = newWorker(b, w, op, i, drivers[i])
+		workers[i] = newWorker(b, w, server, op, i, drivers[i])
 	}
 	var served, bare []time.Duration
 	run := func(n int) {
@@ -107,14 +109,16 @@ func compare(b *testing.B, w *workload, op operation, l load, serve func(*worker
 }
 
 // newWorker has two patients: one that its requests update and one that its statements do.
-func newWorker(b *testing.B, w *workload, op operation, number int, on driven) *worker {
+func newWorker(b *testing.B, w *workload, server *Server, op operation, number int, on driven) *worker {
 	b.Helper()
-	k := &worker{workload: w, op: op, number: number, conn: w.connect(b), raw: on}
+	k := &worker{workload: w, op: op, number: number, server: server, conn: connect(b, server), raw: on}
+	watched := connect(b, w.Server)
+	w.warm(b, watched, op)
 	w.warm(b, k.conn, op)
 	const bare = 100 // beyond the patients that requests update
-	require.NoError(b, k.conn.ask(op.request(w, bare+number, 1), op.status))
+	require.NoError(b, watched.ask(op.request(w, bare+number, 1), op.status))
 	var err error
-	k.recordings, err = w.recordTwo(k.conn, op, bare+number)
+	k.recordings, err = w.recordTwo(watched, op, bare+number)
 	require.NoError(b, err)
 	k.version = k.recordings[1].made
 	for _, r := range k.recordings {
@@ -160,8 +164,8 @@ func (k *worker) request(n int) func() error {
 
 // handled is request without client and network.
 func (k *worker) handled(n int) func() error {
-	request := parsed(k.Server.t, k.op.request(k.workload, k.number, n))
-	return func() error { return k.handle(request, k.op.status) }
+	request := parsed(k.server.t, k.op.request(k.workload, k.number, n))
+	return func() error { return handle(k.server, request, k.op.status) }
 }
 
 // statements makes the statements of the n-th request ready. Each update finds the version of the

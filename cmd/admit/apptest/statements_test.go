@@ -23,7 +23,7 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		w := newWorkload(t, db)
-		conn := w.connect(t)
+		conn := connect(t, w.Server)
 		for _, op := range operations() {
 			t.Run(op.name, func(t *testing.T) {
 				w.warm(t, conn, op)

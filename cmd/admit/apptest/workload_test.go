@@ -110,6 +110,13 @@ func (c *Client) wire(method, path, contentType, body string) []byte {
 	return []byte(s.String())
 }
 
+// unwatched starts a second server on the workload's database: what is watched for its statements cannot
+// be measured, since nothing stands between the store and the driver in production.
+func (w *workload) unwatched(t testing.TB) *Server {
+	t.Helper()
+	return Start(t, On(w.db), With("ADMIT_LOG_LEVEL=info", "ADMIT_BASE_URL="+w.URL))
+}
+
 // connection is a keep-alive client that does no more than HTTP asks of it, since it shares the
 // machine with what is measured.
 type connection struct {
@@ -117,9 +124,9 @@ type connection struct {
 	answers *bufio.Reader
 }
 
-func (w *workload) connect(t testing.TB) *connection {
+func connect(t testing.TB, to *Server) *connection {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.URL, "http://"))
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(to.URL, "http://"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return &connection{conn, bufio.NewReader(conn)}
@@ -153,9 +160,9 @@ func parsed(t testing.TB, request []byte) *http.Request {
 }
 
 // handle has the server's handler answer, without a network.
-func (w *workload) handle(request *http.Request, want int) error {
+func handle(by *Server, request *http.Request, want int) error {
 	answer := httptest.NewRecorder()
-	w.Handler.ServeHTTP(answer, request)
+	by.Handler.ServeHTTP(answer, request)
 	if answer.Code != want {
 		return fmt.Errorf("%d: %s", answer.Code, answer.Body)
 	}
