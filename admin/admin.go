@@ -42,6 +42,7 @@ type Fingerprints interface {
 // Options are what the services stand on.
 type Options struct {
 	Repo         *repo.Repo
+	Callers      Callers
 	Store        *store.Store
 	Clock        clock.Clock
 	Passwords    Passwords

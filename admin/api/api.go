@@ -30,6 +30,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	p.POST("/sites", h.replace(admin.Sites))
 	p.POST("/settings", h.replace(admin.Settings))
 	p.POST("/invite", h.invite)
+	p.POST("/access/$explain", h.explainAccess)
 	p.POST("/client", h.createClient)
 	p.POST("/bot", h.createBot)
 	p.GET("/members/:membership", h.member)

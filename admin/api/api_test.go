@@ -87,6 +87,7 @@ func TestNobodyWithoutTheRoleGetsAnything(t *testing.T) {
 		{"POST", base + "/settings", `[]`, false},
 		{"POST", base + "/invite", `{"resourceType":"Patient","firstName":"A","lastName":"B","email":"a@example.com"}`, false},
 		{"POST", base + "/client", `{"name":"X"}`, false},
+		{"POST", base + "/access/$explain", `{"membership":{"reference":"ProjectMembership/` + member + `"},"search":"Patient"}`, false},
 		{"POST", base + "/bot", `{"name":"X"}`, false},
 		{"GET", base + "/members/" + member, "", false},
 		{"POST", base + "/members/" + member, `{"resourceType":"ProjectMembership","id":"` + member + `"}`, false},

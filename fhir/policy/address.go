@@ -13,6 +13,7 @@ type addressRule struct {
 	text   string       // an address or how addresses begin; * for all
 	prefix netip.Prefix // set when text is in CIDR notation
 	allow  bool
+	origin string // "AccessPolicy/<id> ipAccessRule[<i>]"
 }
 
 func compileAddressRule(r medplum.IPAccessRule) (addressRule, error) {
@@ -57,17 +58,23 @@ func (r addressRule) matches(address netip.Addr) bool {
 // AllowsAddress says whether the ipAccessRules let the address in: the first rule about it
 // decides, and without one it may. What is no address is kept out as soon as there are rules.
 func (p *Policy) AllowsAddress(address string) bool {
+	allowed, _ := p.address(address)
+	return allowed
+}
+
+// address also says which rule decides, if one does.
+func (p *Policy) address(address string) (allowed bool, origin string) {
 	if len(p.addresses) == 0 {
-		return true
+		return true, ""
 	}
 	parsed, err := netip.ParseAddr(address)
 	if err != nil {
-		return false
+		return false, ""
 	}
 	for _, r := range p.addresses {
 		if r.matches(parsed.Unmap().WithZone("")) {
-			return r.allow
+			return r.allow, r.origin
 		}
 	}
-	return true
+	return true, ""
 }

@@ -18,6 +18,9 @@ var (
 	readonly     = []Interaction{Search, Read, History, VRead}
 )
 
+// Known says whether FHIR has the interaction and policies can grant it.
+func (i Interaction) Known() bool { return slices.Contains(interactions, i) }
+
 // Compile understands the policies of a membership. An error means that nothing is granted.
 //
 // Errors: outcome Invalid or NotSupported, wrapped with the entry at fault.
@@ -69,6 +72,7 @@ func (c *compiler) source(s Source) error {
 		if err != nil {
 			return at(err, fmt.Sprintf("AccessPolicy.resource[%d]", i))
 		}
+		rule.origin = fmt.Sprintf("%s/%s resource[%d]", medplum.TypeAccessPolicy, s.Policy.ID, i)
 		c.rules = append(c.rules, rule)
 	}
 	for i, entry := range s.Policy.IPAccessRule {
@@ -76,6 +80,7 @@ func (c *compiler) source(s Source) error {
 		if err != nil {
 			return at(err, fmt.Sprintf("AccessPolicy.ipAccessRule[%d]", i))
 		}
+		rule.origin = fmt.Sprintf("%s/%s ipAccessRule[%d]", medplum.TypeAccessPolicy, s.Policy.ID, i)
 		c.addresses = append(c.addresses, rule)
 		c.described.IPAccessRule = append(c.described.IPAccessRule, entry)
 	}
@@ -88,6 +93,7 @@ func (c *compiler) definitions() {
 	for _, t := range []string{"SearchParameter", "StructureDefinition"} {
 		if !c.names(t) {
 			c.rules = append(c.rules, &Rule{
+				origin: originDefinitions,
 				entry:  medplum.PolicyResource{ResourceType: t, Readonly: true},
 				grants: readonly,
 			})

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	gofhir "github.com/gofhir/fhirpath"
 	"github.com/gofhir/fhirpath/types"
 
@@ -40,13 +42,11 @@ func (r *Rule) Constrained() bool { return len(r.constraints) > 0 }
 
 // Permits evaluates the rule's writeConstraint over the stored document (nil on create) and the
 // new one (nil on delete). All must be true: an error or an empty result is a no.
-func (r *Rule) Permits(before, after []byte) bool {
-	for _, c := range r.constraints {
-		if !c.holds(before, after) {
-			return false
-		}
-	}
-	return true
+func (r *Rule) Permits(before, after []byte) bool { return r.forbids(before, after) < 0 }
+
+// forbids is the position of the first writeConstraint that is not met, -1 when all are.
+func (r *Rule) forbids(before, after []byte) int {
+	return slices.IndexFunc(r.constraints, func(c constraint) bool { return !c.holds(before, after) })
 }
 
 func (c constraint) holds(before, after []byte) bool {

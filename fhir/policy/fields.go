@@ -26,16 +26,19 @@ func choiceName(step string) (string, bool) { return strings.CutSuffix(step, "[x
 func (p *Policy) CheckSearch(r *search.Request) error {
 	for _, use := range r.Uses {
 		t := p.table(use.Type)
-		if t.fields && t.hides(use) {
+		if _, hidden := t.hides(use); hidden != "" {
 			return outcome.New(outcome.Forbidden, "Search parameter %s reads a hidden field", use.Param)
 		}
 	}
 	return nil
 }
 
-// hides says whether a rule that may be the one to show a resource hides what the parameter reads.
-// Rules behind one that shows every resource are never asked.
-func (t *table) hides(use search.Use) bool {
+// hides finds a rule that may be the one to show a resource and hides what the parameter reads, and
+// the element that it hides. Rules behind one that shows every resource are never asked.
+func (t *table) hides(use search.Use) (*Rule, string) {
+	if !t.fields {
+		return nil, ""
+	}
 	var paths [][]string
 	for _, r := range t.rules {
 		if !r.Grants(Read) && !r.Grants(Search) {
@@ -47,15 +50,15 @@ func (t *table) hides(use search.Use) bool {
 		for _, hidden := range r.Hidden {
 			for _, path := range paths {
 				if touches(splitPath(hidden), path) {
-					return true
+					return r, hidden
 				}
 			}
 		}
 		if r.where == nil && r.Grants(Read) && r.Grants(Search) {
-			return false
+			break
 		}
 	}
-	return false
+	return nil, ""
 }
 
 // pathsRead are the elements that a search parameter reads.

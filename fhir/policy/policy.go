@@ -69,6 +69,7 @@ type Rule struct {
 	// update puts back; hidden ones are put back as well.
 	Hidden, Readonly []string
 
+	origin      string // "AccessPolicy/<id> resource[<i>]", or what gives it besides
 	entry       medplum.PolicyResource
 	grants      []Interaction
 	where       store.Predicate // nil: every resource of the type

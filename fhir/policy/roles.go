@@ -41,7 +41,7 @@ func (c *compiler) superAdmin() {
 		if c.names(t) {
 			continue
 		}
-		rule := &Rule{entry: medplum.PolicyResource{ResourceType: t}, grants: interactions}
+		rule := &Rule{origin: originSuperAdmin, entry: medplum.PolicyResource{ResourceType: t}, grants: interactions}
 		if t == medplum.TypeLogin || t == medplum.TypeJSONWebKey || t == medplum.TypeUserSecurityRequest {
 			rule.entry.Readonly, rule.grants = true, readonly
 		}
@@ -98,6 +98,6 @@ func (c *compiler) add(entry medplum.PolicyResource, where store.Predicate) {
 		panic("policy: " + err.Error()) // the entries above name interactions that exist
 	}
 	c.rules = append(c.rules, &Rule{
-		Hidden: entry.HiddenFields, Readonly: entry.ReadonlyFields, entry: entry, grants: grants, where: where,
+		Hidden: entry.HiddenFields, Readonly: entry.ReadonlyFields, origin: originAdmin, entry: entry, grants: grants, where: where,
 	})
 }

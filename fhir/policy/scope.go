@@ -19,6 +19,7 @@ type scopes struct {
 }
 
 type smartScope struct {
+	text         string
 	resourceType string // or search.AnyType
 	grants       []Interaction
 	where        store.Predicate
@@ -49,7 +50,7 @@ func (c *compiler) readScope(text string) (smartScope, bool) {
 	if parts == nil {
 		return smartScope{}, false
 	}
-	s := smartScope{resourceType: parts[2], grants: scopeGrants(parts[3])}
+	s := smartScope{text: text, resourceType: parts[2], grants: scopeGrants(parts[3])}
 	if s.resourceType != search.AnyType && !definitions.IsResource(s.resourceType) {
 		return smartScope{}, false
 	}

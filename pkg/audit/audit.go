@@ -38,6 +38,7 @@ const (
 	SignOut          Action = "sign-out"
 	Consent          Action = "consent"
 	SetUp            Action = "set-up"
+	AccessExplain    Action = "access-explain"
 	MailRead         Action = "mail-read"
 )
 
@@ -150,7 +151,7 @@ func (a Action) codes() (kind coding, verb string) {
 		return security, "C"
 	case MembershipDelete:
 		return security, "D"
-	case MailRead, ProjectRead, MembershipRead:
+	case MailRead, ProjectRead, MembershipRead, AccessExplain:
 		return security, "R"
 	}
 	return security, "U"

@@ -61,6 +61,7 @@ func matrix() []right {
 
 		{"GET /admin/projects/:project", "", "", admins, super},
 		{"POST /admin/projects/:project/invite", "", "{}", admins, super},
+		{"POST /admin/projects/:project/access/$explain", "", `{"membership":{"reference":"ProjectMembership/:membership"},"search":"Patient"}`, admins, super},
 		{"POST /admin/projects/:project/client", "", "{}", admins, super},
 		{"POST /admin/projects/:project/bot", "", "{}", admins, super},
 		{"POST /admin/projects/:project/secrets", "", "[{}]", admins, super},
