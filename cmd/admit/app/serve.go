@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +27,9 @@ func serveCommand(version string, load loader) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(gcPercent)
+			}
 			log := logger(c, cmd.ErrOrStderr())
 			for _, warning := range c.Warnings {
 				log.Warn(warning)
@@ -39,6 +44,10 @@ func serveCommand(version string, load loader) *cobra.Command {
 	serve.Flags().BoolVar(&demo, "demo", false, "serve a throw-away database with a project and an administrator in it")
 	return serve
 }
+
+// gcPercent is twice Go's own: what a server keeps alive is small, and collecting half as often gives a
+// seventh of its time back.
+const gcPercent = 200
 
 // serve listens first, so that an address that is taken is told before the database is touched.
 func serve(ctx context.Context, o Options, out io.Writer) error {
