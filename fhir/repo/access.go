@@ -20,6 +20,9 @@ func (a *access) narrow(interaction policy.Interaction, resourceType string) (st
 	if err := KnownType(resourceType); err != nil {
 		return nil, err
 	}
+	if err := a.mayAudit(interaction, resourceType); err != nil {
+		return nil, err
+	}
 	if a.system != "" {
 		return nil, nil
 	}
@@ -52,8 +55,8 @@ func (a *access) partitions(resourceType string) []string {
 		return []string{store.SystemProject}
 	case a.system != "":
 		return []string{a.who.Project}
-	case resourceType == medplum.TypeUser || resourceType == medplum.TypeProjectMembership:
-		return []string{a.who.Project} // people are not shared by a link
+	case resourceType == medplum.TypeUser || resourceType == medplum.TypeProjectMembership || resourceType == typeAuditEvent:
+		return []string{a.who.Project} // people, and what they did, are not shared by a link
 	}
 	return a.who.Readable(resourceType)
 }

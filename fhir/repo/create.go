@@ -87,6 +87,10 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 		replaces = c.old.Version
 	}
 	w := d.write(c.version, replaces)
+	var err error
+	if w.Audit, err = a.recorded(c.interaction, w.Resource, d.index); err != nil {
+		return store.Resource{}, err
+	}
 	if err := putIndexed(ctx, a.rows, w); err != nil {
 		return store.Resource{}, err
 	}

@@ -51,6 +51,9 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 	w := store.Write{Replaces: got.Version}
 	w.Resource = store.Resource{Ref: got.Ref, Version: a.newID(), LastUpdated: store.Later(a.now(), got.LastUpdated), Deleted: true}
 	w.Meta = a.fragment(got.Ref, nil, nil)
+	if w.Audit, err = a.recordedDelete(got.Resource, w.Resource); err != nil {
+		return err
+	}
 	if err := a.rows.Put(ctx, w); err != nil {
 		return err
 	}

@@ -61,6 +61,7 @@ func (a *access) History(ctx context.Context, r HistoryRequest) (HistoryPage, er
 	if err := h.read(ctx); err != nil {
 		return HistoryPage{}, err
 	}
+	a.noteHistory(ctx, r)
 	page := HistoryPage{Next: h.next}
 	for _, row := range h.rows {
 		v := Version{Resource: row.Resource, First: row.First}

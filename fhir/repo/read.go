@@ -14,6 +14,9 @@ import (
 // Errors: outcome Forbidden (no rule for the type), NotFound, Gone.
 func (a *access) Read(ctx context.Context, resourceType, id string) (store.Resource, error) {
 	visible, err := a.narrow(policy.Read, resourceType)
+	if err == nil {
+		err = a.seal(ctx, []string{resourceType})
+	}
 	if err != nil {
 		return store.Resource{}, err
 	}
@@ -23,6 +26,9 @@ func (a *access) Read(ctx context.Context, resourceType, id string) (store.Resou
 	}
 	if got.Deleted {
 		return store.Resource{}, outcome.New(outcome.Gone, "")
+	}
+	if err := a.noted(ctx, policy.Read, got.Resource); err != nil {
+		return store.Resource{}, err
 	}
 	return a.show(ctx, policy.Read, got.Resource)
 }
@@ -51,6 +57,9 @@ func (a *access) VRead(ctx context.Context, resourceType, id, version string) (s
 	}
 	if err := a.mustMatch(visible, got); err != nil {
 		return store.Resource{}, absent(err)
+	}
+	if err := a.noted(ctx, policy.VRead, got); err != nil {
+		return store.Resource{}, err
 	}
 	return a.show(ctx, policy.VRead, got)
 }

@@ -28,6 +28,9 @@ func (a *access) ReadMany(ctx context.Context, resourceType string, ids []string
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
+		if err == nil {
+			err = a.noted(ctx, policy.Read, row.Resource)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -44,6 +44,8 @@ type Options struct {
 	Jobs Queue
 	// Attachments, when set, makes the URLs that answers were given for Binaries what they stand for.
 	Attachments Attachments
+	// Trail, when set, records what callers do.
+	Trail *Trail
 	// SearchTime is how long a statement of a caller's search may take; 0 stands for the default.
 	SearchTime time.Duration
 }

@@ -20,12 +20,18 @@ import (
 // Errors: outcome Forbidden when a type is not granted, TooCostly when it takes too long.
 func (a *access) Search(ctx context.Context, req *search.Request) ([]store.Row, error) {
 	q, err := a.query(ctx, req)
+	if err == nil {
+		err = a.seal(ctx, q.Types)
+	}
 	if err != nil {
 		return nil, err
 	}
 	rows, err := inTime(ctx, a, func(ctx context.Context) ([]store.Row, error) { return a.rows.Search(ctx, q) })
 	if err != nil {
 		return nil, fmt.Errorf("search %v: %w", q.Types, err)
+	}
+	if err := a.noteSearch(ctx, req, rows); err != nil {
+		return nil, err
 	}
 	for i := range rows {
 		if rows[i].Resource, err = a.show(ctx, policy.Search, rows[i].Resource); err != nil {
@@ -38,6 +44,9 @@ func (a *access) Search(ctx context.Context, req *search.Request) ([]store.Row, 
 // Count says how many resources Search would find without its limit.
 func (a *access) Count(ctx context.Context, req *search.Request) (int, error) {
 	q, err := a.query(ctx, req)
+	if err == nil {
+		err = a.seal(ctx, q.Types)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -129,6 +129,7 @@ type committing func(ctx context.Context, tx *repo.Tx, answer []byte) error
 func (h *Handler) carryOut(c echo.Context, b bundle.Bundle, commit committing) ([]byte, error) {
 	if !b.Transaction {
 		results, err := h.batch(c, b)
+		h.noteRefusals(c, b.Entries, results)
 		if err != nil {
 			return nil, err
 		}

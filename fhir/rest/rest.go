@@ -16,6 +16,8 @@ import (
 	"github.com/admitdev/admit/fhir/graphql"
 	"github.com/admitdev/admit/fhir/repo"
 	blobs "github.com/admitdev/admit/pkg/blob"
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/web"
 )
 
 // Options are what a Handler stands on.
@@ -51,6 +53,8 @@ type Handler struct {
 	queue    repo.Queue
 	callers  Callers
 	large    chan struct{} // a place for each large Bundle at work
+	// strangers counts the refusals of nobody known.
+	strangers *web.Counter
 }
 
 // New makes a Handler.
@@ -61,7 +65,7 @@ func New(o Options) (*Handler, error) {
 	}
 	limits := o.Limits.orDefault()
 	return &Handler{
-		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, large: make(chan struct{}, limits.Large),
+		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, large: make(chan struct{}, limits.Large), strangers: web.NewCounter(clock.System{}),
 	}, nil
 }
 

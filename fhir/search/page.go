@@ -45,6 +45,9 @@ func (r *Request) next(last store.Row) string {
 	return r.url(0, r.writeCursor(last))
 }
 
+// Self is the search as it was asked.
+func (r *Request) Self() string { return r.url(r.Offset, r.cursor) }
+
 // url is the search again, its parameters in the order of their names.
 func (r *Request) url(offset int, cursor string) string {
 	params := slices.Clone(r.params)

@@ -1,14 +1,7 @@
-// Package audit writes down who did what to whom, as AuditEvents (R4 auditevent.html) in a table
-// of their own. An event is written in the transaction that does the thing, so neither is there
-// without the other; a refusal, which has none, is written in one of its own.
-//
-//   - An event names people and things by reference; it never holds a secret, a password, a token
-//     or the content of a resource.
-//   - It says why Admit acted with its own rights in the transaction, where it did.
-//   - An event is never changed.
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,24 +61,13 @@ type Event struct {
 
 // Record writes e in tx.
 func Record(ctx context.Context, tx *store.Tx, e Event) error {
-	if e.Outcome == "" {
-		e.Outcome = Success
-	}
-	id, now := tx.NewID(), tx.Now()
-	event := e.resource(id, now)
+	event := e.resource(tx.Now())
 	for _, reason := range tx.Reasons() {
 		event.Purpose = append(event.Purpose, concept{reason})
 	}
-	content, err := json.Marshal(event)
+	row, err := event.row(e.Project, tx.NewID(), tx.Now())
 	if err != nil {
-		return fmt.Errorf("write audit event: %w", err)
-	}
-	row := store.AuditEvent{
-		Project: e.Project, ID: id, At: store.At(now), Action: string(e.Action),
-		Outcome: string(e.Outcome), Agent: e.Agent, Content: string(content),
-	}
-	if len(e.Entities) > 0 {
-		row.Entity = e.Entities[0]
+		return err
 	}
 	return tx.AddAudit(ctx, row)
 }
@@ -93,6 +75,15 @@ func Record(ctx context.Context, tx *store.Tx, e Event) error {
 // RecordAlone writes e in a transaction of its own: for what was refused and changed nothing.
 func RecordAlone(ctx context.Context, s *store.Store, e Event) error {
 	return s.InTx(ctx, func(tx *store.Tx) error { return Record(ctx, tx, e) })
+}
+
+// row is the event as it waits in the journal.
+func (r auditEvent) row(project, id string, at time.Time) (store.AuditEvent, error) {
+	content, err := json.Marshal(r)
+	if err != nil {
+		return store.AuditEvent{}, fmt.Errorf("write audit event: %w", err)
+	}
+	return store.AuditEvent{Project: project, ID: id, At: store.At(at), Content: string(content)}, nil
 }
 
 // instant is R4's spelling of a time to the millisecond.
@@ -105,16 +96,15 @@ const (
 )
 
 // resource is e as an AuditEvent.
-func (e Event) resource(id string, at time.Time) auditEvent {
+func (e Event) resource(at time.Time) auditEvent {
 	kind, verb := e.Action.codes()
 	r := auditEvent{
 		ResourceType: "AuditEvent",
-		ID:           id,
 		Type:         kind,
 		Subtype:      []coding{{System: actions, Code: string(e.Action)}},
 		Action:       verb,
 		Recorded:     at.Format(instant),
-		Outcome:      string(e.Outcome),
+		Outcome:      string(cmp.Or(e.Outcome, Success)),
 		OutcomeDesc:  e.Description,
 		Agent:        []agent{{Requestor: true}},
 		Source:       source{Observer: reference{Display: "Admit"}},
@@ -132,7 +122,7 @@ func (e Event) resource(id string, at time.Time) auditEvent {
 		who.Network = &network{Address: e.RemoteAddr, Type: "2"} // an IP address
 	}
 	for _, entity := range e.Entities {
-		r.Entity = append(r.Entity, what{&reference{Reference: entity}, ""})
+		r.Entity = append(r.Entity, what{What: &reference{Reference: entity}})
 	}
 	if e.RequestID != "" {
 		r.Entity = append(r.Entity, what{Name: "request " + e.RequestID})

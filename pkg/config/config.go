@@ -40,6 +40,8 @@ type Config struct {
 
 	ProjectMailLimit int // invitations mailed per project and day; -1: none
 
+	AuditFHIR string // "off", "writes" or "all"
+
 	AppName           string
 	PasswordMinLength int
 	PasswordBlocklist bool

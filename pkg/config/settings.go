@@ -78,6 +78,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.RateLimit, v, limit) }},
 		{name: "ADMIT_PROJECT_MAIL_LIMIT", fallback: "200", meaning: "invitations that a project may mail within a day", accepted: aLimit,
 			parse: func(c *Config, v string) error { return set(&c.ProjectMailLimit, v, limit) }},
+		{name: "ADMIT_AUDIT_FHIR", fallback: "writes", meaning: "which FHIR access is recorded besides sign-ins, refusals and administration", accepted: "off, writes or all",
+			parse: func(c *Config, v string) error { return set(&c.AuditFHIR, v, word("off", "writes", "all")) }},
 		{name: "ADMIT_APP_NAME", fallback: "Admit", meaning: "name in mails and pages", accepted: "1 to 64 printable characters",
 			parse: func(c *Config, v string) error { return set(&c.AppName, v, printable) }},
 		{name: "ADMIT_PASSWORD_MIN_LENGTH", fallback: "8", meaning: "shortest password", accepted: "a number from 8 to 128",
@@ -131,6 +133,16 @@ func oneOf(off, on string) func(string) (bool, error) {
 			return false, errors.New("neither of the two")
 		}
 		return value == on, nil
+	}
+}
+
+// word reads one of several words.
+func word(words ...string) func(string) (string, error) {
+	return func(value string) (string, error) {
+		if !slices.Contains(words, value) {
+			return "", errors.New("none of these words")
+		}
+		return value, nil
 	}
 }
 

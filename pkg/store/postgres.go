@@ -42,12 +42,12 @@ func (d postgres) replace(ctx context.Context, q querier, w Write, unkeyed bool)
 
 // createStatement writes the resource and its index rows in one statement.
 func (d postgres) createStatement(w Write) (string, []any) {
-	shape, args := d.arguments(append(headArgs(w), w.Generation), w.Index)
+	shape, args := d.arguments(append(headArgs(w), w.Generation), w.Index, w.Audit)
 	return d.statements.text("create "+shape, func() string { return d.createText(shape) }), args
 }
 
 func (d postgres) replaceStatement(w Write, unkeyed bool) (string, []any) {
-	shape, args := d.arguments(append(headArgs(w), w.Replaces, w.Generation), w.Index)
+	shape, args := d.arguments(append(headArgs(w), w.Replaces, w.Generation), w.Index, w.Audit)
 	kind := "replace "
 	if unkeyed {
 		kind = "replace unkeyed "
@@ -55,10 +55,11 @@ func (d postgres) replaceStatement(w Write, unkeyed bool) (string, []any) {
 	return d.statements.text(kind+shape, func() string { return d.replaceText(shape, unkeyed) }), args
 }
 
-// arguments appends the columns of the index tables that get rows. Which those are is the shape,
-// a letter for each table, and all that the text of a statement depends on.
-func (d postgres) arguments(args []any, ix Index) (shape string, all []any) {
-	letters := make([]byte, len(d.tables))
+// arguments appends the columns of the index tables that get rows, and what is recorded of the
+// write. Which those are is the shape, a letter for each table and one for the record, and all that
+// the text of a statement depends on.
+func (d postgres) arguments(args []any, ix Index, record *AuditEvent) (shape string, all []any) {
+	letters := make([]byte, len(d.tables), len(d.tables)+1)
 	for i, t := range d.tables {
 		letters[i] = '-'
 		if arrays := t.arrays(ix); arrays != nil {
@@ -66,7 +67,26 @@ func (d postgres) arguments(args []any, ix Index) (shape string, all []any) {
 			args = append(args, arrays...)
 		}
 	}
+	if record != nil {
+		letters = append(letters, '+')
+		args = append(args, record.Project, record.ID, record.At.UnixMilli(), record.Content)
+	}
 	return string(letters), args
+}
+
+// recordText writes down what is recorded of a write that has given as many arguments as given before
+// those of the shape.
+func (d postgres) recordText(s *strings.Builder, shape string, given int) {
+	if len(shape) == len(d.tables) {
+		return
+	}
+	for i, t := range d.tables {
+		if shape[i] == '+' {
+			given += len(t.columns)
+		}
+	}
+	fmt.Fprintf(s, ",\naudit_new AS (INSERT INTO audit (project_id, id, at, content) SELECT $%d::uuid, $%d::text, $%d::bigint, $%d::text FROM w)",
+		given+1, given+2, given+3, given+4)
 }
 
 // texts keeps rendered statements; there are as many as shapes.
@@ -94,6 +114,7 @@ SELECT $1::uuid, $2, $3, $4, $5::bigint, $6::boolean, $7, $8 WHERE ` + current +
 			t.name, strings.Join(t.columns, ", "), unnest(t, given))
 		given += len(t.columns)
 	}
+	d.recordText(&s, shape, 9)
 	s.WriteString("\nSELECT count(*) FROM w")
 	return s.String()
 }
@@ -118,6 +139,8 @@ SELECT $1::uuid, n.* FROM c, unnest($2::text[], $3::text[], $4::text[], $5::bigi
 		fmt.Fprintf(&s, ",\n%s_new AS (%s)", t.name, insert)
 		given += 2 + len(t.columns)
 	}
+	fmt.Fprintf(&s, ",\naudit_new AS (INSERT INTO audit (project_id, id, at, content) SELECT n.project::uuid, n.id, n.at, n.content FROM c, "+
+		"unnest($%d::text[], $%d::text[], $%d::bigint[], $%d::text[]) AS n(project, id, at, content))", given+1, given+2, given+3, given+4)
 	s.WriteString("\nSELECT count(*) FROM c")
 	return s.String()
 }
@@ -149,7 +172,13 @@ func (d postgres) createAllArguments(all []Write) []any {
 		}
 		args = append(args, arrays...)
 	}
-	return args
+	var records []AuditEvent
+	for _, w := range all {
+		if w.Audit != nil {
+			records = append(records, *w.Audit)
+		}
+	}
+	return append(args, auditColumns(records)...)
 }
 
 // replaceText does the whole update in one statement. Index rows that stay the same are left
@@ -169,6 +198,7 @@ WHERE resource.project_id = $1::uuid AND resource.type = $2 AND resource.id = $3
 history AS (INSERT INTO resource_history (project_id, type, id, version, last_updated, deleted, content, meta)
 SELECT $1::uuid, $2::text, $3::text, old.* FROM old)`)
 	d.adjustText(&s, shape, 10)
+	d.recordText(&s, shape, 10)
 	s.WriteString("\nSELECT count(*) FROM w")
 	return s.String()
 }
@@ -179,7 +209,7 @@ const current = `NOT EXISTS (SELECT 1 FROM index_generation WHERE project_id = $
 // putIndex writes the resource as it is, so that xmin tells of it: an update in one statement that has
 // waited for this one does not see the new rows and could not take them away, so it tries again.
 func (d postgres) putIndex(ctx context.Context, q querier, w Write) (bool, error) {
-	shape, args := d.arguments([]any{w.Project, w.Type, w.ID, w.Version, w.Generation}, w.Index)
+	shape, args := d.arguments([]any{w.Project, w.Type, w.ID, w.Version, w.Generation}, w.Index, nil)
 	statement := d.statements.text("index "+shape, func() string {
 		var s strings.Builder
 		s.WriteString(`WITH w AS (UPDATE resource SET version = version WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $4 AND NOT deleted AND ` +

@@ -36,6 +36,8 @@ type Write struct {
 	// Keys are claimed for this resource; those it held before and that are not named are released.
 	// A key that another resource holds is a *KeyConflict.
 	Keys []Key
+	// Audit, when set, is recorded if the write is done.
+	Audit *AuditEvent
 }
 
 // Key is a value that at most one resource may hold within its scope.

@@ -22,7 +22,16 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE ` + liteCurrent + `?9) ON CONFLICT D
 			return false, err
 		}
 	}
-	return true, nil
+	return true, d.record(ctx, q, w.Audit)
+}
+
+// record writes down what is recorded of a write.
+func (d lite) record(ctx context.Context, q querier, e *AuditEvent) error {
+	if e == nil {
+		return nil
+	}
+	_, err := q.ExecContext(ctx, d.text(addAudit), e.Project, e.ID, e.At.UnixMilli(), e.Content)
+	return err
 }
 
 // liteCurrent says that there is no later generation than the parameter that follows it.
@@ -63,7 +72,7 @@ WHERE project_id = ?1 AND type = ?2 AND id = ?3`
 	if _, err := q.ExecContext(ctx, update, headArgs(w)...); err != nil {
 		return false, err
 	}
-	return true, d.adjustAll(ctx, q, w)
+	return true, cmp.Or(d.adjustAll(ctx, q, w), d.record(ctx, q, w.Audit))
 }
 
 func (d lite) adjustAll(ctx context.Context, q querier, w Write) error {

@@ -37,14 +37,14 @@ func (l Limits) of(path string) (kind string, perMinute int) {
 
 // middleware refuses with 429 what is over the limit and tells the rest in the RateLimit header.
 func (l Limits) middleware(now clock.Clock) echo.MiddlewareFunc {
-	counts := &counter{clock: now}
+	counts := NewCounter(now)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			kind, limit := l.of(c.Request().URL.Path)
 			if limit < 0 {
 				return next(c)
 			}
-			used, reset := counts.add(kind + " " + Network(c.RealIP()))
+			used, reset := counts.Add(kind+" "+Network(c.RealIP()), 1)
 			header := c.Response().Header()
 			header.Set("RateLimit", `"requests";r=`+strconv.Itoa(max(0, limit-used))+`;t=`+strconv.Itoa(reset))
 			if used > limit {
@@ -70,17 +70,20 @@ func Network(address string) string {
 	return netip.PrefixFrom(parsed, 64).Masked().String()
 }
 
-// counter counts per minute of the clock. A new minute begins with an empty map, so memory is
-// bounded by the addresses seen in one minute.
-type counter struct {
+// Counter counts per minute of the clock. A new minute begins with an empty map, so memory is
+// bounded by the keys seen in one minute.
+type Counter struct {
 	clock  clock.Clock
 	mu     sync.Mutex
 	minute time.Time
 	counts map[string]int
 }
 
-// add counts one for key and returns the count with the seconds until it starts again.
-func (c *counter) add(key string) (count, reset int) {
+// NewCounter makes a Counter.
+func NewCounter(c clock.Clock) *Counter { return &Counter{clock: c} }
+
+// Add counts n for key and returns the count with the seconds until it starts again.
+func (c *Counter) Add(key string, n int) (count, reset int) {
 	now := c.clock.Now()
 	minute := now.Truncate(time.Minute)
 	c.mu.Lock()
@@ -88,6 +91,6 @@ func (c *counter) add(key string) (count, reset int) {
 	if !minute.Equal(c.minute) || c.counts == nil {
 		c.minute, c.counts = minute, map[string]int{}
 	}
-	c.counts[key]++
+	c.counts[key] += n
 	return c.counts[key], int(minute.Add(time.Minute).Sub(now)/time.Second) + 1
 }

@@ -62,6 +62,7 @@ func command(version string, environ []string) *cobra.Command {
 	root.AddCommand(
 		serveCommand(version, load),
 		migrateCommand(load),
+		auditCommand(load),
 		versionCommand(version),
 		healthcheckCommand(load),
 	)

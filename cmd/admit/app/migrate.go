@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -17,11 +19,14 @@ import (
 
 func migrateCommand(load loader) *cobra.Command {
 	migrate := &cobra.Command{Use: "migrate", Short: "Migrate the database, or list its migrations", Args: cobra.NoArgs, RunE: help}
-	on := func(act func(context.Context, *store.Store, io.Writer) error) func(*cobra.Command, []string) error {
+	on := func(missing string, act func(context.Context, *store.Store, io.Writer) error) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, _ []string) error {
 			c, err := load(cmd)
 			if err != nil {
 				return err
+			}
+			if missing != "" && !exists(c.DatabaseURL) {
+				c.DatabaseURL = config.Secret(missing)
 			}
 			return withStore(cmd.Context(), c, cmd.ErrOrStderr(), func(rows *store.Store) error {
 				return act(cmd.Context(), rows, cmd.OutOrStdout())
@@ -29,10 +34,20 @@ func migrateCommand(load loader) *cobra.Command {
 		}
 	}
 	migrate.AddCommand(
-		&cobra.Command{Use: "up", Short: "Apply the migrations that wait", Args: cobra.NoArgs, RunE: on(migrateUp)},
-		&cobra.Command{Use: "status", Short: "List the migrations", Args: cobra.NoArgs, RunE: on(migrateStatus)},
+		&cobra.Command{Use: "up", Short: "Apply the migrations that wait", Args: cobra.NoArgs, RunE: on("", migrateUp)},
+		&cobra.Command{Use: "status", Short: "List the migrations", Args: cobra.NoArgs, RunE: on("sqlite::memory:", migrateStatus)},
 	)
 	return migrate
+}
+
+// exists says whether there is a file of a SQLite database; whoever only looks makes none.
+func exists(database config.Secret) bool {
+	path, ok := strings.CutPrefix(database.Reveal(), "sqlite:")
+	if !ok || path == ":memory:" {
+		return true
+	}
+	_, err := os.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
 }
 
 // withStore opens the database, lends it to act and closes it.

@@ -18,6 +18,7 @@ import (
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/fhir/rest"
+	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/blob"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/jobs"
@@ -42,6 +43,8 @@ type rooms struct {
 	passwords *secret.Passwords
 	letters   *mail.Letters
 	pages     *pages.Handler
+	notes     *audit.Notes
+	sealer    *audit.Sealer
 }
 
 // wire makes the rooms, from the ground up.
@@ -65,9 +68,12 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	urls := &attachment.URLs{
 		Storage: c.BaseURL.JoinPath("storage/").String(), FHIR: c.BaseURL.JoinPath("fhir/R4/").String(), Key: box, Clock: o.Clock,
 	}
+	r.notes = audit.NewNotes(audit.Server(c.BaseURL.String()), rows, o.Clock, o.Log)
 	r.repo = repo.New(repo.Options{
+		Trail: &repo.Trail{Level: audit.Level(c.AuditFHIR), Notes: r.notes, Seal: func(ctx context.Context, project string) error { return r.sealer.Seal(ctx, project) }},
 		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls, Jobs: r.jobs,
 	})
+	r.sealer = &audit.Sealer{Store: rows, Files: r.repo, Key: box, Log: o.Log}
 	r.oauth = oauth.New(oauth.Options{
 		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo), Registrar: admin.NewRegistrar(r.repo),
 		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain, AllowPrivateURLs: c.AllowPrivateURLs,
@@ -155,7 +161,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	r.oauth.Mount(e)
 	signin.New(r.signIn, clock).Mount(e.Group("/auth", outcomes), called...)
 	r.fhir.MountPublic(e.Group("/fhir/R4", outcomes))
-	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes, r.fhir.Refusals()}, called...)...))
 	r.fhir.MountStorage(e.Group("/storage", outcomes))
 	administration := &api.Handler{Admin: r.services}
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
@@ -168,6 +174,8 @@ func (r *rooms) start(ctx context.Context, running *sync.WaitGroup) error {
 	running.Go(func() { _ = r.blobs.Run(ctx) })
 	running.Go(func() { _ = r.callers.Run(ctx) }) // these end with ctx alone and log what fails before
 	running.Go(func() { _ = r.oauth.Run(ctx) })
+	running.Go(func() { _ = r.sealer.Run(ctx) })
+	running.Go(func() { r.notes.Run(ctx) })
 	if err := r.repo.Resume(ctx); err != nil {
 		return fmt.Errorf("go on with what is indexed again: %w", err)
 	}

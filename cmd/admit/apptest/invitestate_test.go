@@ -31,7 +31,8 @@ func readInvite(t *testing.T, db *sql.DB, email string) inviteState {
 		{&s.Memberships, `SELECT count(*) FROM resource WHERE type = 'ProjectMembership' AND NOT deleted AND content LIKE '%"display":"' || $1 || '"%'`},
 		{&s.Requests, `SELECT count(*) FROM invitation i JOIN security_request r ON r.id = i.request_id WHERE i.email = $1`},
 		{&s.Invitations, `SELECT count(*) FROM invitation WHERE email = $1`},
-		{&s.Audits, `SELECT count(*) FROM audit a JOIN invitation i ON a.entity LIKE '%' || i.membership_id WHERE i.email = $1`},
+		{&s.Audits, `SELECT count(*) FROM (SELECT content FROM audit UNION ALL SELECT content FROM resource WHERE type = 'AuditEvent') a
+			JOIN invitation i ON a.content LIKE '%ProjectMembership/' || i.membership_id || '"%' AND a.content LIKE '%"code":"invite"%' WHERE i.email = $1`},
 		{&s.Mails, `SELECT count(*) FROM mail WHERE recipient = $1`},
 		{&s.Jobs, `SELECT count(*) FROM river_job j JOIN mail m ON ` + args + ` LIKE '%' || m.id || '%' WHERE m.recipient = $1`},
 	} {

@@ -16,8 +16,8 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 	costs := map[string]map[string]cost{
 		"read":               {"postgres": {1, 0}, "sqlite": {1, 0}},
 		"search":             {"postgres": {1, 0}, "sqlite": {1, 0}},
-		"create":             {"postgres": {1, 0}, "sqlite": {5, 1}},
-		"update":             {"postgres": {2, 0}, "sqlite": {11, 1}},
+		"create":             {"postgres": {1, 0}, "sqlite": {6, 1}},
+		"update":             {"postgres": {2, 0}, "sqlite": {12, 1}},
 		"invite":             {"postgres": {21, 1}, "sqlite": {37, 1}},
 		"client_credentials": {"postgres": {7, 0}, "sqlite": {7, 1}},
 	}
