@@ -25,7 +25,42 @@ func each(ctx context.Context, q querier, query string, args []any, row func(sca
 
 // direct is PostgreSQL's pool, whose reads pgx itself carries out: database/sql would start a goroutine
 // for each of them and copy what it finds.
-type direct struct{ *sql.DB }
+type direct struct {
+	*sql.DB
+	byKey *gather
+}
+
+func newDirect(db *sql.DB) direct {
+	d := direct{DB: db, byKey: &gather{}}
+	d.byKey.run = d.current
+	return d
+}
+
+// current reads the current versions of resources in one statement.
+func (d direct) current(ctx context.Context, all []*wanted) error {
+	projects, types, ids := make([]string, len(all)), make([]string, len(all)), make([]string, len(all))
+	for i, w := range all {
+		projects[i], types[i], ids[i] = w.Project, w.Type, w.ID
+	}
+	query, args := `SELECT k.n, `+versionColumns+` FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY k (project_id, type, id, n)
+JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id`, []any{projects, types, ids}
+	if len(all) == 1 {
+		query, args = `SELECT 1, `+currentVersion, []any{projects[0], types[0], ids[0]}
+	}
+	return d.each(ctx, query, args, func(row scanner) error {
+		var n int64
+		var res Resource
+		version := versionScan{resource: &res}
+		if err := row.Scan(append([]any{&n}, version.into()...)...); err != nil {
+			return err
+		}
+		version.finish()
+		w := all[n-1]
+		res.Ref = w.Ref
+		w.Resource, w.found = res, true
+		return nil
+	})
+}
 
 func (d direct) each(ctx context.Context, query string, args []any, row func(scanner) error) error {
 	conn, err := d.Conn(ctx)

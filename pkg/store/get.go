@@ -24,6 +24,10 @@ func (v *versionScan) into() []any {
 
 func (v *versionScan) finish() { v.resource.LastUpdated = time.UnixMilli(v.millis).UTC() }
 
+// currentVersion reads those of one resource.
+const currentVersion = versionColumns + ` FROM resource r
+WHERE r.project_id = $1::uuid AND r.type = $2 AND r.id = $3`
+
 // Get reads the current version; a deleted one has Deleted set. visible narrows as in a search,
 // in the same statement: what it does not admit is ErrNotFound. A deleted resource has no index
 // rows, so only a predicate that holds without any still admits it.
@@ -32,13 +36,15 @@ func (r reader) Get(ctx context.Context, ref Ref, visible Predicate) (Resource, 
 		return Resource{}, ErrNotFound
 	}
 	ref.Type, ref.ID = clean(ref.Type), clean(ref.ID)
+	if d, ok := r.q.(direct); ok && visible == nil {
+		return d.byKey.get(ctx, ref)
+	}
 	query, args := r.getStatement(ref, visible)
 	return r.oneVersion(ctx, ref, query, args)
 }
 
 func (b *base) getStatement(ref Ref, visible Predicate) (string, []any) {
-	query := b.dialect.text(`SELECT ` + versionColumns + ` FROM resource r
-WHERE r.project_id = $1::uuid AND r.type = $2 AND r.id = $3`)
+	query := b.dialect.text(`SELECT ` + currentVersion)
 	args := []any{ref.Project, ref.Type, ref.ID}
 	if visible == nil {
 		return query, args

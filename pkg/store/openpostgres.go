@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{writes: db, reads: db, onStop: []func() error{grown.close, db.Close}}
 	s.reader = reader{base: &base{dialect: postgres{tables: indexTables(), statements: &texts{}}, clock: o.Clock, log: o.Log, orm: orm, grown: grown}, q: db, pool: db}
 	if o.Wrap == nil {
-		s.q = direct{db}
+		s.q = newDirect(db)
 	}
 	return s, nil
 }

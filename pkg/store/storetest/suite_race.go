@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 
@@ -43,6 +44,31 @@ func raceRules() map[string]func(*testing.T, fixture) {
 		}
 	}
 	return map[string]func(*testing.T, fixture){
+		"of many reads each finds its own": func(_ *testing.T, f fixture) {
+			var made []store.Resource
+			for i := range racers {
+				w := f.create(f.patient(fmt.Sprint(i)), store.Index{})
+				w.Content = []byte(fmt.Sprintf(`{"resourceType":"Patient","id":"%d"}`, i))
+				f.put(w)
+				made = append(made, f.get(w.Ref))
+			}
+			_, errs := race(4*racers, func(i int) error {
+				if i%4 == 0 {
+					_, err := f.s.Get(f.ctx, f.patient("none"), nil)
+					return err
+				}
+				want := made[i/4]
+				got, err := f.s.Get(f.ctx, want.Ref, nil)
+				if err == nil && !reflect.DeepEqual(got, want) {
+					err = fmt.Errorf("%s is %s", want.ID, got.Content)
+				}
+				return err
+			})
+			allAre(f, errs, store.ErrNotFound)
+			if len(errs) != racers {
+				f.t.Errorf("%d of those who read what is not there were told so", len(errs))
+			}
+		},
 		"of many creates of one id one wins": func(t *testing.T, f fixture) {
 			won, errs := race(racers, func(int) error { return f.s.Put(f.ctx, f.create(f.patient("a"), tokens("x", "1"))) })
 			if won != 1 {
