@@ -57,6 +57,9 @@ func (s *SignIn) Resume(ctx context.Context, a oauth.Authorization, browser stri
 	login.RemoteAddress, login.UserAgent = oauth.Text(from.Address, 64), oauth.Text(from.Agent, 512)
 	login.ExpiresAt = store.At(s.Clock.Now().Add(loginLasts))
 	WishOf(a, browser).apply(&login, a.Client)
+	if allowed && a.Launch.Patient == "" && slices.Contains(a.Prompts, "none") { // nobody is there to choose again
+		login.LaunchPatient, login.LaunchEncounter, login.LaunchContext = found.LaunchPatient, found.LaunchEncounter, found.LaunchContext
+	}
 	login.WantedProject = a.Client.Project
 	if err := s.Store.AddLogin(ctx, login); err != nil {
 		return Step{}, false, err
@@ -89,11 +92,17 @@ func (s *SignIn) Pending(ctx context.Context, id, browser string, a oauth.Author
 // Errors: outcome NotFound, Invalid.
 func (s *SignIn) Allow(ctx context.Context, id, scope string) (code string, err error) {
 	login, who, err := s.pending(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	patient, err := s.patientOf(ctx, login)
 	switch {
 	case err != nil:
 		return "", err
 	case login.Membership == "" || login.RedirectURI == "":
 		return "", outcome.New(outcome.Invalid, "Login profile not set")
+	case oauth.WantsPatient(scope) && patient == "":
+		return "", outcome.New(outcome.Invalid, "A patient must be chosen first")
 	case scope == "" || !wordsWithin(scope, login.Scope) || !oauth.Covers(login.Scope, scope):
 		return "", outcome.New(outcome.Invalid, "Invalid scope")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/admitdev/admit/pkg/oauth"
@@ -21,6 +22,9 @@ type Wish struct {
 	CodeChallenge       string `json:"codeChallenge"`
 	CodeChallengeMethod string `json:"codeChallengeMethod"`
 	Remember            bool   `json:"remember"`
+
+	// LaunchID is a SmartAppLaunch of the client's project.
+	LaunchID string `json:"launch"`
 
 	// RedirectURI, Browser and Launch are those of a request to the authorization endpoint; no body sets
 	// them.
@@ -56,7 +60,25 @@ func (s *SignIn) check(ctx context.Context, w *Wish, origin string) (client oaut
 	case w.ResourceType != "" && !slices.Contains(profileTypes[:], w.ResourceType):
 		return client, outcome.New(outcome.Invalid, "Invalid resource type").At("resourceType")
 	}
+	if err := s.checkLaunch(ctx, w, client); err != nil {
+		return client, err
+	}
 	return client, s.checkChallenge(*w)
+}
+
+// checkLaunch finds out what the client was launched about. A launch says nothing without the client
+// that it is for.
+func (s *SignIn) checkLaunch(ctx context.Context, w *Wish, client oauth.Client) (err error) {
+	if w.LaunchID == "" {
+		return nil
+	}
+	if client.ID != "" {
+		w.Launch, err = s.directory.Launch(ctx, client.Project, w.LaunchID)
+	}
+	if client.ID == "" || errors.Is(err, store.ErrNotFound) {
+		return outcome.New(outcome.Invalid, "Invalid launch").At("launch")
+	}
+	return err
 }
 
 // profileTypes are the types of profiles that people have.
@@ -107,6 +129,7 @@ func (w Wish) apply(login *store.Login, client oauth.Client) {
 	login.Client, login.WantedProject, login.ProfileType = client.ID, w.ProjectID, w.ResourceType
 	login.Scope, login.RedirectURI, login.Browser = w.Scope, w.RedirectURI, w.Browser
 	login.LaunchPatient, login.LaunchEncounter = w.Launch.Patient, w.Launch.Encounter
+	login.LaunchContext = strings.Join(w.Launch.FHIRContext, " ")
 	if w.Nonce != "" || w.RedirectURI != "" { // OpenID Connect Core §2: none unless the client sent one
 		login.Nonce = w.Nonce
 	}

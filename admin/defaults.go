@@ -14,7 +14,7 @@ import (
 func defaultPolicies() []defaultPolicy {
 	return []defaultPolicy{
 		{"Default policy of patients and related persons", []string{"Patient", "RelatedPerson"}, ownRecord()},
-		{"Default policy of staff and programs", []string{"Practitioner", medplum.TypeClientApplication, medplum.TypeBot}, clinical()},
+		{"Default policy of staff and programs", []string{"Practitioner", medplum.TypeClientApplication, medplum.TypeBot}, append(clinical(), launching())},
 		{"Default policy of administrators", []string{"Admin"}, []medplum.PolicyResource{{ResourceType: "*"}}},
 	}
 }
@@ -59,6 +59,11 @@ func clinical() []medplum.PolicyResource {
 		}
 	}
 	return rules
+}
+
+// launching lets staff open an application about a patient (SMART App Launch, EHR launch).
+func launching() medplum.PolicyResource {
+	return medplum.PolicyResource{ResourceType: "SmartAppLaunch", Interaction: []string{"create", "read"}}
 }
 
 // medplumTypes are the types that R4 does not have.

@@ -67,17 +67,25 @@ func (d *Directory) Launch(ctx context.Context, project, id string) (oauth.Launc
 	if !repo.ValidID(id) {
 		return oauth.Launch{}, store.ErrNotFound
 	}
-	launch, err := fetch[struct{ Patient, Encounter medplum.Reference }](ctx, d.repo, "read what a client is launched about",
+	launch, err := fetch[struct {
+		Patient, Encounter medplum.Reference
+		FHIRContext        []medplum.Reference
+	}](ctx, d.repo, "read what a client is launched about",
 		store.Ref{Project: project, Type: "SmartAppLaunch", ID: id})
 	if err != nil {
 		return oauth.Launch{}, err
 	}
 	var about oauth.Launch
-	if resourceType, id := launch.Patient.Split(); resourceType == "Patient" {
+	if resourceType, id := launch.Patient.Split(); resourceType == typePatient {
 		about.Patient = id
 	}
-	if resourceType, id := launch.Encounter.Split(); resourceType == "Encounter" {
+	if resourceType, id := launch.Encounter.Split(); resourceType == typeEncounter {
 		about.Encounter = id
+	}
+	for _, further := range launch.FHIRContext {
+		if resourceType, _ := further.Split(); resourceType != "" {
+			about.FHIRContext = append(about.FHIRContext, further.Reference)
+		}
 	}
 	return about, nil
 }

@@ -55,6 +55,7 @@ type SignInOptions struct {
 	Codes     Codes
 	Box       Sealer
 	Jobs      Jobs
+	Callers   Callers
 	Mails     Mails
 	AppName   string
 	// RegistrationOpen lets strangers register.

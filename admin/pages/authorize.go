@@ -33,7 +33,7 @@ func (h *Handler) mountAuthorize(e *echo.Echo) {
 	e.POST("/"+authorizePath, h.authorize, around...)
 	around = append(around, h.protect)
 	for name, act := range map[string]func(echo.Context, asked) error{
-		"signin": h.signInFor, "factor": h.factorFor, "profile": h.profileFor, "consent": h.consentFor,
+		"signin": h.signInFor, "factor": h.factorFor, "profile": h.profileFor, "launch": h.launchFor, "consent": h.consentFor,
 	} {
 		e.POST("/"+authorizePath+"/"+name, h.form(act), around...)
 	}
@@ -111,7 +111,7 @@ func (h *Handler) begin(c echo.Context, a asked) error {
 	case a.asks("none") && !allowed:
 		return h.refused(c, h.OAuth.Refuse(a.Authorization, oauth.ConsentRequired, "The client was not allowed this before"))
 	case a.asks("none"):
-		return h.allow(c, a, step.Login, a.Scope)
+		return h.allowSilently(c, a, step.Login)
 	case step.Login != "":
 		return h.next(c, a, step)
 	}
@@ -119,6 +119,18 @@ func (h *Handler) begin(c echo.Context, a asked) error {
 		a.browser = h.newBrowser(c)
 	}
 	return h.page200(c, a, h.signInTo(a, a.LoginHint))
+}
+
+// allowSilently gives the code of a client that was allowed all of it before.
+func (h *Handler) allowSilently(c echo.Context, a asked, login string) error {
+	missing, err := h.SignIn.MissingContext(c.Request().Context(), login, a.Authorization)
+	switch {
+	case err != nil:
+		return err
+	case missing == "Patient":
+		return h.refused(c, h.OAuth.Refuse(a.Authorization, oauth.InteractionRequired, "A patient must be chosen"))
+	}
+	return h.allow(c, a, login, a.Scope)
 }
 
 // refused answers what cannot go on: at the client where that is safe, else here.
@@ -171,7 +183,7 @@ func (h *Handler) next(c echo.Context, a asked, step admin.Step) error {
 	case step.MFAEnrollRequired, step.MFARequired:
 		return h.page200(c, a, h.factorForm(a, step))
 	case step.Consent:
-		return h.page200(c, a, h.consentForm(a, step.Login))
+		return h.consent(c, a, step.Login)
 	}
 	return h.page200(c, a, h.profileForm(a, step))
 }

@@ -15,7 +15,7 @@ import (
 type field struct {
 	name, label, kind, autocomplete string
 	value, hint, problem            string
-	focused, readonly               bool
+	focused, readonly, optional     bool
 }
 
 // described are the ids of what explains the field to a screen reader.

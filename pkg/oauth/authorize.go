@@ -34,9 +34,6 @@ type Authorization struct {
 	Subject string
 }
 
-// Launch is what a client was launched about: the ids of a patient and an encounter, or neither.
-type Launch struct{ Patient, Encounter string }
-
 // Redirection is the refusal of an authorization request that is told to the client.
 type Redirection struct {
 	Code, Description string
@@ -50,6 +47,7 @@ func (r *Redirection) Error() string { return r.Code + ": " + r.Description }
 // The errors of OpenID Connect Core §3.1.2.6.
 const (
 	LoginRequired       = "login_required"
+	InteractionRequired = "interaction_required"
 	ConsentRequired     = "consent_required"
 	AccessDenied        = accessDenied
 	unsupportedResponse = "unsupported_response_type"

@@ -128,25 +128,31 @@ func nobody(err error) error {
 // LiveLogin completes the claims of a login that is not revoked, has a membership, and whose client
 // has not been switched off or deleted. Any other is store.ErrNotFound.
 func (s *Server) LiveLogin(ctx context.Context, id string) (Claims, error) {
-	login, err := s.Store.Login(ctx, id)
-	switch {
-	case err != nil:
+	login, err := s.liveLogin(ctx, id)
+	if err != nil {
 		return Claims{}, err
-	case login.Revoked || !login.Granted || login.Membership == "":
-		return Claims{}, store.ErrNotFound
-	}
-	if login.Client != "" {
-		switch client, err := s.Directory.Client(ctx, login.Client); {
-		case err != nil:
-			return Claims{}, err
-		case !client.Active:
-			return Claims{}, store.ErrNotFound
-		}
 	}
 	return Claims{
 		LoginID: login.ID, Project: login.MembershipProject, Membership: login.Membership, ClientID: login.Client, Scope: login.Scope,
 		Patient: login.LaunchPatient,
 	}, nil
+}
+
+func (s *Server) liveLogin(ctx context.Context, id string) (store.Login, error) {
+	login, err := s.Store.Login(ctx, id)
+	switch {
+	case err != nil:
+		return store.Login{}, err
+	case login.Revoked || !login.Granted || login.Membership == "":
+		return store.Login{}, store.ErrNotFound
+	case login.Client == "":
+		return login, nil
+	}
+	client, err := s.Directory.Client(ctx, login.Client)
+	if err == nil && !client.Active {
+		err = store.ErrNotFound
+	}
+	return login, err
 }
 
 // caller is the live session of a request that Authenticate has seen: its login (zero for Basic)
@@ -159,14 +165,11 @@ func (s *Server) caller(c echo.Context) (store.Login, Membership, error) {
 	}
 	var login store.Login
 	if claims.LoginID != "" {
-		live, err := s.LiveLogin(ctx, claims.LoginID)
-		if err == nil {
-			claims = live
-			login, err = s.Store.Login(ctx, live.LoginID)
-		}
-		if err != nil {
+		var err error
+		if login, err = s.liveLogin(ctx, claims.LoginID); err != nil {
 			return store.Login{}, Membership{}, unauthorized(err)
 		}
+		claims.Project, claims.Membership = login.MembershipProject, login.Membership
 	}
 	member, err := s.Directory.Membership(ctx, claims.Project, claims.Membership)
 	switch {

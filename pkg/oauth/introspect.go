@@ -25,7 +25,8 @@ type introspection struct {
 	Subject  string `json:"sub,omitempty"`
 	ClientID string `json:"client_id,omitempty"`
 	Scope    string `json:"scope,omitempty"`
-	Patient  string `json:"patient,omitempty"`
+	FHIRUser string `json:"fhirUser,omitempty"`
+	launched
 }
 
 // introspect tells a client, or a signed-in user, about a token of its own project. Upstream tells
@@ -96,18 +97,18 @@ func (s *Server) look(ctx context.Context, token, project string) (introspection
 	if err != nil || !shown.Active {
 		return introspection{}, err
 	}
-	live, err := s.LiveLogin(ctx, claims.LoginID)
-	if err != nil || live.Project != project {
+	login, err := s.liveLogin(ctx, claims.LoginID)
+	if err != nil || login.MembershipProject != project {
 		return introspection{}, ignore(err, store.ErrNotFound)
 	}
-	member, err := s.Directory.Membership(ctx, live.Project, live.Membership)
+	member, err := s.Directory.Membership(ctx, login.MembershipProject, login.Membership)
 	if err != nil || !member.Active {
 		return introspection{}, ignore(err, store.ErrNotFound)
 	}
 	_, shown.Subject, _ = strings.Cut(member.User.Reference, "/")
-	shown.Scope = live.Scope
-	if id, ok := strings.CutPrefix(member.Profile.Reference, typePatient+"/"); ok {
-		shown.Patient = id
+	shown.Scope, shown.launched = login.Scope, launchedAbout(login, member)
+	if hasScope(login.Scope, "openid") { // SMART App Launch 2.2, token introspection
+		shown.FHIRUser = member.Profile.Reference
 	}
 	return shown, nil
 }

@@ -26,6 +26,8 @@ type Options struct {
 	Registrar Registrar
 	// BaseURL is the issuer; it ends with a slash.
 	BaseURL *url.URL
+	// OwnPages says that people sign in on our own pages, where they can choose a patient.
+	OwnPages bool
 	// AllowPKCEPlain accepts code challenges of method plain, for old clients.
 	AllowPKCEPlain bool
 	// AllowPrivateURLs lets the addresses of clients' keys be private, for tests.

@@ -25,12 +25,21 @@ type smartConfiguration struct {
 }
 
 // smartConfiguration names S256 alone even where plain is allowed: SMART forbids to name that. A
-// capability that is only half there is not named: without a patient picker
-// context-standalone-patient would hold for patients who sign in themselves, and for nobody else.
+// capability that is only half there is not named: on another application's pages nobody can choose a
+// patient.
 func (s *Server) smartConfiguration(c echo.Context) error {
 	register, err := s.registrationEndpoint(c)
 	if err != nil {
 		return err
+	}
+	capabilities := []string{
+		"launch-ehr", "launch-standalone", "authorize-post",
+		"client-public", "client-confidential-symmetric", "client-confidential-asymmetric",
+		"sso-openid-connect", "context-banner", "context-style", "context-ehr-patient", "context-ehr-encounter",
+		"permission-offline", "permission-patient", "permission-user", "permission-v1", "permission-v2",
+	}
+	if s.OwnPages {
+		capabilities = append(capabilities, "context-standalone-patient", "context-standalone-encounter")
 	}
 	return c.JSON(http.StatusOK, smartConfiguration{
 		Issuer:                s.issuer,
@@ -43,17 +52,12 @@ func (s *Server) smartConfiguration(c echo.Context) error {
 		GrantTypes:            grantTypes,
 		ResponseTypes:         []string{"code"},
 		Scopes: []string{
-			"openid", "fhirUser", "profile", "email", "phone", "launch", "offline_access",
+			"openid", "fhirUser", "profile", "email", "phone", "launch", "launch/patient", "launch/encounter", "offline_access",
 			"patient/*.rs", "user/*.cruds", "system/*.cruds",
 		},
 		TokenAuthMethods:     tokenAuthMethods,
 		TokenAuthAlgorithms:  assertionAlgorithms,
 		CodeChallengeMethods: []string{methodS256},
-		Capabilities: []string{
-			"launch-ehr", "launch-standalone", "authorize-post",
-			"client-public", "client-confidential-symmetric", "client-confidential-asymmetric",
-			"sso-openid-connect", "context-banner", "context-style", "context-ehr-patient", "context-ehr-encounter",
-			"permission-offline", "permission-patient", "permission-user", "permission-v1", "permission-v2",
-		},
+		Capabilities:         capabilities,
 	})
 }

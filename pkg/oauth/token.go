@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -53,18 +52,17 @@ func (s *Server) grant(ctx context.Context, r grantRequest) (tokens, error) {
 
 // tokens is the answer (contract §3.1).
 type tokens struct {
-	TokenType         string    `json:"token_type"`
-	ExpiresIn         int       `json:"expires_in"`
-	Scope             string    `json:"scope"`
-	IDToken           string    `json:"id_token"`
-	AccessToken       string    `json:"access_token"`
-	RefreshToken      string    `json:"refresh_token,omitempty"`
-	Project           Reference `json:"project"`
-	Profile           Reference `json:"profile"`
-	Patient           string    `json:"patient,omitempty"`
-	Encounter         string    `json:"encounter,omitempty"`
-	SMARTStyleURL     string    `json:"smart_style_url"`
-	NeedPatientBanner bool      `json:"need_patient_banner"`
+	TokenType    string    `json:"token_type"`
+	ExpiresIn    int       `json:"expires_in"`
+	Scope        string    `json:"scope"`
+	IDToken      string    `json:"id_token"`
+	AccessToken  string    `json:"access_token"`
+	RefreshToken string    `json:"refresh_token,omitempty"`
+	Project      Reference `json:"project"`
+	Profile      Reference `json:"profile"`
+	launched
+	SMARTStyleURL     string `json:"smart_style_url"`
+	NeedPatientBanner bool   `json:"need_patient_banner"`
 }
 
 // session is a login with what its tokens say of it.
@@ -124,10 +122,7 @@ func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
 	if of.refreshSecret != "" {
 		made.RefreshToken = signed[2]
 	}
-	made.Patient, made.Encounter = l.LaunchPatient, l.LaunchEncounter
-	if id, ok := strings.CutPrefix(of.member.Profile.Reference, typePatient+"/"); ok && made.Patient == "" {
-		made.Patient = id
-	}
+	made.launched = launchedAbout(l, of.member)
 	made.NeedPatientBanner = made.Patient != ""
 	return made, nil
 }

@@ -32,9 +32,11 @@ type Login struct {
 	// Browser is the SHA-256 of the cookie of the browser that the session belongs to, empty when it
 	// belongs to none.
 	Browser string `gorm:"column:browser_hash"`
-	// LaunchPatient and LaunchEncounter are the ids of what the client was launched about.
+	// LaunchPatient and LaunchEncounter are the ids of what the client was launched about, LaunchContext
+	// references to what else matters, separated by spaces.
 	LaunchPatient   string
 	LaunchEncounter string
+	LaunchContext   string
 
 	Offline     bool // gives refresh tokens
 	MFAVerified bool `gorm:"column:mfa_verified"`
@@ -127,6 +129,16 @@ func (tx *Tx) ChooseMembership(ctx context.Context, id, project, membership stri
 // SetLoginScope replaces the login's scope until it is granted.
 func (tx *Tx) SetLoginScope(ctx context.Context, id, scope string) (bool, error) {
 	return tx.changeLogin(ctx, "set scope", id, "NOT granted AND NOT revoked", map[string]any{"scope": scope})
+}
+
+// SetLaunch sets what the client is launched about, its patient or its encounter, until the login is
+// granted. Another patient has other encounters.
+func (tx *Tx) SetLaunch(ctx context.Context, id string, encounter bool, about string) (bool, error) {
+	set := map[string]any{"launch_patient": about, "launch_encounter": ""}
+	if encounter {
+		set = map[string]any{"launch_encounter": about}
+	}
+	return tx.changeLogin(ctx, "set launch", id, "NOT granted AND NOT revoked", set)
 }
 
 // VerifyLoginMFA records the second factor; false when it was there already.

@@ -77,6 +77,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	r.oauth = oauth.New(oauth.Options{
 		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo), Registrar: admin.NewRegistrar(r.repo),
 		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain, AllowPrivateURLs: c.AllowPrivateURLs,
+		OwnPages: c.AppURL.String() == c.BaseURL.String(),
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
 	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers})
@@ -134,7 +135,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	})
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
 		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
-		AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
+		Callers: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
 	})
 }
 
