@@ -51,6 +51,16 @@ func TestOpenIDClients(t *testing.T) {
 	}, "ADMIT_ALLOW_PRIVATE_URLS=true")
 }
 
+// TestSMARTClient lets SMART's own library launch apps of every kind.
+func TestSMARTClient(t *testing.T) {
+	eachServer(t, func(t *testing.T, w *world) {
+		owner := w.api(t).register("owner@clinic.example", "Clinic")
+		w.api(t).member(owner, "Patient", "patient@clinic.example", "")
+		runScript(t, "smart.mjs", "ADMIT_URL="+w.base, "ADMIT_TOKEN="+owner.AccessToken, "PROJECT="+owner.projectID(),
+			"EMAIL=owner@clinic.example", "PATIENT_EMAIL=patient@clinic.example", "PASSWORD="+aPassword)
+	}, "ADMIT_ALLOW_PRIVATE_URLS=true")
+}
+
 // runScript runs a script of the clients' directory and fails with what it says.
 func runScript(t *testing.T, name string, environ ...string) {
 	t.Helper()
