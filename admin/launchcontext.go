@@ -16,9 +16,9 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// Callers lets somebody in who is still signing in, as the member whom they have chosen to be;
+// Entrance lets somebody in who is still signing in, as the member whom they have chosen to be;
 // *caller.Resolver implements it.
-type Callers interface {
+type Entrance interface {
 	Enter(ctx context.Context, claims caller.Claims, onBehalfOf, address string) (caller.Caller, error)
 }
 
@@ -127,7 +127,7 @@ func (s *SignIn) candidates(ctx context.Context, login store.Login, resourceType
 		}
 		query.Set("patient", typePatient+"/"+patient)
 	}
-	who, err := s.Callers.Enter(ctx, caller.Claims{Project: login.MembershipProject, Membership: login.Membership}, "", from.Address)
+	who, err := s.Entrance.Enter(ctx, caller.Claims{Project: login.MembershipProject, Membership: login.Membership}, "", from.Address)
 	if err != nil {
 		return nil, err
 	}

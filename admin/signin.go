@@ -55,7 +55,7 @@ type SignInOptions struct {
 	Codes     Codes
 	Box       Sealer
 	Jobs      Jobs
-	Callers   Callers
+	Entrance  Entrance
 	Mails     Mails
 	AppName   string
 	// RegistrationOpen lets strangers register.

@@ -135,7 +135,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	})
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
 		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
-		Callers: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
+		Entrance: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
 	})
 }
 
