@@ -52,6 +52,13 @@ func (s *SignIn) Resume(ctx context.Context, a oauth.Authorization, browser stri
 	if err != nil || !member.Active {
 		return Step{}, false, ignoreNotFound(err)
 	}
+	who, err := s.account(ctx, found.User())
+	if err != nil {
+		return Step{}, false, ignoreNotFound(err)
+	}
+	if due, err := s.factorDue(ctx, s.Store, *found, who); err != nil || due { // it was not wanted then
+		return Step{}, false, err
+	}
 	login := *found
 	login.ID, login.Granted, login.Nonce = secret.ID(), false, secret.ID()
 	login.RemoteAddress, login.UserAgent = oauth.Text(from.Address, 64), oauth.Text(from.Agent, 512)

@@ -31,6 +31,8 @@ type Wish struct {
 	RedirectURI string       `json:"-"`
 	Browser     string       `json:"-"` // SHA-256 of the browser's cookie
 	Launch      oauth.Launch `json:"-"`
+	// OwnAccount says that the sign-in is to the page of the person's own account.
+	OwnAccount bool `json:"-"`
 }
 
 // check holds a wish to its client and its form, and completes it.
@@ -127,6 +129,9 @@ func (s *SignIn) checkChallenge(w Wish) error {
 // apply writes the wish into the login.
 func (w Wish) apply(login *store.Login, client oauth.Client) {
 	login.Client, login.WantedProject, login.ProfileType = client.ID, w.ProjectID, w.ResourceType
+	if w.OwnAccount {
+		login.WantedProject = ownAccount
+	}
 	login.Scope, login.RedirectURI, login.Browser = w.Scope, w.RedirectURI, w.Browser
 	login.LaunchPatient, login.LaunchEncounter = w.Launch.Patient, w.Launch.Encounter
 	login.LaunchContext = strings.Join(w.Launch.FHIRContext, " ")

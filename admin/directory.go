@@ -141,7 +141,7 @@ func (d *Directory) Membership(ctx context.Context, project, id string) (oauth.M
 		return oauth.Membership{}, err
 	}
 	return oauth.Membership{
-		ID: m.ID, Project: p.ID, ProjectName: p.Name, SuperAdmin: p.SuperAdmin, Active: m.IsActive(),
+		ID: m.ID, Project: p.ID, ProjectName: p.Name, SuperAdmin: p.SuperAdmin, Active: m.IsActive(), MFARequired: p.MFARequired(),
 		User:    oauth.Reference(m.User),
 		Profile: oauth.Reference(m.Profile),
 	}, nil

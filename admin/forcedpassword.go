@@ -86,15 +86,7 @@ func (s *Service) ResetMemberPassword(ctx context.Context, who caller.Caller, pr
 		return err
 	}
 	return s.Repo.System("reset the password of a member", projectID).InTx(ctx, func(tx *repo.Tx) error {
-		res, err := tx.System("find the User of a membership", projectID).Read(ctx, medplum.TypeProjectMembership, id)
-		if err != nil {
-			return err
-		}
-		var m medplum.ProjectMembership
-		if err := decode(res, &m); err != nil {
-			return err
-		}
-		ref, user, err := s.userOf(ctx, tx, m.User)
+		m, ref, user, err := s.memberUser(ctx, tx, projectID, id)
 		if err != nil {
 			return err
 		}
@@ -104,8 +96,21 @@ func (s *Service) ResetMemberPassword(ctx context.Context, who caller.Caller, pr
 		if err := s.mailReset(ctx, tx, ref, user.Email, projectID, m.Project.Display); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx.Store(), event(who, projectID, audit.PasswordReset, res.Type+"/"+id, m.User.Reference))
+		return audit.Record(ctx, tx.Store(), event(who, projectID, audit.PasswordReset, medplum.TypeProjectMembership+"/"+id, m.User.Reference))
 	})
+}
+
+// memberUser reads a membership of a project with its User.
+func (s *Service) memberUser(ctx context.Context, tx *repo.Tx, projectID, id string) (m medplum.ProjectMembership, ref store.Ref, user medplum.User, err error) {
+	res, err := tx.System("find the User of a membership", projectID).Read(ctx, medplum.TypeProjectMembership, id)
+	if err != nil {
+		return m, ref, user, err
+	}
+	if err := decode(res, &m); err != nil {
+		return m, ref, user, err
+	}
+	ref, user, err = s.userOf(ctx, tx, m.User)
+	return m, ref, user, err
 }
 
 // userOf reads the User of a membership, wherever it lives. A program has none.

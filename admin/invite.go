@@ -170,14 +170,21 @@ const mailWindow = 24 * time.Hour
 // requestPassword makes the single-use secret with which a User sets a password, and the
 // UserSecurityRequest by which FHIR clients see it.
 func requestPassword(ctx context.Context, tx *repo.Tx, user store.Ref, kind store.SecurityRequestType, age time.Duration) (id, plain string, err error) {
+	return makeRequest(ctx, tx, user, store.SecurityRequest{Type: kind}, age)
+}
+
+// makeRequest makes a request of a User: the rest of it, and what shows it.
+func makeRequest(ctx context.Context, tx *repo.Tx, user store.Ref, request store.SecurityRequest, age time.Duration) (id, plain string, err error) {
 	rows := tx.Store()
 	plain = secret.Token(secretBytes)
-	request := store.SecurityRequest{
-		ID: rows.NewID(), UserProject: user.Project, User: user.ID, Project: user.Project,
-		Type: kind, Hash: secret.SHA256(plain), ExpiresAt: store.At(rows.Now().Add(age)),
+	request.ID, request.UserProject, request.User, request.Project = rows.NewID(), user.Project, user.ID, user.Project
+	request.Hash, request.ExpiresAt = secret.SHA256(plain), store.At(rows.Now().Add(age))
+	shown := request.Type
+	if shown == store.RequestChangeEmail { // clients know no other word for it
+		shown = store.RequestVerifyEmail
 	}
 	body, err := marshal(medplum.UserSecurityRequest{
-		ResourceType: medplum.TypeUserSecurityRequest, ID: request.ID, Type: string(kind),
+		ResourceType: medplum.TypeUserSecurityRequest, ID: request.ID, Type: string(shown),
 		User: medplum.RefTo(medplum.TypeUser, user.ID, ""), ExpiresAt: request.ExpiresAt.Format(instant),
 	})
 	if err != nil {

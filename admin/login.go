@@ -50,7 +50,16 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 	who, password, err := s.verify(ctx, in)
 	var step Step
 	if err == nil {
-		step, err = s.begin(ctx, in, client, who, password, from)
+		step, err = s.begin(ctx, entrance{
+			wish: in.Wish, client: client, who: who, method: methodPassword, password: &password, nothing: wrongPassword(),
+			confirm: func(tx *store.Tx) error {
+				still, err := tx.ConfirmCredential(ctx, who.ref, store.Password, password.Hash)
+				if err == nil && !still {
+					err = wrongPassword()
+				}
+				return err
+			},
+		}, from)
 	}
 	if outcome.Has(err, outcome.Invalid) {
 		return Step{}, errors.Join(err, s.recordRefusal(ctx, from))
@@ -109,40 +118,61 @@ func (s *SignIn) lookForNobody(ctx context.Context) error {
 	return err
 }
 
-// begin stores the login of somebody whose password was right. If the password is changed
+// entrance is how somebody who has shown who they are comes in.
+type entrance struct {
+	wish   Wish
+	client oauth.Client
+	who    account
+	method string
+	// password is the one that was shown; nil for another method.
+	password *store.Credential
+	// nothing is the answer to somebody who may go nowhere.
+	nothing error
+	// confirm holds what was shown to be still good, and keeps it so until the transaction ends.
+	confirm func(tx *store.Tx) error
+}
+
+// begin stores the login of somebody who has shown who they are. If what they have shown is changed
 // meanwhile there is no login.
-func (s *SignIn) begin(ctx context.Context, in LoginRequest, client oauth.Client, who account, password store.Credential, from Device) (Step, error) {
-	login := s.newLogin(who.ref, methodPassword, from)
-	in.apply(&login, client)
-	choices, err := s.choicesOf(ctx, login, password)
+func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, error) {
+	login := s.newLogin(in.who.ref, in.method, from)
+	in.wish.apply(&login, in.client)
+	login.MFAVerified = in.method == methodPasskey
+	choices, err := s.begun(ctx, login, in.password)
 	if err != nil {
 		return Step{}, err
 	}
 	switch {
 	case login.WantedProject == newProjectID: // newproject will choose
+	case login.WantedProject == ownAccount:
 	case len(choices) == 0:
-		return Step{}, wrongPassword()
+		return Step{}, in.nothing
 	case len(choices) == 1:
 		login.MembershipProject, login.Membership = choices[0].project, choices[0].ID
 	}
 	var step Step
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		still, err := tx.ConfirmCredential(ctx, who.ref, store.Password, password.Hash)
-		if err == nil && !still {
-			err = wrongPassword()
+		if err := in.confirm(tx); err != nil {
+			return err
 		}
-		if err == nil {
-			err = tx.AddLogin(ctx, login)
-		}
+		err := tx.AddLogin(ctx, login)
 		if err == nil {
 			err = audit.Record(ctx, tx, signedIn(login))
 		}
 		if err == nil {
-			step, err = s.next(ctx, tx, login, who, choices)
+			step, err = s.next(ctx, tx, login, in.who, choices)
 		}
 		return err
 	})
 	return step, err
+}
+
+// begun are the choices of a login that begins. A password that was just read is not read again.
+func (s *SignIn) begun(ctx context.Context, login store.Login, password *store.Credential) ([]Choice, error) {
+	if password == nil {
+		return s.choices(ctx, login)
+	}
+	return s.choicesOf(ctx, login, *password)
 }
 
 // signedIn is the audit event of a login.

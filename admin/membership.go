@@ -131,5 +131,8 @@ func (s *Service) forgetUser(ctx context.Context, tx *repo.Tx, project string, u
 	if err := rows.DeleteCredentials(ctx, ref); err != nil {
 		return err
 	}
+	if err := forgetFactors(ctx, rows, ref); err != nil {
+		return err
+	}
 	return rows.RevokeLogins(ctx, ref)
 }

@@ -65,7 +65,11 @@ func (s *SignIn) withoutMembership(ctx context.Context, id string) (store.Login,
 		return login, account{}, outcome.New(outcome.Invalid, "Login already has a membership")
 	}
 	login, who, err := s.pending(ctx, id)
-	if err == nil && !login.MFAVerified && (who.user.MFARequired || who.user.MFAEnrolled) {
+	due := false
+	if err == nil {
+		due, err = s.factorDue(ctx, s.Store, login, who)
+	}
+	if due {
 		err = outcome.New(outcome.Invalid, "Login not verified")
 	}
 	return login, who, err

@@ -241,15 +241,19 @@ func changePassword(ctx context.Context, tx *repo.Tx, user store.Ref, password n
 
 // replacePassword sets a password, voids the links that would do the same and ends every session. A
 // password of somebody who has not shown that the address is theirs voids nothing that was mailed
-// to it.
+// to it; what they asked to have mailed elsewhere is void too.
 // The password comes first: a sign-in under way waits for it or is seen by what follows.
 func replacePassword(ctx context.Context, tx *repo.Tx, user store.Ref, password newPassword) error {
 	rows := tx.Store()
 	err := rows.SetCredential(ctx, store.Credential{
 		Project: user.Project, Type: user.Type, ID: user.ID, Kind: store.Password, Hash: password.hash, Opens: password.opens,
 	})
-	if err == nil && password.opens == store.OpensAll {
-		err = rows.SupersedeSecurityRequests(ctx, user)
+	var voided []store.SecurityRequestType
+	if password.opens != store.OpensAll {
+		voided = []store.SecurityRequestType{store.RequestChangeEmail}
+	}
+	if err == nil {
+		err = rows.SupersedeSecurityRequests(ctx, user, voided...)
 	}
 	if err == nil {
 		err = rows.RevokeLogins(ctx, user)
@@ -257,7 +261,8 @@ func replacePassword(ctx context.Context, tx *repo.Tx, user store.Ref, password 
 	return err
 }
 
-// VerifyEmail proves the address of whoever holds the secret of a verify-email mail.
+// VerifyEmail proves the address of whoever holds the secret that was mailed there, be it the one they
+// have or the one that is to take its place.
 //
 // Errors: outcome Invalid, NotFound.
 func (s *SignIn) VerifyEmail(ctx context.Context, id, plain string) error {
@@ -267,13 +272,16 @@ func (s *SignIn) VerifyEmail(ctx context.Context, id, plain string) error {
 	if err := fields.Err(); err != nil {
 		return err
 	}
-	request, who, err := s.request(ctx, id, plain, store.RequestVerifyEmail)
+	request, who, err := s.request(ctx, id, plain, store.RequestVerifyEmail, store.RequestChangeEmail)
 	if err != nil {
 		return err
 	}
 	return s.Repo.System("prove the address of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
 		if err := useRequest(ctx, tx, request); err != nil {
 			return err
+		}
+		if request.Type == store.RequestChangeEmail {
+			return replaceEmail(ctx, tx, who.ref, request.Email)
 		}
 		return setUser(ctx, tx, who.ref, "emailVerified", true)
 	})
@@ -294,14 +302,11 @@ func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fre
 	if err != nil {
 		return err
 	}
-	kept, err := s.Store.Credential(ctx, me.ref, store.Password)
-	if errors.Is(err, store.ErrNotFound) {
-		return outcome.New(outcome.Invalid, "Existing password not set")
-	}
+	kept, err := s.passwordOf(ctx, me)
 	if err != nil {
 		return err
 	}
-	if err := s.verifyOld(ctx, me, old, kept.Hash, who.RemoteAddr); err != nil {
+	if err := s.verifyAgain(ctx, me, "oldPassword", old, kept.Hash, who.RemoteAddr); err != nil {
 		return err
 	}
 	if err := s.Passwords.CheckFor("newPassword", fresh, me.user.Email); err != nil {
@@ -312,26 +317,44 @@ func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fre
 		return err
 	}
 	return s.Repo.System("change the password of a User", me.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
-		still, err := tx.Store().ConfirmCredential(ctx, me.ref, store.Password, kept.Hash)
-		if err == nil && !still {
-			err = outcome.New(outcome.Invalid, "Incorrect password").At("oldPassword")
+		if err := confirmPassword(ctx, tx.Store(), me.ref, kept, "oldPassword"); err != nil {
+			return err
 		}
-		if err == nil {
-			err = changePassword(ctx, tx, me.ref, newPassword{hash, kept.Opens}) // who knew the old one has shown no more by that
-		}
-		return err
+		return changePassword(ctx, tx, me.ref, newPassword{hash, kept.Opens}) // who knew the old one has shown no more by that
 	})
 }
 
-// verifyOld compares the old password; guesses count like those of signing in.
-func (s *SignIn) verifyOld(ctx context.Context, me account, old, hash, address string) error {
+// passwordOf is the password that the caller is to show again.
+func (s *SignIn) passwordOf(ctx context.Context, me account) (store.Credential, error) {
+	kept, err := s.Store.Credential(ctx, me.ref, store.Password)
+	if errors.Is(err, store.ErrNotFound) {
+		err = outcome.New(outcome.Invalid, "Existing password not set")
+	}
+	return kept, err
+}
+
+// confirmPassword refuses a password that was changed since it was compared.
+func confirmPassword(ctx context.Context, tx *store.Tx, user store.Ref, kept store.Credential, field string) error {
+	still, err := tx.ConfirmCredential(ctx, user, store.Password, kept.Hash)
+	if err == nil && !still {
+		err = incorrectPassword(field)
+	}
+	return err
+}
+
+func incorrectPassword(field string) error {
+	return outcome.New(outcome.Invalid, "Incorrect password").At(field)
+}
+
+// verifyAgain compares the password of somebody who has signed in; guesses count like those of signing in.
+func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, hash, address string) error {
 	forgive, err := s.attempts(ctx, "change "+me.ref.ID, Device{Address: address})
 	if err != nil {
 		return err
 	}
-	match, err := s.Passwords.Verify(ctx, old, hash)
+	match, err := s.Passwords.Verify(ctx, password, hash)
 	if err == nil && !match {
-		err = outcome.New(outcome.Invalid, "Incorrect password").At("oldPassword")
+		err = incorrectPassword(field)
 	}
 	if err != nil {
 		return err

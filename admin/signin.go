@@ -5,7 +5,10 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
@@ -76,15 +79,22 @@ type SignInOptions struct {
 //   - A User who must show a second factor gets no code without it.
 type SignIn struct {
 	SignInOptions
-	directory *Directory
+	directory    *Directory
+	relyingParty func() (*webauthn.WebAuthn, error) // fails for a base URL that can have no passkeys
 }
 
 // NewSignIn makes a SignIn.
-func NewSignIn(o SignInOptions) *SignIn { return &SignIn{o, NewDirectory(o.Repo)} }
+func NewSignIn(o SignInOptions) *SignIn {
+	return &SignIn{o, NewDirectory(o.Repo), sync.OnceValues(func() (*webauthn.WebAuthn, error) {
+		return newRelyingParty(o.AppName, o.Service.BaseURL, o.Service.AppURL)
+	})}
+}
 
 const (
 	// newProjectID is the projectId of whoever is about to make a project.
 	newProjectID = "new"
+	// ownAccount stands for a projectId where somebody signs in to the page of their own account.
+	ownAccount = "account"
 	// loginLasts is how long somebody may take from the password to the token.
 	loginLasts = time.Hour
 	// maxMemberships is how many memberships of one user are looked at.
@@ -172,7 +182,7 @@ func (s *SignIn) newLogin(user store.Ref, method string, from Device) store.Logi
 	now := s.Clock.Now()
 	return store.Login{
 		ID: secret.ID(), UserProject: user.Project, UserType: user.Type, UserID: user.ID,
-		AuthMethod: method, AuthTime: store.At(now), Nonce: secret.ID(),
+		AuthMethod: method, AuthTime: store.At(now), ProvenAt: store.At(now), Nonce: secret.ID(),
 		RemoteAddress: oauth.Text(from.Address, 64), UserAgent: oauth.Text(from.Agent, 512), ExpiresAt: store.At(now.Add(loginLasts)),
 	}
 }

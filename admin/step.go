@@ -22,6 +22,10 @@ type Step struct {
 	EnrollURI         string   `json:"enrollUri,omitempty"`
 	EnrollQRCode      string   `json:"enrollQrCode,omitempty"`
 	MFARequired       bool     `json:"mfaRequired,omitempty"`
+	// MFAMethods are those of "totp", "passkey" and "recovery-code" that the User can show.
+	MFAMethods []string `json:"mfaMethods,omitempty"`
+	// RecoveryCodes come with a factor that was just enrolled, and are shown this once.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
 	// Consent says that the person must still allow the client what it asks for, on our own page.
 	Consent bool `json:"-"`
 }
@@ -36,19 +40,23 @@ type Choice struct {
 	project string
 }
 
-// choices are the active memberships that suit the login and to which its password leads.
+// choices are the active memberships that suit the login and to which it leads. A passkey leads no
+// further than the password of its User: whoever chose that without showing that the address is theirs
+// may have made the passkey too.
 func (s *SignIn) choices(ctx context.Context, login store.Login) ([]Choice, error) {
-	var password store.Credential
-	if login.AuthMethod == methodPassword {
+	opens := store.Credential{Opens: store.OpensAll}
+	if login.AuthMethod == methodPassword || login.AuthMethod == methodPasskey {
 		kept, err := s.Store.Credential(ctx, login.User(), store.Password)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		switch {
+		case err == nil:
+			opens = kept
+		case !errors.Is(err, store.ErrNotFound):
 			return nil, err
+		case login.AuthMethod == methodPassword:
+			return nil, nil
 		}
-		password = kept
-	} else {
-		password.Opens = store.OpensAll
 	}
-	return s.choicesOf(ctx, login, password)
+	return s.choicesOf(ctx, login, opens)
 }
 
 func (s *SignIn) choicesOf(ctx context.Context, login store.Login, password store.Credential) ([]Choice, error) {
@@ -84,10 +92,18 @@ func (s *SignIn) choicesOf(ctx context.Context, login store.Login, password stor
 // next says what the login needs. When it needs nothing more it gets its code.
 func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who account, choices []Choice) (Step, error) {
 	step := Step{Login: login.ID}
+	due, err := s.factorDue(ctx, tx, login, who)
+	if err != nil {
+		return Step{}, err
+	}
 	switch {
-	case login.AuthMethod == methodPassword && !login.MFAVerified && who.user.MFAEnrolled:
-		step.MFARequired = true
-	case login.AuthMethod == methodPassword && !login.MFAVerified && who.user.MFARequired:
+	case due && who.user.MFAEnrolled:
+		have, err := factorsOf(ctx, tx, who.ref)
+		if err != nil {
+			return Step{}, err
+		}
+		step.MFARequired, step.MFAMethods = true, have.methods()
+	case due:
 		enrollment, err := s.enrollment(ctx, tx, who)
 		if err != nil {
 			return Step{}, err
@@ -101,10 +117,36 @@ func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who 
 			return Step{}, err
 		}
 		step.Code = code
-	case login.WantedProject != newProjectID:
+	case login.WantedProject != newProjectID && login.WantedProject != ownAccount:
 		step.Memberships = choices
 	}
 	return step, nil
+}
+
+// factorDue says whether the login still wants a second factor: its User has one, or must have one by
+// their own or by the project that they go to. What another server vouches for is that server's to guard.
+func (s *SignIn) factorDue(ctx context.Context, rows projectRows, login store.Login, who account) (bool, error) {
+	switch {
+	case login.AuthMethod != methodPassword, login.MFAVerified:
+		return false, nil
+	case who.user.MFAEnrolled, who.user.MFARequired:
+		return true, nil
+	case login.MembershipProject == "":
+		return false, nil
+	}
+	ref := store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: login.MembershipProject}
+	res, err := rows.Get(ctx, ref, nil)
+	if err != nil {
+		return false, err
+	}
+	var project medplum.Project
+	err = decode(res, &project)
+	return project.MFARequired(), err
+}
+
+// projectRows reads resources; a Store or a transaction.
+type projectRows interface {
+	Get(ctx context.Context, ref store.Ref, visible store.Predicate) (store.Resource, error)
 }
 
 // pending reads a login that is on its way, with its User. Whoever has tokens already or was shut

@@ -16,6 +16,7 @@
 //   - change: what other processes must drop from their caches, read whole by time.
 //   - login, authorization_code, refresh_token, security_request: found by what a token, a code or a
 //     link says, before anybody is known to have a project.
+//   - passkey, passkey_challenge: found by what an authenticator says, before anybody is known.
 //   - client_assertion: seen before a client has shown whose it is.
 //   - signing_key, server_key: the server's own.
 //   - rate_limit: counted before anybody is known.

@@ -38,6 +38,8 @@ func (h *Handler) Mount(g *echo.Group) {
 	p.DELETE("/members/:membership", h.deleteMember)
 	p.POST("/members/:membership/resetpassword", h.resetPassword)
 	p.POST("/members/:membership/mfa/reset", h.resetMFA)
+	p.GET("/members/:membership/sessions", h.sessions)
+	p.DELETE("/members/:membership/sessions/:login", h.endSession)
 	g.POST("/super/setpassword", h.superForcePassword)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)

@@ -85,3 +85,19 @@ func (h *Handler) forcePassword(c echo.Context) error {
 	}
 	return done(c)
 }
+
+func (h *Handler) sessions(c echo.Context) error {
+	all, err := h.Admin.MemberSessions(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("membership"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string][]admin.Session{"sessions": all})
+}
+
+func (h *Handler) endSession(c echo.Context) error {
+	err := h.Admin.EndMemberSession(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("membership"), c.Param("login"))
+	if err != nil {
+		return err
+	}
+	return done(c)
+}

@@ -1,9 +1,13 @@
 package signin
 
 import (
+	"net/http"
+
 	"github.com/labstack/echo/v4"
+	"github.com/tidwall/sjson"
 
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
 
@@ -35,7 +39,33 @@ func (h *Handler) enrollMFA(c echo.Context) error {
 	if err := web.ReadJSON(c, &in); err != nil {
 		return err
 	}
-	return done(c, h.people.EnrollMFA(c.Request().Context(), caller.From(c), in.Token))
+	codes, err := h.people.EnrollMFA(c.Request().Context(), caller.From(c), in.Token)
+	if err != nil {
+		return err
+	}
+	return okWithCodes(c, codes)
+}
+
+// okWithCodes is "All OK", which Medplum's clients look for, with the recovery codes beside it.
+func okWithCodes(c echo.Context, codes []string) error {
+	body, err := web.MarshalOutcome(c, outcome.New(outcome.OK, ""))
+	if err == nil && len(codes) > 0 {
+		body, err = sjson.SetBytes(body, "recoveryCodes", codes)
+	}
+	if err != nil {
+		return err
+	}
+	return c.JSONBlob(http.StatusOK, body)
+}
+
+// recoveryCodes are shown once.
+type recoveryCodes struct {
+	Codes []string `json:"recoveryCodes"`
+}
+
+func (h *Handler) renewRecoveryCodes(c echo.Context) error {
+	codes, err := h.people.RenewRecoveryCodes(c.Request().Context(), caller.From(c))
+	return answer(c, recoveryCodes{codes}, err)
 }
 
 func (h *Handler) disableMFA(c echo.Context) error {

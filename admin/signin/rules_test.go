@@ -51,6 +51,17 @@ func rules() []rule {
 		{"an address is verified by a mailed secret", verifiedEmail},
 		{"a second factor that is required is enrolled first", secondFactor},
 		{"a second factor of one's own choice", chosenSecondFactor},
+		{"a second factor that the project wants", projectSecondFactor},
+		{"recovery codes stand in for a lost factor, each once", recoveryCodes},
+		{"a passkey signs in, has a name and can be deleted", passkeyLife},
+		{"a passkey is a second factor", passkeyAsSecondFactor},
+		{"bad answers of passkeys are refused", badPasskeys},
+		{"bad passkeys are not registered", badRegistrations},
+		{"a copied passkey is found out", copiedPasskey},
+		{"a passkey opens no more than its password", passkeyOpensNoMore},
+		{"what guards the account wants a recent sign-in", guarded},
+		{"an address is changed by its new owner's leave", changedEmail},
+		{"sessions are listed and ended by whose they are", ownSessions},
 		{"guesses of a second factor are limited", guessedSecondFactor},
 	}
 }

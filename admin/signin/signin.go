@@ -31,7 +31,7 @@ func New(people *admin.SignIn, c clock.Clock) *Handler { return &Handler{people,
 // Mount adds the routes to the group /auth. authenticated gives the routes that need one their
 // caller.
 func (h *Handler) Mount(g *echo.Group, authenticated ...echo.MiddlewareFunc) {
-	g.Use(h.retryAfter)
+	g.Use(h.retryAfter, h.insufficient)
 	g.POST("/method", h.method)
 	g.POST("/login", h.login)
 	g.GET("/login/:login", h.status)
@@ -42,6 +42,10 @@ func (h *Handler) Mount(g *echo.Group, authenticated ...echo.MiddlewareFunc) {
 	g.POST("/scope", h.scope)
 	g.POST("/mfa/login-enroll", h.enrollLogin)
 	g.POST("/mfa/verify", h.verifyMFA)
+	g.POST("/passkey/login-options", h.passkeyRequest)
+	g.POST("/passkey/login", h.loginByPasskey)
+	g.POST("/passkey/verify-options", h.passkeyVerification)
+	g.POST("/passkey/verify", h.verifyPasskey)
 	g.POST("/resetpassword", h.resetPassword)
 	g.POST("/setpassword", h.setPassword)
 	g.POST("/verifyemail", h.verifyEmail)
@@ -53,6 +57,16 @@ func (h *Handler) Mount(g *echo.Group, authenticated ...echo.MiddlewareFunc) {
 	g.GET("/mfa/status", h.mfaStatus, authenticated...)
 	g.POST("/mfa/enroll", h.enrollMFA, authenticated...)
 	g.POST("/mfa/disable", h.disableMFA, authenticated...)
+	g.POST("/mfa/recovery-codes", h.renewRecoveryCodes, authenticated...)
+	g.GET("/passkey", h.passkeys, authenticated...)
+	g.POST("/passkey/register-options", h.passkeyCreation, authenticated...)
+	g.POST("/passkey/register", h.addPasskey, authenticated...)
+	g.POST("/passkey/rename", h.renamePasskey, authenticated...)
+	g.POST("/passkey/delete", h.deletePasskey, authenticated...)
+	g.GET("/sessions", h.sessions, authenticated...)
+	g.POST("/stepup-options", h.stepUpOptions, authenticated...)
+	g.POST("/stepup", h.stepUp, authenticated...)
+	g.POST("/changeemail", h.changeEmail, authenticated...)
 }
 
 // retryAfter says when a refusal for too many tries ends (RFC 6585 §4).

@@ -120,6 +120,16 @@ type Project struct {
 	ExportedResourceType       []string              `json:"exportedResourceType,omitempty"`
 }
 
+// MFARequired says whether its setting mfaRequired wants a second factor of all who sign in.
+func (p Project) MFARequired() bool {
+	for _, setting := range p.Setting {
+		if setting.Name == "mfaRequired" && setting.ValueBoolean != nil {
+			return *setting.ValueBoolean
+		}
+	}
+	return false
+}
+
 // Parameter is a named value of an access entry; exactly one value is set.
 type Parameter struct {
 	Name           string     `json:"name"`

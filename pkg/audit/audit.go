@@ -35,6 +35,23 @@ const (
 	MailRead         Action = "mail-read"
 )
 
+// The actions that are recorded of people's own accounts and sessions.
+const (
+	MFAVerify          Action = "mfa-verify"
+	MFAEnroll          Action = "mfa-enroll"
+	MFADisable         Action = "mfa-disable"
+	RecoveryCodesRenew Action = "recovery-codes-renew"
+	RecoveryCodeUse    Action = "recovery-code-use"
+	PasskeyAdd         Action = "passkey-add"
+	PasskeyRename      Action = "passkey-rename"
+	PasskeyDelete      Action = "passkey-delete"
+	PasskeyUse         Action = "passkey-use"
+	StepUp             Action = "step-up"
+	SessionsRead       Action = "sessions-read"
+	SessionEnd         Action = "session-end"
+	EmailChange        Action = "email-change"
+)
+
 // Outcome is how it went, in the codes of http://hl7.org/fhir/audit-event-outcome.
 type Outcome string
 
@@ -135,13 +152,13 @@ func (a Action) codes() (kind coding, verb string) {
 	user := coding{dicom, "110114", "User Authentication"}
 	security := coding{dicom, "110113", "Security Alert"}
 	switch a {
-	case SignIn, SignOut:
+	case SignIn, SignOut, MFAVerify, RecoveryCodeUse, PasskeyUse, StepUp, SessionEnd:
 		return user, "E"
 	case Invite, ProjectCreate, ClientCreate, BotCreate, SetUp:
 		return security, "C"
 	case MembershipDelete:
 		return security, "D"
-	case MailRead, ProjectRead, MembershipRead, AccessExplain:
+	case MailRead, ProjectRead, MembershipRead, AccessExplain, SessionsRead:
 		return security, "R"
 	}
 	return security, "U"

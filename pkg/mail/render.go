@@ -92,9 +92,9 @@ func (l *Letters) execute(name string, data any) (string, error) {
 // is gone has none.
 func (l *Letters) link(m store.Mail) (string, error) {
 	switch Template(m.Template) {
-	case InviteExisting, MFAReset:
+	case InviteExisting, MFAReset, RecoveryUsed, EmailChanging:
 		return l.base.JoinPath("signin").String(), nil
-	case VerifyEmail:
+	case VerifyEmail, ChangeEmail:
 		return l.secretLink("verifyemail", m)
 	}
 	return l.secretLink("setpassword", m)

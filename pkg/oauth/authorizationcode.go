@@ -99,6 +99,9 @@ func (s *Server) codeSession(ctx context.Context, r grantRequest, login store.Lo
 	return of, s.authenticate(ctx, of.client, r.presented, "Invalid secret")
 }
 
+// methodPassword is the AuthMethod of a login by password.
+const methodPassword = "password"
+
 // sessionOf reads what the tokens of a login say. Whoever lost their membership gets none.
 func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, err error) {
 	of.login, of.now = login, s.Clock.Now()
@@ -113,6 +116,8 @@ func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, 
 		return session{}, notFoundIs(err, "Invalid profile")
 	case !of.member.Active:
 		return session{}, refuse(accessDenied, "Profile not active")
+	case of.member.MFARequired && login.AuthMethod == methodPassword && !login.MFAVerified: // since the sign-in
+		return session{}, refuse(accessDenied, "A second factor is required; sign in again")
 	}
 	if login.Offline && !of.member.SuperAdmin {
 		of.refreshSecret = secret.Token(32)

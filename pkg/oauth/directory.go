@@ -56,6 +56,8 @@ type Membership struct {
 	ProjectName string
 	SuperAdmin  bool // of a super-admin project, which gives no refresh tokens
 	Active      bool
+	// MFARequired wants a second factor of whoever signs in by password.
+	MFARequired bool
 	User        Reference
 	Profile     Reference
 }

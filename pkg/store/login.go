@@ -21,8 +21,10 @@ type Login struct {
 
 	AuthMethod string
 	AuthTime   Stamp
-	Scope      string
-	Nonce      string
+	// ProvenAt is when the user last showed a password or a factor in this session.
+	ProvenAt Stamp
+	Scope    string
+	Nonce    string
 
 	CodeChallenge       string
 	CodeChallengeMethod string
@@ -80,6 +82,19 @@ func (r reader) Login(ctx context.Context, id string) (Login, error) {
 	return l, notFound(err, "read login")
 }
 
+// Sessions lists the live sessions of a user that may do something, newest first.
+func (r reader) Sessions(ctx context.Context, user Ref, limit int) ([]Login, error) {
+	var all []Login
+	err := r.gorm(ctx).
+		Where("user_type = ? AND user_id = ? AND user_project = ?", user.Type, user.ID, user.Project).
+		Where("granted AND NOT revoked AND expires_at > ?", At(r.clock.Now())).
+		Order("auth_time DESC, id DESC").Limit(limit).Find(&all).Error
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return all, nil
+}
+
 // Logins lists the logins of a user that have a membership and are live, newest first.
 func (r reader) Logins(ctx context.Context, user Ref, limit int) ([]Login, error) {
 	var all []Login
@@ -106,6 +121,14 @@ func (r reader) LoginsOfBrowser(ctx context.Context, browser string, limit int) 
 		return nil, fmt.Errorf("list logins of a browser: %w", err)
 	}
 	return all, nil
+}
+
+// AccountLogin is the live session of a browser on the page of one's own account, or ErrNotFound.
+func (r reader) AccountLogin(ctx context.Context, browser string) (Login, error) {
+	var l Login
+	err := r.gorm(ctx).Where("browser_hash = ? AND browser_hash <> '' AND membership_id = ''", browser).
+		Where("granted AND NOT revoked AND expires_at > ?", At(r.clock.Now())).Take(&l).Error
+	return l, notFound(err, "read login of an account")
 }
 
 // ForgetBrowser lets no login belong to a browser any longer.
@@ -145,6 +168,18 @@ func (tx *Tx) SetLaunch(ctx context.Context, id string, encounter bool, about st
 func (tx *Tx) VerifyLoginMFA(ctx context.Context, id string) (bool, error) {
 	return tx.changeLogin(ctx, "verify second factor", id, "NOT mfa_verified AND NOT granted AND NOT revoked",
 		map[string]any{"mfa_verified": true})
+}
+
+// ProveLogin records that the user has just shown a password or a factor; false when it is revoked.
+func (tx *Tx) ProveLogin(ctx context.Context, id string) (bool, error) {
+	return tx.changeLogin(ctx, "prove login", id, "NOT revoked", map[string]any{"proven_at": At(tx.Now())})
+}
+
+// OpenAccount makes the login, which has no membership, one of the user's own account; false when it
+// has one, was granted or is revoked. It never gives tokens.
+func (tx *Tx) OpenAccount(ctx context.Context, id string) (bool, error) {
+	return tx.changeLogin(ctx, "open account", id, "membership_id = '' AND NOT granted AND NOT revoked",
+		map[string]any{"granted": true})
 }
 
 // GrantLogin marks that tokens were given for the login, which now lasts until expires; false when

@@ -21,3 +21,15 @@ func (tx *Tx) RevokeMembershipLogins(ctx context.Context, project, membership st
 	}
 	return nil
 }
+
+// MembershipSessions lists the live sessions of a membership, newest first.
+func (r reader) MembershipSessions(ctx context.Context, project, membership string, limit int) ([]Login, error) {
+	var all []Login
+	err := r.gorm(ctx).Where("membership_id = ? AND membership_project = ?", membership, project).
+		Where("granted AND NOT revoked AND expires_at > ?", At(r.clock.Now())).
+		Order("auth_time DESC, id DESC").Limit(limit).Find(&all).Error
+	if err != nil {
+		return nil, fmt.Errorf("list sessions of a membership: %w", err)
+	}
+	return all, nil
+}

@@ -14,10 +14,12 @@ type SecurityRequest struct {
 	Type        SecurityRequestType
 	Hash        string // SHA-256 of the secret
 	RedirectURI string `gorm:"column:redirect_uri"`
-	Used        bool
-	Superseded  bool  // a newer one of its kind was made
-	CreatedAt   Stamp `gorm:"autoCreateTime:false"`
-	ExpiresAt   Stamp
+	// Email is the address that a request to change it is about.
+	Email      string
+	Used       bool
+	Superseded bool  // a newer one of its kind was made
+	CreatedAt  Stamp `gorm:"autoCreateTime:false"`
+	ExpiresAt  Stamp
 }
 
 // TableName implements gorm's Tabler.
@@ -31,6 +33,7 @@ const (
 	RequestInvite      SecurityRequestType = "invite"
 	RequestReset       SecurityRequestType = "reset"
 	RequestVerifyEmail SecurityRequestType = "verify-email"
+	RequestChangeEmail SecurityRequestType = "change-email" // to an address that is to be proven
 )
 
 // AddSecurityRequest stores a request; earlier ones of its type for its User count no longer.
@@ -66,10 +69,13 @@ func (tx *Tx) UseSecurityRequest(ctx context.Context, id string) (bool, error) {
 	return result.RowsAffected == 1, nil
 }
 
-// SupersedeSecurityRequests makes that no request of a User counts any longer.
-func (tx *Tx) SupersedeSecurityRequests(ctx context.Context, user Ref) error {
-	err := tx.gorm(ctx).Model(&SecurityRequest{}).
-		Where("user_project = ? AND user_id = ? AND NOT used", user.Project, user.ID).UpdateColumn("superseded", true).Error
+// SupersedeSecurityRequests makes that no request of a User counts any longer, or none of these types.
+func (tx *Tx) SupersedeSecurityRequests(ctx context.Context, user Ref, types ...SecurityRequestType) error {
+	rows := tx.gorm(ctx).Model(&SecurityRequest{}).Where("user_project = ? AND user_id = ? AND NOT used", user.Project, user.ID)
+	if len(types) > 0 {
+		rows = rows.Where("type IN ?", types)
+	}
+	err := rows.UpdateColumn("superseded", true).Error
 	if err != nil {
 		return fmt.Errorf("supersede security requests: %w", err)
 	}

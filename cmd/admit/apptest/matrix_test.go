@@ -52,6 +52,16 @@ func matrix() []right {
 		{"GET /auth/mfa/status", "", "", persons, persons},
 		{"POST /auth/mfa/enroll", "", "{}", persons, persons},
 		{"POST /auth/mfa/disable", "", "{}", persons, persons},
+		{"POST /auth/mfa/recovery-codes", "", "{}", persons, persons},
+		{"GET /auth/passkey", "", "", persons, persons},
+		{"POST /auth/passkey/register-options", "", "{}", persons, persons},
+		{"POST /auth/passkey/register", "", `{"name":"x"}`, persons, persons},
+		{"POST /auth/passkey/rename", "", "{}", callers, callers},
+		{"POST /auth/passkey/delete", "", `{"id":"nobody's"}`, nil, nil},
+		{"GET /auth/sessions", "", "", persons, persons},
+		{"POST /auth/stepup-options", "", "{}", persons, persons},
+		{"POST /auth/stepup", "", "{}", persons, persons},
+		{"POST /auth/changeemail", "", "{}", callers, callers},
 		{"POST /auth/changepassword", "", "{}", callers, callers},
 		{"POST /auth/revoke", "", "{}", callers, callers},
 		{"GET /oauth2/userinfo", "", "", callers, callers},
@@ -72,6 +82,8 @@ func matrix() []right {
 		{"POST /admin/projects/:project/members/:membership", "", `{"resourceType":"ProjectMembership","id":":membership"}`, admins, super},
 		{"POST /admin/projects/:project/members/:membership/mfa/reset", "", "{}", admins, super},
 		{"POST /admin/projects/:project/members/:membership/resetpassword", "", "{}", admins, super},
+		{"GET /admin/projects/:project/members/:membership/sessions", "", "", admins, super},
+		{"DELETE /admin/projects/:project/members/:membership/sessions/:login", "", "", admins, super},
 		{"POST /admin/projects/setpassword", "", "{}", admins, admins}, // names no project
 		{"GET /admin/super/mail", "", "", super, super},
 		{"GET /admin/super/mail/:mail", "", "", super, super},
@@ -222,8 +234,8 @@ func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
 
 // target is what there is in a project to reach for.
 type target struct {
-	project, membership, mail string
-	ids, versions, required   map[string]string // by type
+	project, membership, mail, login string
+	ids, versions, required          map[string]string // by type
 }
 
 func newTarget(s *apptest.Server, admin *apptest.Client) target {
@@ -258,10 +270,11 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	admin.POST("/admin/projects/"+admin.Project+"/invite",
 		`{"resourceType":"Practitioner","firstName":"M","lastName":"Ail","email":"`+address+`"}`).WantStatus(http.StatusOK)
 	to.mail = s.MailTo(address).ID
+	to.login = s.SignIn(admin.Email, admin.Password, admin.Project).GET("/auth/sessions").WantStatus(http.StatusOK).Field("sessions.#(current==true).id")
 	return to
 }
 
 func (to target) fill(route, of string) string {
-	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail,
+	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":login", to.login,
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }

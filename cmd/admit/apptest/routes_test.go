@@ -21,14 +21,14 @@ func public() map[string][]string {
 			"GET /fhir/R4/metadata", "GET /fhir/R4/$versions", "GET /fhir/R4/.well-known/*", "GET /.well-known/*", "GET /auth/clientinfo/:id",
 		},
 		"is how one gets in": {
-			"POST /auth/method", "POST /auth/login", "POST /auth/newuser",
+			"POST /auth/method", "POST /auth/login", "POST /auth/newuser", "POST /auth/passkey/login-options", "POST /auth/passkey/login",
 			"GET /signin", "POST /signin",
 			"GET /oauth2/authorize", "POST /oauth2/authorize", "POST /oauth2/authorize/*",
 			"GET /oauth2/end-session", "POST /oauth2/end-session", "POST /oauth2/end-session/*", // and out: by a hint that is signed, or as the browser whose session it is
 		},
 		"takes the id of a login, which only who began it knows": {
 			"GET /auth/login/:login", "POST /auth/newproject", "POST /auth/newpatient", "POST /auth/profile", "POST /auth/scope",
-			"POST /auth/mfa/login-enroll", "POST /auth/mfa/verify",
+			"POST /auth/mfa/login-enroll", "POST /auth/mfa/verify", "POST /auth/passkey/verify-options", "POST /auth/passkey/verify",
 		},
 		"takes a secret that was mailed or printed": {
 			"POST /auth/setpassword", "POST /auth/verifyemail",
