@@ -121,8 +121,7 @@ func (a *access) imagined(ctx context.Context, c *change) (draft, error) {
 	if err != nil {
 		return draft{}, err
 	}
-	hidden, readonly := a.protected(c, d)
-	if doc, err = putBackAll(d.doc, c.oldDoc, slices.Concat(hidden, readonly)); err != nil {
+	if doc, err = a.protected(c, d).keep(d.doc, c.oldDoc); err != nil {
 		return draft{}, err
 	}
 	return a.stamp(ctx, doc, c.ref, c.version, c.at)

@@ -53,8 +53,6 @@ type incoming struct {
 	secret string
 	// blob is what was uploaded for a Binary, nil when nothing was.
 	blob *store.BlobUse
-	// restored are elements that doc has as they are stored, because they are hidden from the caller.
-	restored []string
 }
 
 // receive parses and validates a body.

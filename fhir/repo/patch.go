@@ -107,13 +107,12 @@ func restored(res store.Resource, content []byte, hidden []string) (incoming, er
 	if err != nil {
 		return incoming{}, err
 	}
-	if doc, err = putBackAll(doc, old, hidden); err != nil {
+	if doc, err = restoreAll(doc, old, hidden); err != nil {
 		return incoming{}, err
 	}
 	in, err := withoutSecrets(res.Type, doc)
 	if err != nil {
 		return incoming{}, err
 	}
-	in.restored = hidden
 	return in, validSeen(in.doc, old, res.Type, hidden)
 }

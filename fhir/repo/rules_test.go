@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
@@ -210,5 +211,22 @@ func TestAResourceHasABoundedNumberOfIndexRows(t *testing.T) {
 		wantCode(t, err, outcome.TooLong)
 		_, err = s.Update(ctx, "Patient", id, withID(id, given(100)), "")
 		require.NoError(t, err)
+	})
+}
+
+// TestWhatAReaderDoesNotSeeItsUpdateLeaves: the rule for reading hides, that for updating says nothing
+// of it, and the item that is hidden whole is not there to be counted.
+func TestWhatAReaderDoesNotSeeItsUpdateLeaves(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		made := create(t, w.As(t, w.A.Staff), `{"resourceType":"Patient","birthDate":"1970-01-01","name":[{"given":["Ada"]},{"family":"King","given":["Augusta"]}]}`)
+		s := w.As(t, w.With(t, w.A.ID,
+			medplum.PolicyResource{ResourceType: "Patient", Readonly: true, HiddenFields: []string{"name.given", "birthDate"}},
+			medplum.PolicyResource{ResourceType: "Patient", Interaction: []string{"update"}}))
+		_, err := s.Update(ctx, "Patient", made.ID, withID(made.ID, `{"resourceType":"Patient","active":true,"name":[{"family":"Lovelace"}]}`), "")
+		require.NoError(t, err)
+		after, err := w.As(t, w.A.Staff).Read(ctx, "Patient", made.ID)
+		require.NoError(t, err)
+		assert.JSONEq(t, `[{"given":["Ada"]},{"family":"Lovelace","given":["Augusta"]}]`, gjson.GetBytes(after.Content, "name").Raw)
+		assert.Equal(t, "1970-01-01", gjson.GetBytes(after.Content, "birthDate").String())
 	})
 }

@@ -90,13 +90,14 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 
 // permit applies the field rules and asks the policy whether the result may be written.
 func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) {
-	hidden, readonly := a.protected(c, d)
+	fields := a.protected(c, d)
 	rule, ok := a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
-	if protected := slices.Concat(hidden, readonly); len(protected) > 0 {
-		doc, err := putBackAll(d.doc, c.oldDoc, protected)
+	if !fields.none() {
+		doc, err := fields.keep(d.doc, c.oldDoc)
 		if err != nil {
 			return draft{}, err
 		}
+		hidden := slices.Concat(fields.unseen, fields.hidden)
 		if doc, err = a.byType(ctx, c, doc); err != nil {
 			return draft{}, err
 		}
@@ -116,27 +117,6 @@ func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) 
 		return draft{}, outcome.New(outcome.Forbidden, "")
 	}
 	return d, nil
-}
-
-// protected are the fields that the rules for the stored image and for the new one keep as they are.
-func (a *access) protected(c *change, d draft) (hidden, readonly []string) {
-	hidden = slices.Clone(c.in.restored)
-	if c.oldDoc != nil {
-		hidden = append(hidden, a.unseen(c.ref)...)
-	}
-	if c.oldDoc != nil && a.hasFields(c.ref.Type) {
-		if rule, ok := a.who.Policy.Rule(c.interaction, c.ref, c.old.LastUpdated, c.oldIndex); ok {
-			hidden, readonly = append(hidden, rule.Hidden...), append(readonly, rule.Readonly...)
-		}
-	}
-	rule, ok := a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
-	if ok {
-		hidden = append(hidden, rule.Hidden...)
-	}
-	if ok && !(c.old == nil && ownRules(c.ref.Type)) {
-		readonly = append(readonly, rule.Readonly...)
-	}
-	return hidden, readonly
 }
 
 // putBackAll makes protected fields what they are in old; without an old version they are dropped.
