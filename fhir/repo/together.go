@@ -2,52 +2,129 @@ package repo
 
 import (
 	"context"
+	"reflect"
+	"slices"
 
+	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// Together runs fn, whose creates are written when it ends: all of them in one statement, or none.
-// It costs no transaction, so nothing but creates of types that are Plain may be made in it, and
-// what it makes is not read in it.
+// Target is a resource that an update or patch will be about.
+type Target struct{ Type, ID string }
+
+// Together runs fn, whose writes are made when it ends: all of them in one statement, or none. It
+// costs no transaction, so fn makes either creates or, of these targets, updates and patches, and
+// only of types that are Plain; what it writes is not read in it.
 //
-// Errors: as Create's.
-func (s *Session) Together(ctx context.Context, fn func(*Session) error) error {
+// Errors: as Create's and Update's.
+func (s *Session) Together(ctx context.Context, targets []Target, fn func(*Session) error) error {
 	a := s.access
-	kept := &keeper{rows: a.rows}
+	kept := &keeper{rows: a.rows, wanted: a.wanted(targets)}
 	a.rows = kept
 	if err := fn(&Session{a}); err != nil {
 		return err
 	}
-	return refused(kept.write(ctx))
+	return kept.write(ctx)
 }
 
-// Plain says that a create of the type writes its own row and nothing else, and looks nothing up.
+// Plain says that a create or update of the type writes its own row and nothing else, and looks nothing up.
 func (s *Session) Plain(resourceType string) bool {
 	return !needsTx(resourceType) && len(draft{ref: store.Ref{Type: resourceType}}.keys()) == 0 && !ownRules(resourceType) &&
 		(s.system != "" || !s.who.CheckReferences && !s.who.SuperAdmin)
 }
 
-// Transaction is InTx, in which creates are kept back until something is read or fn ends: then they
-// are one statement.
-func (s *Session) Transaction(ctx context.Context, fn func(*Tx) error) error {
+// Transaction is InTx, in which writes are kept back until something is read or fn ends: then
+// creates are one statement, and so are updates. The targets are those of the updates to come.
+func (s *Session) Transaction(ctx context.Context, targets []Target, fn func(*Tx) error) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		a := tx.access
-		kept := &writeBehind{keeper{rows: a.rows}}
+		kept := &writeBehind{keeper{rows: a.rows, wanted: a.wanted(targets)}}
 		a.rows = kept
 		if err := fn(&Tx{a}); err != nil {
 			return err
 		}
-		return refused(kept.write(ctx))
+		return kept.write(ctx)
 	})
 }
 
-// maxTogether is how many creates the store writes in one statement.
-const maxTogether = 500
+// wanted are the rows that updates of the targets will ask for.
+func (a *access) wanted(targets []Target) []store.Ref {
+	var wanted []store.Ref
+	for _, t := range targets {
+		if _, denied := a.narrow(policy.Update, t.Type); denied == nil && ValidID(t.ID) {
+			wanted = append(wanted, store.Ref{Project: a.home(t.Type), Type: t.Type, ID: t.ID})
+		}
+	}
+	return wanted
+}
 
-// keeper keeps writes back.
+const (
+	// maxTogether is how many writes the store makes in one statement.
+	maxTogether = 500
+	// maxAhead is how many rows are read before they are asked for: as many are in memory.
+	maxAhead = 100
+)
+
+// keeper keeps writes back, and reads what is wanted ahead.
 type keeper struct {
 	rows
 	writes []store.Write
+
+	wanted  []store.Ref
+	ahead   map[store.Ref]store.Resource
+	visible store.Predicate // of what is in ahead
+}
+
+// taken is a row that was read ahead. Each is given once: it may change thereafter.
+func (k *keeper) taken(ref store.Ref, visible store.Predicate) (store.Resource, bool) {
+	res, ok := k.ahead[ref]
+	delete(k.ahead, ref)
+	return res, ok && reflect.DeepEqual(visible, k.visible)
+}
+
+// readAhead reads the row, if it is wanted, and those like it that will be wanted next. Rows that
+// are deleted or not to be seen stay out, for whoever asks for one of them alone.
+func (k *keeper) readAhead(ctx context.Context, ref store.Ref, visible store.Predicate) error {
+	if !slices.Contains(k.wanted, ref) {
+		return nil
+	}
+	var later []store.Ref
+	ids := store.IDIn{ref.ID}
+	for _, w := range k.wanted {
+		switch {
+		case w == ref:
+		case w.Project == ref.Project && w.Type == ref.Type && len(ids) < maxAhead:
+			ids = append(ids, w.ID)
+		default:
+			later = append(later, w)
+		}
+	}
+	k.wanted, k.ahead, k.visible = later, map[store.Ref]store.Resource{}, visible
+	if len(ids) < 2 {
+		return nil
+	}
+	q := store.Query{Projects: []string{ref.Project}, Types: []string{ref.Type}, Where: ids, Limit: len(ids)}
+	if visible != nil {
+		q.Where = store.And{ids, visible}
+	}
+	rows, err := k.rows.Search(ctx, q)
+	for _, row := range rows {
+		k.ahead[row.Ref] = row.Resource
+	}
+	return err
+}
+
+func (k *keeper) Get(ctx context.Context, ref store.Ref, visible store.Predicate) (store.Resource, error) {
+	if res, ok := k.taken(ref, visible); ok {
+		return res, nil
+	}
+	if err := k.readAhead(ctx, ref, visible); err != nil {
+		return store.Resource{}, err
+	}
+	if res, ok := k.taken(ref, visible); ok {
+		return res, nil
+	}
+	return k.rows.Get(ctx, ref, visible)
 }
 
 func (k *keeper) Put(_ context.Context, w ...store.Write) error {
@@ -62,15 +139,15 @@ func (k *keeper) write(ctx context.Context) error {
 	writes := k.writes
 	k.writes = nil
 	if _, within := k.rows.(*store.Tx); !within {
-		return putIndexed(ctx, k.rows, writes...)
+		return refused(putIndexed(ctx, k.rows, writes...))
 	}
 	for len(writes) > 0 { // in a transaction only what is one statement can be put again
 		n := 1
-		for n < len(writes) && n < maxTogether && writes[n].Project == writes[0].Project {
+		for n < len(writes) && n < maxTogether && writes[n].Project == writes[0].Project && (writes[n].Replaces == "") == (writes[0].Replaces == "") {
 			n++
 		}
 		if err := putIndexed(ctx, k.rows, writes[:n]...); err != nil {
-			return err
+			return refused(err)
 		}
 		writes = writes[n:]
 	}
@@ -82,7 +159,7 @@ type writeBehind struct{ keeper }
 
 func (b *writeBehind) Put(ctx context.Context, w ...store.Write) error {
 	for _, one := range w {
-		if one.Replaces == "" && len(one.Keys) == 0 {
+		if len(one.Keys) == 0 && (one.Replaces == "" || !one.Deleted && !needsTx(one.Type)) {
 			b.writes = append(b.writes, one)
 			continue
 		}
@@ -97,10 +174,13 @@ func (b *writeBehind) Put(ctx context.Context, w ...store.Write) error {
 }
 
 func (b *writeBehind) Get(ctx context.Context, ref store.Ref, visible store.Predicate) (store.Resource, error) {
+	if res, ok := b.taken(ref, visible); ok {
+		return res, nil
+	}
 	if err := b.write(ctx); err != nil {
 		return store.Resource{}, err
 	}
-	return b.rows.Get(ctx, ref, visible)
+	return b.keeper.Get(ctx, ref, visible)
 }
 
 func (b *writeBehind) GetVersion(ctx context.Context, ref store.Ref, version string) (store.Resource, error) {

@@ -28,6 +28,10 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 	results := make([]done, len(b.Entries))
 	left, stop := h.budget(c)
 	defer stop()
+	targets, updates := updated(session, b), map[string]bool{}
+	for _, t := range targets {
+		updates[t.Type+"/"+t.ID] = true
+	}
 	for phase := range bundle.Phases {
 		var plain, others []int
 		for i := range b.Entries {
@@ -35,13 +39,14 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 			if e.Phase() != phase {
 				continue
 			}
-			if phase == bundle.Creates && e.Err == nil && e.IfNoneExist == "" && creatable(e) == nil && session.Plain(e.Path[0]) {
+			create := phase == bundle.Creates && e.Err == nil && e.IfNoneExist == "" && creatable(e) == nil && session.Plain(e.Path[0])
+			if create || phase == bundle.Changes && updates[e.Target()] {
 				plain = append(plain, i)
 			} else {
 				others = append(others, i)
 			}
 		}
-		h.createAll(ctx, session, b, plain, results, left)
+		h.writeAll(ctx, session, b, plain, targets, results, left)
 		h.inGroups(others, b, func(i int) {
 			e := &b.Entries[i]
 			results[i] = left.within(e, func() done { return h.performOrRoute(c, session, e) })
@@ -53,15 +58,37 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 	return results, nil
 }
 
-// createAll writes what can be created in one statement. An entry that is refused stays out of it;
-// when the database refuses the statement, each is tried by itself.
-func (h *Handler) createAll(ctx context.Context, session *repo.Session, b bundle.Bundle, plain []int, results []done, left *budget) {
-	create := func(i int, as actor) done {
+// updated are the resources that one update or patch each is about, and that can be written in one
+// statement.
+func updated(session *repo.Session, b bundle.Bundle) []repo.Target {
+	entries := map[string]int{}
+	for i := range b.Entries {
+		if e := &b.Entries[i]; e.Phase() == bundle.Changes {
+			entries[e.Target()]++
+		}
+	}
+	var targets []repo.Target
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if e.Err == nil && e.Phase() == bundle.Changes && len(e.Path) == 2 && entries[e.Target()] == 1 && session.Plain(e.Path[0]) {
+			targets = append(targets, repo.Target{Type: e.Path[0], ID: e.Path[1]})
+		}
+	}
+	return targets
+}
+
+// writeAll writes creates, or updates of the targets, in one statement. An entry that is refused
+// stays out of it; when the database refuses the statement, each is tried by itself.
+func (h *Handler) writeAll(ctx context.Context, session *repo.Session, b bundle.Bundle, plain []int, targets []repo.Target, results []done, left *budget) {
+	write := func(i int, as actor) done {
 		return left.within(&b.Entries[i], func() done { return h.perform(ctx, as, &b.Entries[i]) })
 	}
-	err := session.Together(ctx, func(together *repo.Session) error {
+	if len(plain) == 0 {
+		return
+	}
+	err := session.Together(ctx, targets, func(together *repo.Session) error {
 		for _, i := range plain {
-			results[i] = create(i, together)
+			results[i] = write(i, together)
 		}
 		return nil
 	})
@@ -70,7 +97,7 @@ func (h *Handler) createAll(ctx context.Context, session *repo.Session, b bundle
 	}
 	for _, i := range plain {
 		if results[i].err == nil {
-			results[i] = create(i, session)
+			results[i] = write(i, session)
 		}
 	}
 }

@@ -58,6 +58,7 @@ type actor interface {
 	Update(ctx context.Context, resourceType, id string, body []byte, ifMatch string) (store.Resource, error)
 	UpdateOne(ctx context.Context, body []byte, c repo.Condition, ifMatch string) (store.Resource, bool, error)
 	Patch(ctx context.Context, resourceType, id string, p repo.Patch, ifMatch string) (store.Resource, error)
+	MayPatch(resourceType string) error
 	PatchOne(ctx context.Context, c repo.Condition, p repo.Patch, ifMatch string) (store.Resource, error)
 	DeleteVersion(ctx context.Context, resourceType, id, ifMatch string) error
 	DeleteOne(ctx context.Context, c repo.Condition, ifMatch string) error

@@ -100,6 +100,9 @@ func (h *Handler) readChange(ctx context.Context, as actor, e *bundle.Entry) (ch
 		}
 	}
 	if e.Method == http.MethodPatch {
+		if err = as.MayPatch(e.Path[0]); err != nil {
+			return ch, err
+		}
 		ch.patch, err = patch.Entry(e.Resource)
 	}
 	return ch, err

@@ -74,6 +74,10 @@ func TestAPatchIsReadForThoseWhoMayPatch(t *testing.T) {
 		for _, path := range []string{"/Patient/" + id, "/Patient?_id=" + id} {
 			s.do(t, "PATCH", path, "no patch", "Content-Type", jsonPatch).want(t, http.StatusBadRequest)
 			s.do(t, "PATCH", path, "no patch", "Content-Type", jsonPatch, "As", "reader").want(t, http.StatusForbidden)
+			for as, status := range map[string]string{"admin": "400", "reader": "403"} {
+				got := s.do(t, "POST", "", bundleOf("batch", entry("PATCH", path[1:], `{"resourceType":"Binary"}`)), "As", as).bundle(t)
+				assert.Equal(t, status, got.statuses())
+			}
 		}
 	})
 }

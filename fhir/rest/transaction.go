@@ -50,14 +50,15 @@ func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing
 	}
 	ctx, session := c.Request().Context(), h.session(c)
 	var err error
-	if commit == nil && t.plain(session) {
-		err = session.Together(ctx, func(together *repo.Session) error { return t.run(ctx, together, nil) })
-		if !errors.Is(err, errNoMatch) { // else what it asks for may be in the Bundle itself
+	targets := updated(session, b)
+	if commit == nil && (t.plain(session) || len(targets) == len(b.Entries) && len(targets) > 0) {
+		err = session.Together(ctx, targets, func(together *repo.Session) error { return t.run(ctx, together, nil) })
+		if !errors.Is(err, errNoMatch) && !repo.Raced(err) { // else what it asks for may be in the Bundle itself
 			return t.results, shown(err)
 		}
 	}
 	for range maxTransactionAttempts {
-		err = session.Transaction(ctx, func(tx *repo.Tx) error {
+		err = session.Transaction(ctx, targets, func(tx *repo.Tx) error {
 			if err := t.run(ctx, tx, tx.MatchToMake); err != nil || commit == nil {
 				return err
 			}

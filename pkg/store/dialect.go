@@ -39,6 +39,9 @@ type dialect interface {
 	// its place; false, with nothing changed, when that version is not current, is not earlier,
 	// when the generation is behind, or, if unkeyed is asked for, when the resource holds keys.
 	replace(ctx context.Context, q querier, w Write, unkeyed bool) (bool, error)
+	// replaceAll is replace for resources of one project without keys: all, or false with nothing
+	// changed.
+	replaceAll(ctx context.Context, q querier, all []Write) (bool, error)
 	// putIndex makes the index rows of a resource those of w; false, with nothing changed, when its
 	// version is another or the generation is behind.
 	putIndex(ctx context.Context, q querier, w Write) (bool, error)

@@ -26,7 +26,7 @@ func (d postgres) create(ctx context.Context, q querier, w Write) (bool, error) 
 func (d postgres) createAll(ctx context.Context, q querier, all []Write) (bool, error) {
 	statement := d.statements.text("create all", d.createAllText)
 	var written int
-	err := first(ctx, q, statement, d.createAllArguments(all), &written)
+	err := first(ctx, q, statement, d.allArguments(all), &written)
 	if uniqueViolation(err) {
 		return false, ErrExists
 	}
@@ -130,22 +130,23 @@ w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted
 SELECT $1::uuid, n.* FROM c, unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::text[]) AS n)`)
 	given := 9
 	for _, t := range d.tables {
-		columns := "type, id, " + strings.Join(t.columns, ", ")
-		arrays := []string{fmt.Sprintf("$%d::text[], $%d::text[]", given+1, given+2)}
-		for j, kind := range t.types {
-			arrays = append(arrays, fmt.Sprintf("$%d::%s[]", given+3+j, kind))
-		}
-		insert := fmt.Sprintf("INSERT INTO %s (project_id, %s) SELECT $1::uuid, n.* FROM c, unnest(%s) AS n", t.name, columns, strings.Join(arrays, ", "))
-		fmt.Fprintf(&s, ",\n%s_new AS (%s)", t.name, insert)
+		fmt.Fprintf(&s, ",\n%s_new AS (INSERT INTO %[1]s (project_id, type, id, %s) SELECT $1::uuid, n.* FROM c, %s)",
+			t.name, strings.Join(t.columns, ", "), unnestAll(t, given))
 		given += 2 + len(t.columns)
 	}
-	fmt.Fprintf(&s, ",\naudit_new AS (INSERT INTO audit (project_id, id, at, content) SELECT n.project::uuid, n.id, n.at, n.content FROM c, "+
-		"unnest($%d::text[], $%d::text[], $%d::bigint[], $%d::text[]) AS n(project, id, at, content))", given+1, given+2, given+3, given+4)
+	recordAllText(&s, given)
 	s.WriteString("\nSELECT count(*) FROM c")
 	return s.String()
 }
 
-func (d postgres) createAllArguments(all []Write) []any {
+// recordAllText writes down what is recorded of the writes that hang on c.
+func recordAllText(s *strings.Builder, given int) {
+	fmt.Fprintf(s, ",\naudit_new AS (INSERT INTO audit (project_id, id, at, content) SELECT n.project::uuid, n.id, n.at, n.content FROM c, "+
+		"unnest($%d::text[], $%d::text[], $%d::bigint[], $%d::text[]) AS n(project, id, at, content))", given+1, given+2, given+3, given+4)
+}
+
+// allArguments are the columns of resources, what more there is, and the columns of index rows.
+func (d postgres) allArguments(all []Write, more ...any) []any {
 	n := len(all)
 	types, ids, versions, contents, metas := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	times, deleted, generations := make([]int64, n), make([]bool, n), make([]int64, n)
@@ -154,6 +155,7 @@ func (d postgres) createAllArguments(all []Write) []any {
 		times[i], deleted[i], generations[i] = w.LastUpdated.UnixMilli(), w.Deleted, w.Generation
 	}
 	args := []any{all[0].Project, types, ids, versions, times, deleted, contents, metas, generations}
+	args = append(args, more...)
 	var joined Index
 	for _, w := range all {
 		joined.add(w.Index)

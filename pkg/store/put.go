@@ -11,18 +11,28 @@ import (
 	"unicode/utf8"
 )
 
-// maxTogether is how many creates one statement takes at most.
+// maxTogether is how many creates or updates one statement takes at most.
 const maxTogether = 500
 
 // Put writes all of w or nothing. One write of a resource without keys is one round trip, and so
-// are many creates of one project without keys. It fails with ErrVersion, ErrExists, ErrTime,
+// are many creates, or many updates, of one project without keys. It fails with ErrVersion, ErrExists, ErrTime,
 // ErrGeneration or a *KeyConflict.
 func (s *Store) Put(ctx context.Context, w ...Write) error {
 	switch {
 	case s.writer != nil:
 	case len(w) == 1 && len(w[0].Keys) == 0:
 		return s.putOne(ctx, w[0])
-	case len(w) > 1 && len(w) <= maxTogether && together(w) == len(w):
+	case len(w) < 2 || together(w) < len(w):
+	case w[0].Replaces != "":
+		written := false
+		err := s.retry(ctx, func() (again bool, err error) {
+			written, err = replaceAll(ctx, s.reader, w)
+			return serialization(err), err
+		})
+		if err != nil || written {
+			return err
+		}
+	default:
 		err := s.retry(ctx, func() (again bool, err error) {
 			err = createAll(ctx, s.reader, w)
 			return serialization(err), err
@@ -57,20 +67,13 @@ func (s *Store) putOne(ctx context.Context, w Write) error {
 
 // Put writes w within the transaction. One write that fails has changed nothing, so after
 // ErrVersion, ErrExists or a *KeyConflict the transaction may go on without it; several creates
-// are one statement, whose failure ends the transaction.
+// or updates are one statement, whose failure ends the transaction.
 func (tx *Tx) Put(ctx context.Context, w ...Write) error {
 	written := len(w)
 	tx.AfterCommit(func() { tx.grown.wrote(written) })
 	for len(w) > 0 {
-		n := together(w)
-		if n < 2 {
-			if err := tx.put(ctx, w[0]); err != nil {
-				return err
-			}
-			w = w[1:]
-			continue
-		}
-		if err := createAll(ctx, tx.reader, w[:n]); err != nil {
+		n := max(1, together(w))
+		if err := tx.putTogether(ctx, w[:n]); err != nil {
 			return err
 		}
 		w = w[n:]
@@ -78,22 +81,53 @@ func (tx *Tx) Put(ctx context.Context, w ...Write) error {
 	return nil
 }
 
-// together is how many of the first writes are creates of one project without keys.
+// putTogether writes what is one statement; updates that cannot be are put one after the other.
+func (tx *Tx) putTogether(ctx context.Context, w []Write) error {
+	if len(w) > 1 && w[0].Replaces == "" {
+		return createAll(ctx, tx.reader, w)
+	}
+	if len(w) > 1 {
+		if written, err := replaceAll(ctx, tx.reader, w); err != nil || written {
+			return err
+		}
+	}
+	for _, one := range w {
+		if err := tx.put(ctx, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together is how many of the first writes are creates, or updates of different resources, of one
+// project without keys.
 func together(w []Write) int {
-	n := 0
-	for n < min(len(w), maxTogether) && w[n].Replaces == "" && len(w[n].Keys) == 0 && w[n].Project == w[0].Project {
+	n, updated := 0, map[Ref]bool{}
+	for n < min(len(w), maxTogether) && len(w[n].Keys) == 0 && w[n].Project == w[0].Project && (w[n].Replaces == "") == (w[0].Replaces == "") {
+		if w[n].Replaces != "" && updated[w[n].Ref] {
+			break
+		}
+		updated[w[n].Ref] = true
 		n++
 	}
 	return n
 }
 
-func createAll(ctx context.Context, r reader, w []Write) error {
+func prepareAll(w []Write) ([]Write, error) {
 	rows := make([]Write, len(w))
 	for i, one := range w {
 		var err error
 		if rows[i], err = prepareWrite(one); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	return rows, nil
+}
+
+func createAll(ctx context.Context, r reader, w []Write) error {
+	rows, err := prepareAll(w)
+	if err != nil {
+		return err
 	}
 	written, err := r.dialect.createAll(ctx, r.q, rows)
 	if err != nil {

@@ -3,9 +3,11 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/store"
@@ -78,6 +80,69 @@ func TestManyCreatesAreOneRoundTripOnPostgres(t *testing.T) {
 		}
 		if _, err := s.Get(t.Context(), again[0].Ref, nil); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("half was written: %v", err)
+		}
+	})
+}
+
+// TestManyUpdatesAreOneRoundTripOnPostgres: what a statement for one and a statement for many leave
+// behind is the same, and one that cannot be done keeps the others from it.
+func TestManyUpdatesAreOneRoundTripOnPostgres(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		executed := &statementsOf{}
+		s := storetest.OpenFaulty(t, db, executed.hook)
+		together, apart := clock.System{}.NewID(), clock.System{}.NewID()
+		updates := func(project string, from, to int) []store.Write {
+			many := make([]store.Write, 20)
+			for i := range many {
+				many[i].Ref = store.Ref{Project: project, Type: "Patient", ID: fmt.Sprint(i)}
+				many[i].Version, many[i].LastUpdated = fmt.Sprint(to), time.UnixMilli(int64(1e12+to)).UTC()
+				many[i].Content, many[i].Index = fmt.Appendf(nil, `{"n":%d}`, to), everyIndex(i/2+to)
+				if from < to {
+					many[i].Replaces = fmt.Sprint(from)
+				}
+			}
+			many[to].Index = store.Index{}
+			return many
+		}
+		for to := range 3 {
+			for _, w := range updates(apart, max(0, to-1), to) {
+				if err := s.Put(t.Context(), w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			executed.all = nil
+			if err := s.Put(t.Context(), updates(together, max(0, to-1), to)...); err != nil {
+				t.Fatal(err)
+			}
+			if db.Name == "postgres" && len(executed.all) != 1 {
+				t.Errorf("%d took %d statements", to, len(executed.all))
+			}
+		}
+		for table, columns := range copied {
+			if table == "unique_key" {
+				continue
+			}
+			var rows [2]string
+			for i, project := range []string{together, apart} {
+				for _, table := range []string{table, strings.Replace(table, "resource", "resource_history", 1)} {
+					all, err := s.Columns(t.Context(), fmt.Sprintf("SELECT %s FROM %s WHERE project_id = '%s' ORDER BY %[1]s", columns, table, project))
+					if err != nil || len(all) == 0 {
+						t.Fatalf("%s: %d rows, %v", table, len(all), err)
+					}
+					rows[i] += strings.ReplaceAll(fmt.Sprint(all), project, "")
+				}
+			}
+			if rows[0] != rows[1] {
+				t.Errorf("%s together: %s\napart: %s", table, rows[0], rows[1])
+			}
+		}
+		late := updates(together, 2, 3)
+		late[11].Replaces = "1"
+		if err := s.Put(t.Context(), late...); !errors.Is(err, store.ErrVersion) {
+			t.Errorf("a version that is not current: %v", err)
+		}
+		if got, err := s.Get(t.Context(), late[0].Ref, nil); err != nil || got.Version != "2" {
+			t.Errorf("half was written: version %s, %v", got.Version, err)
 		}
 	})
 }
