@@ -40,6 +40,7 @@ type Caller struct {
 	// CheckReferences is the project's checkReferencesOnWrite.
 	CheckReferences bool
 	Policy          *policy.Policy
+	Quota           Quota
 	// OnBehalfOf is whose rights (Policy, Admin) an administrator has taken on; nil: its own.
 	OnBehalfOf *Target
 

@@ -150,6 +150,10 @@ func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {
 		return Caller{}, unauthorized(err)
 	}
 	who := describe(membership, project)
+	var err error
+	if who.Quota, err = l.quota(ctx, project, membership); err != nil {
+		return Caller{}, err
+	}
 	who.LoginID, who.ClientID, who.Scope = claims.LoginID, claims.ClientID, claims.Scope
 	if claims.Patient != "" {
 		who.Patient = medplum.RefTo("Patient", claims.Patient, "")

@@ -86,6 +86,11 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 	if c.old != nil {
 		replaces = c.old.Version
 	}
+	if c.old == nil {
+		if err := a.withinCap(ctx, c.ref); err != nil {
+			return store.Resource{}, err
+		}
+	}
 	w := d.write(c.version, replaces)
 	var err error
 	if w.Audit, err = a.recorded(c.interaction, w.Resource, d.index); err != nil {

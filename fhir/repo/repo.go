@@ -61,6 +61,7 @@ type Repo struct {
 	Options
 	parameters parameterCache
 	profiles   profileCache
+	caps       caps
 }
 
 // New makes a Repo.
@@ -97,6 +98,7 @@ type rows interface {
 	Search(ctx context.Context, q store.Query) ([]store.Row, error)
 	Count(ctx context.Context, q store.Query) (int, error)
 	HistoryCount(ctx context.Context, ref store.Ref) (int, error)
+	CountAll(ctx context.Context, project string) (int, error)
 	Partitions(ctx context.Context) ([]string, error)
 	IndexGenerations(ctx context.Context, project string) ([]store.IndexGeneration, error)
 	Locate(ctx context.Context, resourceType, id string) (store.Ref, error)

@@ -97,6 +97,7 @@ func (h *Handler) bundle(c echo.Context) error {
 	if respondAsync(c.Request().Header) {
 		return h.later(c, body)
 	}
+	h.chargeEntries(c, b.Entries)
 	answer, err := h.carryOut(c, b, nil)
 	if err != nil {
 		return err

@@ -37,6 +37,10 @@ type Options struct {
 	// turn has come.
 	Queue   repo.Queue
 	Callers Callers
+	// Quota is how many units of interactions a member may use in a minute, -1 any number; Counter
+	// counts them.
+	Quota   int
+	Counter *web.Counter
 	// Limits bound the Bundles that are taken; zero values stand for the default.
 	Limits Limits
 }
@@ -55,6 +59,8 @@ type Handler struct {
 	large    chan struct{} // a place for each large Bundle at work
 	// strangers counts the refusals of nobody known.
 	strangers *web.Counter
+	counter   *web.Counter
+	quota     int
 }
 
 // New makes a Handler.
@@ -66,6 +72,7 @@ func New(o Options) (*Handler, error) {
 	limits := o.Limits.orDefault()
 	return &Handler{
 		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, large: make(chan struct{}, limits.Large), strangers: web.NewCounter(clock.System{}),
+		counter: o.Counter, quota: o.Quota,
 	}, nil
 }
 

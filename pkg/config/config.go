@@ -38,6 +38,8 @@ type Config struct {
 
 	LoginRateLimit, AuthRateLimit, RateLimit int // per minute and address; -1: none
 
+	FHIRQuota int // units of FHIR interactions per minute and member; -1: any number
+
 	ProjectMailLimit int // invitations mailed per project and day; -1: none
 
 	AuditFHIR string // "off", "writes" or "all"

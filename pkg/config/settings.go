@@ -76,6 +76,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.AuthRateLimit, v, limit) }},
 		{name: "ADMIT_RATE_LIMIT", fallback: "60000", meaning: "other requests per minute and address", accepted: aLimit,
 			parse: func(c *Config, v string) error { return set(&c.RateLimit, v, limit) }},
+		{name: "ADMIT_FHIR_QUOTA", fallback: "50000", meaning: "units of FHIR interactions per minute and member; ten times that per project", accepted: aLimit,
+			parse: func(c *Config, v string) error { return set(&c.FHIRQuota, v, limit) }},
 		{name: "ADMIT_PROJECT_MAIL_LIMIT", fallback: "200", meaning: "invitations that a project may mail within a day", accepted: aLimit,
 			parse: func(c *Config, v string) error { return set(&c.ProjectMailLimit, v, limit) }},
 		{name: "ADMIT_AUDIT_FHIR", fallback: "writes", meaning: "which FHIR access is recorded besides sign-ins, refusals and administration", accepted: "off, writes or all",

@@ -5,18 +5,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/outcome"
 )
 
-// Limits are the requests that one address may make in a minute, by kind; -1 is no limit. They
-// are counted in each process: they hold off floods. Guessing of passwords is limited per account
-// elsewhere, in the database.
+// Limits are the requests that one address may make in a minute, by kind; -1 is no limit. Processes
+// share them within what a Counter's settling leaves open: they hold off floods. Guessing of passwords
+// is limited exactly, per account and address, by who signs in.
 type Limits struct{ Login, Auth, General int }
 
 // loginPaths are the routes on which passwords can be guessed (contract §0.5).
@@ -36,8 +33,7 @@ func (l Limits) of(path string) (kind string, perMinute int) {
 }
 
 // middleware refuses with 429 what is over the limit and tells the rest in the RateLimit header.
-func (l Limits) middleware(now clock.Clock) echo.MiddlewareFunc {
-	counts := NewCounter(now)
+func (l Limits) middleware(counts *Counter) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			kind, limit := l.of(c.Request().URL.Path)
@@ -45,15 +41,32 @@ func (l Limits) middleware(now clock.Clock) echo.MiddlewareFunc {
 				return next(c)
 			}
 			used, reset := counts.Add(kind+" "+Network(c.RealIP()), 1)
-			header := c.Response().Header()
-			header.Set("RateLimit", `"requests";r=`+strconv.Itoa(max(0, limit-used))+`;t=`+strconv.Itoa(reset))
+			TellLimit(c, "requests", limit-used, reset)
 			if used > limit {
-				header.Set(echo.HeaderRetryAfter, strconv.Itoa(reset))
-				return outcome.New(outcome.TooManyRequests, "")
+				return TooMany(c, reset)
 			}
 			return next(c)
 		}
 	}
+}
+
+// TellLimit adds to the RateLimit header what is left of a limit and for how many seconds.
+func TellLimit(c echo.Context, name string, left, reset int) {
+	item := `"` + name + `";r=` + strconv.Itoa(max(0, left)) + `;t=` + strconv.Itoa(reset)
+	header := c.Response().Header()
+	var items []string
+	for before := range strings.SplitSeq(header.Get("RateLimit"), ", ") {
+		if before != "" && !strings.HasPrefix(before, `"`+name+`"`) {
+			items = append(items, before)
+		}
+	}
+	header.Set("RateLimit", strings.Join(append(items, item), ", "))
+}
+
+// TooMany refuses what is over a limit, until reset seconds have passed.
+func TooMany(c echo.Context, reset int) *outcome.Outcome {
+	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(reset))
+	return outcome.New(outcome.TooManyRequests, "")
 }
 
 // Network is what one client can be expected to own, for counting by: an IPv4 address or an IPv6
@@ -68,29 +81,4 @@ func Network(address string) string {
 		return parsed.String()
 	}
 	return netip.PrefixFrom(parsed, 64).Masked().String()
-}
-
-// Counter counts per minute of the clock. A new minute begins with an empty map, so memory is
-// bounded by the keys seen in one minute.
-type Counter struct {
-	clock  clock.Clock
-	mu     sync.Mutex
-	minute time.Time
-	counts map[string]int
-}
-
-// NewCounter makes a Counter.
-func NewCounter(c clock.Clock) *Counter { return &Counter{clock: c} }
-
-// Add counts n for key and returns the count with the seconds until it starts again.
-func (c *Counter) Add(key string, n int) (count, reset int) {
-	now := c.clock.Now()
-	minute := now.Truncate(time.Minute)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !minute.Equal(c.minute) || c.counts == nil {
-		c.minute, c.counts = minute, map[string]int{}
-	}
-	c.counts[key] += n
-	return c.counts[key], int(minute.Add(time.Minute).Sub(now)/time.Second) + 1
 }

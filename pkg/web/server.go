@@ -30,6 +30,8 @@ type Options struct {
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	Limits         Limits
+	// Counter counts for the limits; one of its own when nil.
+	Counter *Counter
 	// Ready says whether the database answers.
 	Ready func(context.Context) error
 	// Metrics collects what /metrics shows; nil: nothing is collected.
@@ -39,6 +41,9 @@ type Options struct {
 // New is an echo with everything that all surfaces share. They mount themselves on groups of it;
 // Handler then serves it.
 func New(o Options) *echo.Echo {
+	if o.Counter == nil {
+		o.Counter = NewCounter(o.Clock)
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(o.TrustedProxies)
@@ -51,7 +56,7 @@ func New(o Options) *echo.Echo {
 		Errors(Outcome),
 		recovered(),
 		cors(o),
-		o.Limits.middleware(o.Clock),
+		o.Limits.middleware(o.Counter),
 	)
 	probes{o}.mount(e)
 	return e

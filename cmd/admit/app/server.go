@@ -74,6 +74,7 @@ func (s *Server) webOptions() web.Options {
 		BaseURL: c.BaseURL, AppURL: c.AppURL,
 		AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
 		Limits:  web.Limits{Login: c.LoginRateLimit, Auth: c.AuthRateLimit, General: c.RateLimit},
+		Counter: s.counter,
 		Ready:   s.store.Ping,
 		Metrics: metrics,
 	}
@@ -83,7 +84,7 @@ func (s *Server) webOptions() web.Options {
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	if err := s.start(background, &running); err != nil {
+	if err := s.start(background, &running, s.Log); err != nil {
 		stop()
 		running.Wait()
 		return errors.Join(err, listener.Close(), s.Close())

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -43,13 +45,14 @@ type rooms struct {
 	passwords *secret.Passwords
 	letters   *mail.Letters
 	pages     *pages.Handler
+	counter   *web.Counter
 	notes     *audit.Notes
 	sealer    *audit.Sealer
 }
 
 // wire makes the rooms, from the ground up.
 func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
-	c, r := o.Config, &rooms{store: rows}
+	c, r := o.Config, &rooms{store: rows, counter: web.NewCounter(o.Clock)}
 	box, err := secret.OpenBox(ctx, rows)
 	if err != nil {
 		return nil, fmt.Errorf("open the server key: %w", err)
@@ -80,7 +83,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		OwnPages: c.AppURL.String() == c.BaseURL.String(),
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
-	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers})
+	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers, Quota: c.FHIRQuota, Counter: r.counter})
 	if err != nil {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
 	}
@@ -162,7 +165,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	r.oauth.Mount(e)
 	signin.New(r.signIn, clock).Mount(e.Group("/auth", outcomes), called...)
 	r.fhir.MountPublic(e.Group("/fhir/R4", outcomes))
-	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes, r.fhir.Refusals()}, called...)...))
+	r.fhir.Mount(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes, r.fhir.Refusals()}, slices.Concat(called, []echo.MiddlewareFunc{r.fhir.Quota()})...)...))
 	r.fhir.MountStorage(e.Group("/storage", outcomes))
 	administration := &api.Handler{Admin: r.services}
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
@@ -171,12 +174,13 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 }
 
 // start runs what works in the background until ctx ends.
-func (r *rooms) start(ctx context.Context, running *sync.WaitGroup) error {
+func (r *rooms) start(ctx context.Context, running *sync.WaitGroup, log *slog.Logger) error {
 	running.Go(func() { _ = r.blobs.Run(ctx) })
 	running.Go(func() { _ = r.callers.Run(ctx) }) // these end with ctx alone and log what fails before
 	running.Go(func() { _ = r.oauth.Run(ctx) })
 	running.Go(func() { _ = r.sealer.Run(ctx) })
 	running.Go(func() { r.notes.Run(ctx) })
+	running.Go(func() { r.counter.Run(ctx, r.store, log) })
 	if err := r.repo.Resume(ctx); err != nil {
 		return fmt.Errorf("go on with what is indexed again: %w", err)
 	}

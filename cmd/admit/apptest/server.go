@@ -82,7 +82,7 @@ func Start(t testing.TB, options ...Option) *Server {
 	o := starting{clock: clock.System{}, environ: []string{
 		"ADMIT_LISTEN=" + listener.Addr().String(), "ADMIT_BASE_URL=" + s.URL, "ADMIT_DATABASE_URL=sqlite::memory:", "ADMIT_STORAGE_URL=file:" + t.TempDir(),
 		"ADMIT_SUPERADMIN_EMAIL=" + SuperAdminEmail, "ADMIT_SUPERADMIN_PASSWORD=" + SuperAdminPassword,
-		"ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_PROJECT_MAIL_LIMIT=-1", "ADMIT_REGISTRATION=open",
+		"ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1", "ADMIT_PROJECT_MAIL_LIMIT=-1", "ADMIT_REGISTRATION=open",
 	}}
 	for _, option := range options {
 		option(&o)

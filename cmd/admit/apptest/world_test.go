@@ -176,7 +176,7 @@ func (w *world) settle(t *testing.T) {
 
 // noted are tables that tell of what was refused, or run by themselves.
 var noted = map[string]bool{
-	"audit": true, "audit_chain": true, "audit_head": true,
+	"audit": true, "audit_chain": true, "audit_head": true, "rate_limit": true,
 	"river_leader": true, "river_queue": true, "river_client": true, "river_client_queue": true, "goose_db_version": true,
 }
 
