@@ -17,6 +17,7 @@
 //   - login, authorization_code, refresh_token, security_request: found by what a token, a code or a
 //     link says, before anybody is known to have a project.
 //   - passkey, passkey_challenge: found by what an authenticator says, before anybody is known.
+//   - external_request: found by the state that comes back from an identity provider.
 //   - client_assertion: seen before a client has shown whose it is.
 //   - signing_key, server_key: the server's own.
 //   - rate_limit: counted before anybody is known.

@@ -109,15 +109,15 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 			return store.Resource{}, err
 		}
 	}
-	return w.Resource, a.after(ctx, w.Resource, c.in.secret)
+	return w.Resource, a.after(ctx, w.Resource, c)
 }
 
-// after does what a write of the type entails: a client's secret goes to the credentials, whoever
+// after does what a write of the type entails: secrets go to the credentials, whoever
 // lost their membership is shut out, and those who cache rights hear of the change.
-func (a *access) after(ctx context.Context, res store.Resource, secret string) error {
+func (a *access) after(ctx context.Context, res store.Resource, c *change) error {
 	switch res.Type {
-	case medplum.TypeClientApplication:
-		if err := a.keepSecret(ctx, res.Ref, secret); err != nil {
+	case medplum.TypeClientApplication, medplum.TypeDomainConfiguration:
+		if err := a.keepSecrets(ctx, c); err != nil {
 			return err
 		}
 	case medplum.TypeProjectMembership:
@@ -137,6 +137,14 @@ func (a *access) after(ctx context.Context, res store.Resource, secret string) e
 // minSecret is how long a client's secret must be. It is kept under a fast hash, which only a value
 // that cannot be guessed withstands.
 const minSecret = 16
+
+// keepSecrets takes the secrets that came with a client or a domain.
+func (a *access) keepSecrets(ctx context.Context, c *change) error {
+	if err := a.keepSecret(ctx, c.ref, c.in.secret); err != nil {
+		return err
+	}
+	return a.keepProviderSecret(ctx, c)
+}
 
 // keepSecret takes a secret that is not the stored one already: a client that was read by an
 // administrator comes back with it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -57,15 +56,13 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 	if err := a.rows.Put(ctx, w); err != nil {
 		return err
 	}
-	if resourceType == medplum.TypeClientApplication {
-		if err := a.repo.Secrets.DeleteClientSecrets(ctx, a.tx, got.Project, id); err != nil {
-			return err
-		}
+	if err := a.forgetSecrets(ctx, got.Ref); err != nil {
+		return err
 	}
 	if resourceType == typeSearchParameter {
 		return a.define(ctx, got.Ref, nil)
 	}
-	return a.after(ctx, w.Resource, "")
+	return a.after(ctx, w.Resource, &change{ref: got.Ref})
 }
 
 // mayDelete asks the writeConstraint of the rule that grants the deletion.

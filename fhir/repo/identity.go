@@ -27,7 +27,9 @@ func (a *access) byType(ctx context.Context, c *change, doc *document.Node) (*do
 	case medplum.TypeAccessPolicy:
 		return doc, checkPolicy(doc)
 	case medplum.TypeClientApplication:
-		return doc, checkRedirects(doc)
+		return doc, errors.Join(checkRedirects(doc), a.mayProvide(c, doc))
+	case medplum.TypeDomainConfiguration:
+		return doc, a.mayProvide(c, doc)
 	}
 	return doc, nil
 }

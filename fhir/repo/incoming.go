@@ -20,7 +20,9 @@ func credentialFields(resourceType string) []path {
 	case medplum.TypeUser:
 		return []path{{"passwordHash"}, {"mfaSecret"}}
 	case medplum.TypeClientApplication:
-		return []path{{"secret"}, {"retiringSecret"}}
+		return []path{{"secret"}, {"retiringSecret"}, {"identityProvider", "clientSecret"}}
+	case medplum.TypeDomainConfiguration:
+		return []path{{"identityProvider", "clientSecret"}}
 	case medplum.TypeUserSecurityRequest:
 		return []path{{"secret"}}
 	}
@@ -51,6 +53,8 @@ type incoming struct {
 	doc *document.Node
 	// secret is what ClientApplication.secret was, empty when absent.
 	secret string
+	// providerSecret is what identityProvider.clientSecret was, empty when absent.
+	providerSecret string
 	// blob is what was uploaded for a Binary, nil when nothing was.
 	blob *store.BlobUse
 }
@@ -82,6 +86,9 @@ func receiveParsed(resourceType string, doc *document.Node) (incoming, error) {
 func withoutSecrets(resourceType string, doc *document.Node) (in incoming, err error) {
 	if resourceType == medplum.TypeClientApplication {
 		in.secret = doc.Text("secret")
+	}
+	if hasProvider(resourceType) {
+		in.providerSecret = doc.Get("identityProvider").Text("clientSecret")
 	}
 	in.doc, err = drop(doc, credentialFields(resourceType))
 	return in, err

@@ -30,8 +30,13 @@ type Secrets interface {
 	// ClientSecrets gives the secrets back for showing to an administrator; empty when there are
 	// none. It reads in tx when that is not nil.
 	ClientSecrets(ctx context.Context, tx *store.Tx, project, client string) (secret, retiring string, err error)
-	// DeleteClientSecrets forgets them.
+	// DeleteClientSecrets forgets them and what the client shows to its identity provider.
 	DeleteClientSecrets(ctx context.Context, tx *store.Tx, project, client string) error
+	// SetProviderSecret replaces what a client or a domain shows to its identity provider; empty
+	// forgets it.
+	SetProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref, secret string) error
+	// ProviderSecret gives it back; empty when there is none. It reads in tx when that is not nil.
+	ProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref) (string, error)
 }
 
 // Options are what a Repo stands on.

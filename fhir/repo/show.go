@@ -36,7 +36,16 @@ func (a *access) shown(ctx context.Context, interaction policy.Interaction, res 
 	if a.who.Extended {
 		res.Content = extend(res.Content, res.Meta)
 	}
-	if res.Type == medplum.TypeClientApplication && a.administers(res.Project) && !slices.Contains(hidden, "secret") {
+	if !hasProvider(res.Type) || !a.administers(res.Project) {
+		return res, nil
+	}
+	if !slices.Contains(hidden, "identityProvider.clientSecret") {
+		var err error
+		if res, err = a.withProviderSecret(ctx, res); err != nil {
+			return store.Resource{}, err
+		}
+	}
+	if res.Type == medplum.TypeClientApplication && !slices.Contains(hidden, "secret") {
 		return a.withSecrets(ctx, res)
 	}
 	return res, nil
@@ -85,8 +94,6 @@ func (a *access) hidden(interaction policy.Interaction, res store.Resource, ix s
 // them again, are stored. They are shown to the administrators of their project alone.
 func guarded(resourceType string) []string {
 	switch resourceType {
-	case medplum.TypeClientApplication:
-		return []string{"identityProvider.clientSecret"}
 	case medplum.TypeProject:
 		return []string{"secret", "systemSecret", "site.googleClientSecret", "site.recaptchaSecretKey"}
 	}

@@ -87,7 +87,7 @@ func (a *access) over(ctx context.Context, got found, in incoming) (store.Resour
 		return store.Resource{}, err
 	}
 	if !got.Deleted && in.blob == nil && unchanged(c.oldDoc, d.doc) {
-		return got.Resource, a.keepSecret(ctx, c.ref, in.secret)
+		return got.Resource, a.keepSecrets(ctx, c)
 	}
 	return a.put(ctx, c, d)
 }

@@ -16,7 +16,7 @@ import (
 func needsTx(resourceType string) bool {
 	switch resourceType {
 	case medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject,
-		typeSearchParameter, medplum.TypeClientApplication, typeBinary:
+		typeSearchParameter, medplum.TypeClientApplication, medplum.TypeDomainConfiguration, typeBinary:
 		return true
 	}
 	return isDefinition(resourceType)

@@ -1,6 +1,6 @@
-// Package fetch gets documents from addresses that somebody else has named: a client its keys. It
-// decides where such a request may go and how much of the answer is read; what the answer means is
-// for who asked.
+// Package fetch gets documents from addresses that somebody else has named: a client its keys, an
+// administrator an identity provider. It decides where such a request may go and how much of the
+// answer is read; what the answer means is for who asked.
 //
 //   - The address that is dialled is judged, after the name was resolved: a name that leads inside
 //     is refused as the address would be, and resolving it anew cannot change the answer.
@@ -51,6 +51,29 @@ func New(private bool) *Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c
+}
+
+// HTTP is the same for a library that makes its own requests: an address that may not be asked is an
+// error of the request, and a body that is too long one of its reading.
+func (c *Client) HTTP() *http.Client {
+	guarded := *c.http
+	guarded.Transport = guard{c}
+	return &guarded
+}
+
+// guard holds the requests of HTTP to the rules of Get.
+type guard struct{ *Client }
+
+// RoundTrip implements http.RoundTripper.
+func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := g.allowed(request.URL.String()); err != nil {
+		return nil, err
+	}
+	answer, err := g.http.Transport.RoundTrip(request)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, Limit)
+	}
+	return answer, err
 }
 
 // Get is the body of an answer of status 200, with its header.

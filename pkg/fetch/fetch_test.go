@@ -1,6 +1,7 @@
 package fetch_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -64,4 +65,32 @@ func TestAnAnswerIsReadAsFarAsTheLimit(t *testing.T) {
 		require.ErrorIs(t, err, fetch.ErrRefused, path)
 	}
 	require.False(t, followed)
+}
+
+func TestALibrarysRequestsAreHeldToTheSame(t *testing.T) {
+	asked := 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) { asked++; _, _ = w.Write(make([]byte, fetch.Limit+1)) })
+	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	get := func(c *fetch.Client, path string) (*http.Response, error) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+		require.NoError(t, err)
+		return c.HTTP().Do(request) //nolint:bodyclose // closed by who asks
+	}
+	_, err := get(fetch.New(false), "/long") //nolint:bodyclose // there is none
+	require.ErrorIs(t, err, fetch.ErrRefused)
+	require.Zero(t, asked)
+	answer, err := get(fetch.New(true), "/long")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	_, err = io.ReadAll(answer.Body)
+	require.Error(t, err)
+	moved, err := get(fetch.New(true), "/elsewhere")
+	require.NoError(t, err)
+	defer moved.Body.Close()
+	require.Equal(t, http.StatusFound, moved.StatusCode, "it is not followed")
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/admitdev/admit/pkg/secret"
@@ -69,6 +70,37 @@ func (c ClientSecrets) ClientSecrets(ctx context.Context, tx *store.Tx, project,
 		}
 	}
 	return current, retiring, nil
+}
+
+// SetProviderSecret replaces what a client or a domain shows to its identity provider; empty forgets it.
+func (c ClientSecrets) SetProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref, value string) error {
+	if value == "" {
+		return tx.DeleteCredential(ctx, of, store.ProviderSecret)
+	}
+	return tx.SetCredential(ctx, store.Credential{
+		Project: of.Project, Type: of.Type, ID: of.ID, Kind: store.ProviderSecret,
+		Sealed: c.Box.Seal([]byte(value), placeOfSecret(of, store.ProviderSecret)),
+	})
+}
+
+// ProviderSecret gives it back; empty when there is none. It reads in tx when that is not nil.
+func (c ClientSecrets) ProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref) (string, error) {
+	read := c.Store.Credential
+	if tx != nil {
+		read = tx.Credential
+	}
+	kept, err := read(ctx, of, store.ProviderSecret)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	plain, err := c.Box.Open(kept.Sealed, placeOfSecret(of, store.ProviderSecret))
+	if err != nil {
+		return "", fmt.Errorf("open the provider's secret of %s/%s: %w", of.Type, of.ID, err)
+	}
+	return string(plain), nil
 }
 
 // DeleteClientSecrets forgets them.

@@ -40,6 +40,8 @@ const (
 	ClientSecret   CredentialKind = "secret"
 	RetiringSecret CredentialKind = "retiring-secret"
 	TOTP           CredentialKind = "totp"
+	// ProviderSecret is what a client or a domain shows to its identity provider.
+	ProviderSecret CredentialKind = "provider-secret"
 )
 
 // OpensAll is Opens of a password whose holder has shown that the User's address is theirs.

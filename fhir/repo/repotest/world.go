@@ -178,6 +178,17 @@ func (s *Secrets) ClientSecrets(_ context.Context, _ *store.Tx, project, client 
 	return s.kept[project+"/"+client], "", nil
 }
 
+// SetProviderSecret implements repo.Secrets.
+func (s *Secrets) SetProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref, secret string) error {
+	return s.SetClientSecret(ctx, tx, of.Project, of.ID+"/provider", secret)
+}
+
+// ProviderSecret implements repo.Secrets.
+func (s *Secrets) ProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref) (string, error) {
+	kept, _, err := s.ClientSecrets(ctx, tx, of.Project, of.ID+"/provider")
+	return kept, err
+}
+
 // DeleteClientSecrets implements repo.Secrets.
 func (s *Secrets) DeleteClientSecrets(_ context.Context, _ *store.Tx, project, client string) error {
 	s.mu.Lock()
