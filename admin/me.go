@@ -110,7 +110,7 @@ func describeMembership(m medplum.ProjectMembership) myMembership {
 
 // mySelf adds what only a User has.
 func (s *SignIn) mySelf(ctx context.Context, who caller.Caller, me *Me) error {
-	own, err := s.callersAccount(ctx, who)
+	own, err := s.ownAccount(ctx, who)
 	if err != nil {
 		return err
 	}

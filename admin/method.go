@@ -2,15 +2,11 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strings"
 
-	"github.com/admitdev/admit/fhir/medplum"
-	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
-	"github.com/admitdev/admit/pkg/store"
 )
 
 // Method is how somebody signs in (contract §2.2): by password, or where their domain has an identity
@@ -20,11 +16,10 @@ type Method struct {
 	AuthorizeURL string `json:"authorizeUrl,omitempty"`
 }
 
-// externalScope is what is asked of an identity provider.
-const externalScope = "openid profile email"
-
 // Method says how somebody signs in. It looks at the domain of the address alone, so it tells nothing
-// about who has an account.
+// about who has an account. The address that it gives is ours: Medplum's clients add their wishes as state
+// and go there, and the journey to the provider begins with a state, a nonce and a code challenge that are
+// bound to the browser.
 //
 // Errors: outcome Invalid.
 func (s *SignIn) Method(ctx context.Context, email string) (Method, error) {
@@ -34,30 +29,12 @@ func (s *SignIn) Method(ctx context.Context, email string) (Method, error) {
 		return Method{}, err
 	}
 	_, domain, _ := strings.Cut(mail.Canonical(email), "@")
-	key := store.Key{Scope: store.SystemProject, Kind: repo.KeyDomain, Value: domain}
-	ref, err := s.Store.Owner(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
+	p, err := s.providerOfDomain(ctx, domain)
+	if outcome.Has(err, outcome.Invalid) {
 		return Method{}, nil
 	}
 	if err != nil {
 		return Method{}, err
 	}
-	config, err := fetch[medplum.DomainConfiguration](ctx, s.Repo, "find the identity provider of a domain", ref)
-	if errors.Is(err, store.ErrNotFound) || err == nil && config.IdentityProvider == nil {
-		return Method{}, nil
-	}
-	if err != nil {
-		return Method{}, err
-	}
-	authorize, err := url.Parse(config.IdentityProvider.AuthorizeURL)
-	if err != nil || authorize.Host == "" || authorize.Scheme != "https" && authorize.Scheme != "http" {
-		return Method{}, outcome.New(outcome.Invalid, "Failed to construct URL for the domain")
-	}
-	query := authorize.Query()
-	query.Set("client_id", config.IdentityProvider.ClientID)
-	query.Set("redirect_uri", s.Service.BaseURL.JoinPath("auth/external").String())
-	query.Set("response_type", "code")
-	query.Set("scope", externalScope)
-	authorize.RawQuery = query.Encode()
-	return Method{domain, authorize.String()}, nil
+	return Method{p.domain, s.externalURL(url.Values{"domain": {p.domain}})}, nil
 }

@@ -362,10 +362,27 @@ func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, h
 	return forgive(ctx)
 }
 
-// callersAccount is the User who calls; a client or bot has no password and no second factor.
+// callersAccount is the User who calls and may change how they sign in; a client or bot has no password and
+// no second factor. An identity provider's word is enough to come in, not to change what opens other projects:
+// it may be the word of one project's administrator.
 //
 // Errors: outcome Forbidden.
 func (s *SignIn) callersAccount(ctx context.Context, who caller.Caller) (account, error) {
+	me, err := s.ownAccount(ctx, who)
+	if err != nil {
+		return me, err
+	}
+	login, err := s.Store.Login(ctx, who.LoginID)
+	if err == nil && login.AuthMethod != methodPassword && me.ref.Project == store.SystemProject {
+		err = outcome.New(outcome.Forbidden, "Please sign in with your password to do this")
+	}
+	return me, err
+}
+
+// ownAccount is the User who calls.
+//
+// Errors: outcome Forbidden.
+func (s *SignIn) ownAccount(ctx context.Context, who caller.Caller) (account, error) {
 	resourceType, id := who.User.Split()
 	if resourceType != medplum.TypeUser {
 		return account{}, outcome.New(outcome.Forbidden, "")

@@ -60,7 +60,10 @@ type SignInOptions struct {
 	Jobs      Jobs
 	Entrance  Entrance
 	Mails     Mails
-	AppName   string
+	// Providers and ProviderSecrets are for those who sign in elsewhere.
+	Providers       Providers
+	ProviderSecrets ProviderSecrets
+	AppName         string
 	// RegistrationOpen lets strangers register.
 	RegistrationOpen bool
 	// MailSent says that there is a mail server; only then is whoever registers asked to show that

@@ -118,7 +118,7 @@ func (h *Handler) begin(c echo.Context, a asked) error {
 	if a.browser == "" {
 		a.browser = h.newBrowser(c)
 	}
-	return h.page200(c, a, h.signInTo(a, a.LoginHint))
+	return h.askWho(c, a)
 }
 
 // allowSilently gives the code of a client that was allowed all of it before.
@@ -296,6 +296,15 @@ func clientName(a asked) string {
 		return name
 	}
 	return "An application"
+}
+
+// askWho is the sign-in page, with the ways by identity providers.
+func (h *Handler) askWho(c echo.Context, a asked) error {
+	f, err := h.elsewhere(c, a, h.signInTo(a, a.LoginHint))
+	if err != nil {
+		return err
+	}
+	return h.page200(c, a, f)
 }
 
 func (h *Handler) signInTo(a asked, email string) form {

@@ -37,6 +37,7 @@ type form struct {
 	problem              string // about the form as a whole
 	fields               []field
 	hidden               []field // sent along unseen
+	others               []link  // other ways than the form, below it
 	further              *link   // below the form; nil for none
 	action               string  // where it goes; empty for its own address
 	second               string  // the text of a second button, which says no; empty for none

@@ -63,6 +63,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	e.GET("/assets/style.css", h.style)
 	h.page(e, "/setup/:secret", h.askSetUp, h.setUp)
 	h.mountAuthorize(e)
+	h.mountExternal(e)
 	h.mountEndSession(e)
 	if h.AppURL.String() != h.BaseURL.String() {
 		return

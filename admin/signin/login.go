@@ -4,6 +4,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
 
@@ -25,6 +26,11 @@ func (h *Handler) login(c echo.Context) error {
 	}
 	step, err := h.people.Login(c.Request().Context(), in, device(c))
 	return answer(c, step, err)
+}
+
+// google is not done here: Google is an identity provider like any other.
+func (h *Handler) google(echo.Context) error {
+	return outcome.New(outcome.NotSupported, "Google is configured as an identity provider of the client or of the domain (https://accounts.google.com)")
 }
 
 func (h *Handler) status(c echo.Context) error {

@@ -35,6 +35,7 @@ func (h *Handler) Mount(g *echo.Group, authenticated ...echo.MiddlewareFunc) {
 	g.POST("/method", h.method)
 	g.POST("/login", h.login)
 	g.GET("/login/:login", h.status)
+	g.POST("/google", h.google)
 	g.POST("/newuser", h.newUser)
 	g.POST("/newproject", h.newProject)
 	g.POST("/newpatient", h.newPatient)

@@ -148,6 +148,7 @@ type Access struct {
 type Extension struct {
 	URL         string  `json:"url"`
 	ValuePeriod *Period `json:"valuePeriod,omitempty"`
+	ValueURI    string  `json:"valueUri,omitempty"`
 }
 
 // Period is R4's datatypes.html#Period.
@@ -188,8 +189,29 @@ type DomainConfiguration struct {
 // IdentityProvider is an OpenID provider of somebody else's. Its client secret is read where it is
 // used, and nowhere else.
 type IdentityProvider struct {
-	AuthorizeURL string `json:"authorizeUrl"`
-	ClientID     string `json:"clientId"`
+	Extension       []Extension `json:"extension,omitempty"`
+	AuthorizeURL    string      `json:"authorizeUrl"`
+	TokenURL        string      `json:"tokenUrl"`
+	UserInfoURL     string      `json:"userInfoUrl"`
+	ClientID        string      `json:"clientId"`
+	TokenAuthMethod string      `json:"tokenAuthMethod,omitempty"`
+	UserInfoMode    string      `json:"userInfoMode,omitempty"`
+	// UseSubject finds people by the subject, as ProjectMembership.externalId, instead of by their address.
+	UseSubject bool `json:"useSubject,omitempty"`
+}
+
+// ExtensionIssuer says who issues the tokens of an IdentityProvider; without it that is found by the address
+// of its authorization endpoint.
+const ExtensionIssuer = "https://admit.dev/fhir/StructureDefinition/identity-provider-issuer"
+
+// Issuer is the issuer that is named, if one is.
+func (p IdentityProvider) Issuer() string {
+	for _, e := range p.Extension {
+		if e.URL == ExtensionIssuer {
+			return e.ValueURI
+		}
+	}
+	return ""
 }
 
 // ClientApplication is a program that signs in.
@@ -210,6 +232,8 @@ type ClientApplication struct {
 	DefaultScope         []string `json:"defaultScope,omitempty"`
 	GrantType            []string `json:"grantType,omitempty"`
 	ResponseType         []string `json:"responseType,omitempty"`
+
+	IdentityProvider *IdentityProvider `json:"identityProvider,omitempty"`
 }
 
 // Expression is a FHIR Expression, as far as Admit reads it.

@@ -9,8 +9,7 @@ import (
 	"github.com/admitdev/admit/pkg/outcome"
 )
 
-// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It names what works now:
-// token exchange is not there yet and is therefore left out.
+// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It names what works.
 type metadata struct {
 	Issuer                   string   `json:"issuer"`
 	AuthorizationEndpoint    string   `json:"authorization_endpoint"`
@@ -44,7 +43,7 @@ type metadata struct {
 var (
 	authMethods      = []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	tokenAuthMethods = append([]string{"none"}, authMethods...)
-	grantTypes       = []string{"client_credentials", "authorization_code", "refresh_token"}
+	grantTypes       = []string{"client_credentials", "authorization_code", "refresh_token", grantTokenExchange}
 )
 
 // configuration names a registration endpoint to whoever asks about a project (?project=) whose

@@ -33,6 +33,7 @@ const (
 	invalidClient  = "invalid_client"
 	invalidGrant   = "invalid_grant"
 	invalidScope   = "invalid_scope"
+	invalidTarget  = "invalid_target" // RFC 8693 §2.2.2
 	accessDenied   = "access_denied"
 	serverError    = "server_error"
 )

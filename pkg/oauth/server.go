@@ -32,6 +32,8 @@ type Options struct {
 	AllowPKCEPlain bool
 	// AllowPrivateURLs lets the addresses of clients' keys be private, for tests.
 	AllowPrivateURLs bool
+	// Externals knows people by the tokens of other servers; without it no token is exchanged.
+	Externals Externals
 }
 
 // Server is the authorization server.
@@ -69,6 +71,7 @@ func (s *Server) Mount(e *echo.Echo) {
 	protocol.POST("/introspect", s.introspect)
 	protocol.POST("/revoke", s.revoke)
 	protocol.POST("/register", s.registerClient)
+	e.POST("/auth/exchange", s.externalToken, web.Errors(web.Outcome))
 
 	signedIn := e.Group("/oauth2", web.Errors(web.Outcome), s.Authenticate())
 	for _, method := range []string{echo.GET, echo.POST} {

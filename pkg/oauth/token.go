@@ -46,20 +46,23 @@ func (s *Server) grant(ctx context.Context, r grantRequest) (tokens, error) {
 		return s.authorizationCode(ctx, r)
 	case "refresh_token":
 		return s.refreshToken(ctx, r)
+	case grantTokenExchange:
+		return s.tokenExchange(ctx, r)
 	}
 	return tokens{}, refuse(invalidRequest, "Unsupported grant_type")
 }
 
 // tokens is the answer (contract §3.1).
 type tokens struct {
-	TokenType    string    `json:"token_type"`
-	ExpiresIn    int       `json:"expires_in"`
-	Scope        string    `json:"scope"`
-	IDToken      string    `json:"id_token"`
-	AccessToken  string    `json:"access_token"`
-	RefreshToken string    `json:"refresh_token,omitempty"`
-	Project      Reference `json:"project"`
-	Profile      Reference `json:"profile"`
+	TokenType       string    `json:"token_type"`
+	IssuedTokenType string    `json:"issued_token_type,omitempty"` // of a token exchange (RFC 8693 §2.2.1)
+	ExpiresIn       int       `json:"expires_in"`
+	Scope           string    `json:"scope"`
+	IDToken         string    `json:"id_token"`
+	AccessToken     string    `json:"access_token"`
+	RefreshToken    string    `json:"refresh_token,omitempty"`
+	Project         Reference `json:"project"`
+	Profile         Reference `json:"profile"`
 	launched
 	SMARTStyleURL     string `json:"smart_style_url"`
 	NeedPatientBanner bool   `json:"need_patient_banner"`

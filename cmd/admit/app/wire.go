@@ -26,6 +26,7 @@ import (
 	"github.com/admitdev/admit/pkg/jobs"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/oauth"
+	"github.com/admitdev/admit/pkg/openid"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/web"
@@ -139,7 +140,9 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
 		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
 		Entrance: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
+		Providers: openid.New(c.AllowPrivateURLs, o.Clock, r.oauth.Issuer()), ProviderSecrets: oauth.ClientSecrets{Store: r.store, Box: box},
 	})
+	r.oauth.Externals = r.signIn
 }
 
 // logins lets the resolver of callers ask package oauth: the same claims, each in its own room's

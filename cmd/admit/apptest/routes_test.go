@@ -24,6 +24,7 @@ func public() map[string][]string {
 			"POST /auth/method", "POST /auth/login", "POST /auth/newuser", "POST /auth/passkey/login-options", "POST /auth/passkey/login",
 			"GET /signin", "POST /signin",
 			"GET /oauth2/authorize", "POST /oauth2/authorize", "POST /oauth2/authorize/*",
+			"POST /auth/google", "GET /auth/external", "GET /auth/external/start", "POST /auth/external/start", // back with the state of a journey of the same browser
 			"GET /oauth2/end-session", "POST /oauth2/end-session", "POST /oauth2/end-session/*", // and out: by a hint that is signed, or as the browser whose session it is
 		},
 		"takes the id of a login, which only who began it knows": {
@@ -38,7 +39,7 @@ func public() map[string][]string {
 		"answers the same for everybody":            {"POST /auth/resetpassword", "GET /resetpassword", "POST /resetpassword"},
 		"wants a signature that a caller was given": {"GET /storage/:id/:version"},
 		"authenticates the client itself, in OAuth's words": {
-			"POST /oauth2/token", "POST /oauth2/introspect", "POST /oauth2/revoke",
+			"POST /auth/exchange", "POST /oauth2/token", "POST /oauth2/introspect", "POST /oauth2/revoke",
 		},
 		"is closed until a project opens it, and then gives no rights": {"POST /oauth2/register"},
 	}

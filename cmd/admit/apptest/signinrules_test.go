@@ -69,23 +69,13 @@ func TestADomainWithItsOwnIdentityProviderIsToldByMethod(t *testing.T) {
 		method := func(email string) *apptest.Answer { return nobody.POST("/auth/method", `{"email":"`+email+`"}`) }
 		told := method("Ann@HOSPITAL.example").WantStatus(http.StatusOK)
 		assert.Equal(t, "hospital.example", told.Field("domain"))
-		assert.Equal(t, "https://idp.example/authorize?client_id=c+1&redirect_uri="+"http%3A%2F%2F"+s.URL[len("http://"):len(s.URL)-len(port(s.URL))-1]+"%3A"+port(s.URL)+
-			"%2Fauth%2Fexternal&response_type=code&scope=openid+profile+email&tenant=7", told.Field("authorizeUrl"))
+		assert.Equal(t, s.URL+"/auth/external/start?domain=hospital.example", told.Field("authorizeUrl"))
 		assert.NotContains(t, string(told.Body), "hush")
 		for _, email := range []string{"ann@plain.example", "ann@nowhere.example", "ann@hospital.example.evil.example"} {
 			assert.JSONEq(t, "{}", string(method(email).WantStatus(http.StatusOK).Body))
 		}
 		method("no address").WantStatus(http.StatusBadRequest).WantText("Valid email address is required")
 	})
-}
-
-func port(address string) string {
-	for i := len(address) - 1; i >= 0; i-- {
-		if address[i] == ':' {
-			return address[i+1:]
-		}
-	}
-	return ""
 }
 
 // TestWhoRegistersIsAskedToShowThatTheAddressIsTheirs where there is a mail server.
