@@ -96,7 +96,7 @@ func theTokenEndpointTakesOneFormOnly(t *testing.T, w *world) {
 	require.Equal(t, 400, got.status)
 	require.Equal(t, "Unsupported content type", got.body)
 	require.Equal(t, "invalid_request: Missing grant_type", w.form("/oauth2/token", nil).oauthError())
-	for _, unsupported := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:token-exchange"} {
+	for _, unsupported := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:device_code"} {
 		require.Equal(t, "invalid_request: Unsupported grant_type", w.form("/oauth2/token", nil, "grant_type", unsupported).oauthError())
 	}
 	twice := w.form("/oauth2/token", nil, "grant_type", "refresh_token", "grant_type", "client_credentials")

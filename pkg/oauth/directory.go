@@ -29,6 +29,8 @@ type Client struct {
 	// JWKSURI is where the public keys of a client that signs assertions are.
 	JWKSURI      string
 	PKCEOptional bool
+	// External says that the client names an identity provider, whose tokens it may exchange.
+	External bool
 	// Registered says that the client has registered itself; MostScope is then all that it may ask for.
 	Registered     bool
 	MostScope      string

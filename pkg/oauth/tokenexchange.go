@@ -49,6 +49,9 @@ func (s *Server) tokenExchange(ctx context.Context, r grantRequest) (tokens, err
 	if err != nil {
 		return tokens{}, err
 	}
+	if !client.External || s.Externals == nil {
+		return tokens{}, refuse(invalidRequest, "Invalid client")
+	}
 	if r.presented.proves() {
 		if err := s.authenticate(ctx, client, r.presented, "Invalid secret"); err != nil {
 			return tokens{}, err
@@ -64,9 +67,6 @@ func (s *Server) tokenExchange(ctx context.Context, r grantRequest) (tokens, err
 	}
 	if subject.Token == "" || s.isOurs(subject.Token) {
 		return tokens{}, refuse(invalidRequest, "Invalid subject_token") // nor is one of ours shown to others
-	}
-	if s.Externals == nil {
-		return tokens{}, refuse(invalidRequest, "Invalid client")
 	}
 	user, member, err := s.Externals.Recognise(ctx, client, subject)
 	if err != nil {

@@ -117,8 +117,6 @@ var deliberate = []difference{
 // notYet are answers that Admit will give when the issue named is done.
 var notYet = []difference{
 	{"01", "o*", "body.registration_endpoint", "issue 4"},
-	{"01", "o*", "body.grant_types_supported*", "issue 4: token exchange"},
-	{"06", "token exchange*", "body.error_description", "issue 4"},
 	{"06", "pre-authorized code, junk", "body.error_description", "issue 4"},
 	{"06", "rotate secret", "status", "issue 5"},
 }
