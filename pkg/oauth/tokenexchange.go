@@ -49,9 +49,6 @@ func (s *Server) tokenExchange(ctx context.Context, r grantRequest) (tokens, err
 	if err != nil {
 		return tokens{}, err
 	}
-	if !client.External || s.Externals == nil {
-		return tokens{}, refuse(invalidRequest, "Invalid client")
-	}
 	if r.presented.proves() {
 		if err := s.authenticate(ctx, client, r.presented, "Invalid secret"); err != nil {
 			return tokens{}, err
@@ -60,6 +57,9 @@ func (s *Server) tokenExchange(ctx context.Context, r grantRequest) (tokens, err
 	scope, err := s.exchangeScope(client, r.form)
 	if err != nil {
 		return tokens{}, err
+	}
+	if !client.External || s.Externals == nil {
+		return tokens{}, refuse(invalidRequest, "Invalid client")
 	}
 	subject := SubjectToken{
 		Token: r.form.Get("subject_token"), ID: r.form.Get("subject_token_type") == typeIDToken,
