@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/admitdev/admit/fhir/repo"
-	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/oauth"
 	"github.com/admitdev/admit/pkg/openid"
@@ -211,30 +210,10 @@ func (s *SignIn) beginExternal(ctx context.Context, back Return, wish Wish, clie
 	if err != nil {
 		return Step{}, err
 	}
-	login := s.newLogin(who.ref, methodExternal, from)
-	wish.apply(&login, client)
-	choices, err := s.choices(ctx, login)
-	switch {
-	case err != nil:
-		return Step{}, err
-	case login.WantedProject == newProjectID: // newproject will choose
-	case len(choices) == 0:
-		return Step{}, outcome.New(outcome.Invalid, "User not found")
-	case len(choices) == 1:
-		login.MembershipProject, login.Membership = choices[0].project, choices[0].ID
-	}
-	var step Step
-	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		err := tx.AddLogin(ctx, login)
-		if err == nil {
-			err = audit.Record(ctx, tx, signedIn(login))
-		}
-		if err == nil {
-			step, err = s.next(ctx, tx, login, who, choices)
-		}
-		return err
-	})
-	return step, err
+	return s.begin(ctx, entrance{
+		wish: wish, client: client, who: who, method: methodExternal, nothing: outcome.New(outcome.Invalid, "User not found"),
+		confirm: func(*store.Tx) error { return nil },
+	}, from)
 }
 
 // ClientProvider is the host of the identity provider that a client names; empty when it names none.

@@ -110,7 +110,7 @@ func describeMembership(m medplum.ProjectMembership) myMembership {
 
 // mySelf adds what only a User has.
 func (s *SignIn) mySelf(ctx context.Context, who caller.Caller, me *Me) error {
-	own, err := s.ownAccount(ctx, who)
+	own, err := s.accountOf(ctx, who)
 	if err != nil {
 		return err
 	}

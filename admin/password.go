@@ -15,6 +15,7 @@ import (
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/oauth"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
@@ -368,21 +369,21 @@ func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, h
 //
 // Errors: outcome Forbidden.
 func (s *SignIn) callersAccount(ctx context.Context, who caller.Caller) (account, error) {
-	me, err := s.ownAccount(ctx, who)
+	me, err := s.accountOf(ctx, who)
 	if err != nil {
 		return me, err
 	}
 	login, err := s.Store.Login(ctx, who.LoginID)
-	if err == nil && login.AuthMethod != methodPassword && me.ref.Project == store.SystemProject {
+	if err == nil && (login.AuthMethod == methodExternal || login.AuthMethod == oauth.MethodExchange) && me.ref.Project == store.SystemProject {
 		err = outcome.New(outcome.Forbidden, "Please sign in with your password to do this")
 	}
 	return me, err
 }
 
-// ownAccount is the User who calls.
+// accountOf is the User who calls.
 //
 // Errors: outcome Forbidden.
-func (s *SignIn) ownAccount(ctx context.Context, who caller.Caller) (account, error) {
+func (s *SignIn) accountOf(ctx context.Context, who caller.Caller) (account, error) {
 	resourceType, id := who.User.Split()
 	if resourceType != medplum.TypeUser {
 		return account{}, outcome.New(outcome.Forbidden, "")

@@ -23,6 +23,9 @@ const (
 	typeIDToken        = "urn:ietf:params:oauth:token-type:id_token"
 )
 
+// MethodExchange is the authMethod of logins that a token exchange begins.
+const MethodExchange = "exchange"
+
 // SubjectToken is a token of another server that stands for somebody.
 type SubjectToken struct {
 	Token string
@@ -127,7 +130,7 @@ func (s *Server) exchanged(ctx context.Context, r grantRequest, client Client, u
 	login := store.Login{
 		ID: secret.ID(), UserProject: user.Project, UserType: user.Type, UserID: user.ID, Client: client.ID,
 		WantedProject: client.Project, MembershipProject: member.Project, Membership: member.ID,
-		AuthMethod: "exchange", AuthTime: store.At(now), Nonce: secret.ID(), Scope: scope, Offline: OfflineScope(scope),
+		AuthMethod: MethodExchange, AuthTime: store.At(now), Nonce: secret.ID(), Scope: scope, Offline: OfflineScope(scope),
 		Granted: true, RemoteAddress: r.address, UserAgent: r.agent,
 	}
 	of, err := s.sessionOf(ctx, login)
