@@ -99,11 +99,17 @@ func (w *world) populate(t *testing.T) {
 // membership finds the membership by which somebody has signed in.
 func (w *world) membership(t *testing.T, s session) string {
 	t.Helper()
+	return w.membershipOf(t, w.owner, s)
+}
+
+// membershipOf is membership as an owner of the project finds it.
+func (w *world) membershipOf(t *testing.T, owner, s session) string {
+	t.Helper()
 	var found struct {
 		Entry []struct{ Resource struct{ ID string } }
 	}
 	w.api(t).do(call{
-		Method: http.MethodGet, Path: "/fhir/R4/ProjectMembership?profile=" + s.Profile.Reference, Token: w.owner.AccessToken,
+		Method: http.MethodGet, Path: "/fhir/R4/ProjectMembership?profile=" + s.Profile.Reference, Token: owner.AccessToken,
 	}).into(t, &found)
 	if len(found.Entry) != 1 {
 		t.Fatalf("%d memberships of %s", len(found.Entry), s.Profile.Reference)
