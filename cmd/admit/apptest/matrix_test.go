@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"slices"
@@ -116,6 +117,7 @@ func matrix() []right {
 		{"GET /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "", members, nil},
 		{"POST /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "{}", members, nil},
 		{"POST /fhir/R4/$reindex", "", "", super, super},
+		{"GET /fhir/R4/$reindex/:task", "", "", super, super},
 		{"POST /fhir/R4/:type/$reindex", "Patient", "", super, super},
 		{"POST /fhir/R4/:type/:id/$reindex", "Patient", "", super, super},
 		{"POST /fhir/R4/:type/:id/$expunge?everything=perhaps", "Patient", "", super, super},
@@ -175,23 +177,36 @@ func matrix() []right {
 const changing = `{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"PUT","url":":type/:id","ifMatch":"W/\"none\""},` +
 	`"resource":{"resourceType":":type","id":":id":more}}]}`
 
-// leftOut are routes whose rights show only in what they change; tests of their own hold them.
-var leftOut = []string{"GET /fhir/R4/$reindex/:task"}
+// shown says whose answers may hold what is in a resource of a project: those of its staff and, for
+// what the project is administered with, of its administrators.
+func shown(role apptest.Role, clinical, own bool) bool {
+	switch {
+	case role == apptest.SuperAdmin:
+		return true
+	case !own:
+		return false
+	case clinical:
+		return slices.Contains(staff, role)
+	}
+	return slices.Contains(admins, role)
+}
 
 // TestMatrixOfRoutesRolesAndProjects asks each route of the router as each role, for the role's own
-// project and for another. A route that is in no line fails.
+// project and for another. A route that is in no line fails, and so does an answer that holds what the
+// role is not to see, whatever its status.
 func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		clinic, elsewhere := newTarget(s, s.As(apptest.Admin)), newTarget(s, s.As(apptest.OtherAdmin))
 		for _, route := range s.Routes {
 			name := route.Method + " " + route.Path
-			if isPublic(name) || strings.HasPrefix(route.Method, "echo_") || slices.Contains(leftOut, name) {
+			if isPublic(name) || strings.HasPrefix(route.Method, "echo_") {
 				continue
 			}
 			if !slices.ContainsFunc(matrix(), func(r right) bool { return r.name() == name }) {
 				t.Errorf("%s is in no line of the matrix", name)
 			}
 		}
+		seen := map[string]bool{}
 		clients := map[apptest.Role]*apptest.Client{}
 		for _, role := range matrixRoles {
 			clients[role] = s.As(role).With("If-Match", `W/"none"`) // no write gets past the version it claims to replace
@@ -212,7 +227,19 @@ func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
 						if method == http.MethodPatch {
 							as = as.With("Content-Type", "application/json-patch+json")
 						}
-						status := as.Do(method, path, in.target.fill(line.body, line.of)).Status
+						got := as.Do(method, path, in.target.fill(line.body, line.of))
+						status := got.Status
+						for _, kept := range []target{clinic, elsewhere} {
+							for clinical, mark := range map[bool]string{true: kept.clinical(), false: kept.administrative()} {
+								if !bytes.Contains(got.Body, []byte(mark)) {
+									continue
+								}
+								seen[mark] = true
+								if !shown(role, clinical, kept.project == clinic.project) {
+									t.Errorf("the answer holds %s: %.500s", mark, got.Body)
+								}
+							}
+						}
 						switch {
 						case role == apptest.Anonymous:
 							if status != http.StatusUnauthorized {
@@ -229,14 +256,22 @@ func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
 				}
 			}
 		}
+		if len(seen) != 4 {
+			t.Errorf("the marks of two projects are looked for, and %v were seen by whoever may", seen)
+		}
 	})
 }
 
 // target is what there is in a project to reach for.
 type target struct {
-	project, membership, mail, login string
-	ids, versions, required          map[string]string // by type
+	project, membership, mail, login, task string
+	ids, versions, required                map[string]string // by type
 }
+
+// clinical is a text in each clinical resource, administrative one in each that the project is
+// administered with.
+func (to target) clinical() string       { return "clinical-of-" + to.project }
+func (to target) administrative() string { return "administrative-of-" + to.project }
 
 func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	_, membership, _ := strings.Cut(admin.Membership, "/")
@@ -248,9 +283,9 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 		"ProjectMembership": `,"project":{"reference":"Project/` + admin.Project + `"},"user":{"reference":"` + admin.User +
 			`"},"profile":{"reference":"` + admin.Profile + `"}`,
 	}
-	to.ids["Patient"] = admin.POST("/fhir/R4/Patient", `{"resourceType":"Patient"}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["Patient"] = admin.POST("/fhir/R4/Patient", `{"resourceType":"Patient","name":[{"family":"`+to.clinical()+`"}]}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["Observation"] = admin.POST("/fhir/R4/Observation",
-		`{"resourceType":"Observation","status":"final","code":{"text":"x"}}`).WantStatus(http.StatusCreated).Field("id")
+		`{"resourceType":"Observation","status":"final","code":{"text":"`+to.clinical()+`"},"subject":{"reference":"Patient/`+to.ids["Patient"]+`"}}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["ValueSet"] = admin.POST("/fhir/R4/ValueSet",
 		`{"resourceType":"ValueSet","status":"draft","compose":{"include":[{"system":"urn:s","concept":[{"code":"c"}]}]}}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["CodeSystem"] = admin.POST("/fhir/R4/CodeSystem",
@@ -259,10 +294,11 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 		`"type":"Patient","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","derivation":"constraint","differential":{"element":[{"id":"Patient","path":"Patient"}]}}`).WantStatus(http.StatusCreated)
 	admin.POST("/fhir/R4/GraphDefinition",
 		`{"resourceType":"GraphDefinition","name":"Care","status":"draft","start":"Patient","link":[{"path":"generalPractitioner"}]}`).WantStatus(http.StatusCreated)
-	to.ids["AccessPolicy"] = admin.POST("/fhir/R4/AccessPolicy", `{"resourceType":"AccessPolicy","name":"x"}`).WantStatus(http.StatusCreated).Field("id")
-	to.ids["ClientApplication"] = admin.POST("/admin/projects/"+admin.Project+"/client", `{"name":"x"}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["AccessPolicy"] = admin.POST("/fhir/R4/AccessPolicy", `{"resourceType":"AccessPolicy","name":"`+to.administrative()+`"}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["ClientApplication"] = admin.POST("/admin/projects/"+admin.Project+"/client", `{"name":"`+to.administrative()+`"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["ProjectMembership"], to.ids["Project"], to.ids["User"] = membership, admin.Project, user
 	everything := s.As(apptest.SuperAdmin)
+	_, to.task, _ = strings.Cut(everything.POST("/fhir/R4/Patient/"+to.ids["Patient"]+"/$reindex", "").WantStatus(http.StatusAccepted).Header.Get("Content-Location"), "$reindex/")
 	for name, id := range to.ids {
 		to.versions[name] = everything.GET("/fhir/R4/" + name + "/" + id).WantStatus(http.StatusOK).Field("meta.versionId")
 	}
@@ -275,6 +311,6 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 }
 
 func (to target) fill(route, of string) string {
-	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":login", to.login,
+	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":login", to.login, ":task", to.task,
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }
