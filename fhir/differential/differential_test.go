@@ -86,7 +86,7 @@ func start(t *testing.T, db storetest.DB) *server {
 	blobs, err := blob.Open("file:" + t.TempDir())
 	require.NoError(t, err)
 	h, err := rest.New(rest.Options{
-		Repo: s.Repo, Base: base, Version: "test", Released: time.Unix(0, 0),
+		Repo: s.Repo, Base: base, Version: "test", Released: time.Unix(0, 0), Quota: -1,
 		Shelf: &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 1 << 20},
 		URLs:  &attachment.URLs{Storage: "https://admit.example/storage/", FHIR: base, Key: key{}, Clock: clock.System{}},
 	})
