@@ -103,6 +103,8 @@ func (w *Wish) bindClient(client oauth.Client, origin string) error {
 	switch {
 	case !client.Active:
 		return outcome.New(outcome.Invalid, "Invalid client")
+	case client.BuiltIn:
+		return nil // it is in no project
 	case w.ProjectID != "" && w.ProjectID != client.Project:
 		return &otherProject{outcome.New(outcome.Invalid, "Invalid projectId")}
 	case len(client.AllowedOrigins) > 0 && origin != "" && !slices.Contains(client.AllowedOrigins, origin):

@@ -35,6 +35,9 @@ func fetch[T any](ctx context.Context, r *repo.Repo, reason string, ref store.Re
 
 // Client implements oauth.Directory.
 func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error) {
+	if client, ok := builtInClient(id); ok {
+		return client, nil
+	}
 	app, ref, err := d.application(ctx, id)
 	if err != nil {
 		return oauth.Client{}, err

@@ -88,7 +88,7 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.PasswordMinLength, v, between(8, 128)) }},
 		{name: "ADMIT_PASSWORD_BLOCKLIST", fallback: "on", meaning: "refuse passwords known to be common", accepted: "on or off",
 			parse: func(c *Config, v string) error { return set(&c.PasswordBlocklist, v, oneOf("off", "on")) }},
-		{name: "ADMIT_ALLOW_PKCE_PLAIN", fallback: "false", meaning: "accept code challenges of method plain, for old clients", accepted: aBoolean,
+		{name: "ADMIT_ALLOW_PKCE_PLAIN", fallback: "false", meaning: "accept code challenges of method plain, and the Medplum CLI without any, for old clients", accepted: aBoolean,
 			parse: func(c *Config, v string) error { return set(&c.AllowPKCEPlain, v, oneOf("false", "true")) }},
 		{name: "ADMIT_ALLOW_PRIVATE_URLS", fallback: "false", meaning: "let JWKS, identity-provider and webhook addresses be private, for tests", accepted: aBoolean,
 			parse: func(c *Config, v string) error { return set(&c.AllowPrivateURLs, v, oneOf("false", "true")) }},

@@ -137,17 +137,16 @@ func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, 
 func (s *Server) verifier(ctx context.Context, of session, r grantRequest) error {
 	challenge, verifier := of.login.CodeChallenge, r.form.Get("code_verifier")
 	if challenge == "" {
-		if !of.client.PKCEOptional || verifier != "" {
+		without, err := s.withoutPKCE(ctx, of.client)
+		switch {
+		case err != nil:
+			return err
+		case !without || verifier != "":
 			return refuse(invalidRequest, "Missing verification context")
+		case of.client.BuiltIn || r.presented.secret != "" || r.presented.assertion != nil: // proven in codeSession
+			return nil
 		}
-		if r.presented.secret != "" || r.presented.assertion != nil {
-			return nil // proven in codeSession
-		}
-		confidential, err := s.confidential(ctx, of.client)
-		if err == nil && confidential {
-			err = refuse(invalidRequest, "Missing client_secret")
-		}
-		return err
+		return refuse(invalidRequest, "Missing client_secret")
 	}
 	if verifier == "" {
 		return refuse(invalidRequest, "Missing code verifier")

@@ -201,15 +201,14 @@ func (s *Server) judge(ctx context.Context, a *Authorization, given url.Values) 
 	return nil
 }
 
-// challenged wants PKCE of every client that does not go without it by its own settings and can
-// show who it is instead (RFC 9700 §2.1.1).
+// challenged wants PKCE of every client that may not go without it.
 func (s *Server) challenged(ctx context.Context, a *Authorization) error {
 	if a.CodeChallenge == "" {
 		if a.CodeChallengeMethod != "" {
 			return refuse(invalidRequest, "Missing code challenge")
 		}
-		confidential, err := s.confidential(ctx, a.Client)
-		if err == nil && !(a.Client.PKCEOptional && confidential) {
+		without, err := s.withoutPKCE(ctx, a.Client)
+		if err == nil && !without {
 			err = refuse(invalidRequest, "Missing code challenge")
 		}
 		return err
@@ -225,4 +224,13 @@ func (s *Server) challenged(ctx context.Context, a *Authorization) error {
 		return refuse(invalidRequest, "Invalid code challenge")
 	}
 	return nil
+}
+
+// withoutPKCE says whether a client may go without PKCE: by its own settings, when it can show who it is
+// instead (RFC 9700 §2.1.1). The built-in one cannot, so it may where old clients are let in.
+func (s *Server) withoutPKCE(ctx context.Context, client Client) (bool, error) {
+	if !client.PKCEOptional || client.BuiltIn {
+		return client.BuiltIn && s.AllowPKCEPlain, nil
+	}
+	return s.confidential(ctx, client)
 }

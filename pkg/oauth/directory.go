@@ -31,6 +31,8 @@ type Client struct {
 	PKCEOptional bool
 	// External says that the client names an identity provider, whose tokens it may exchange.
 	External bool
+	// BuiltIn says that the client is the server's own and belongs to no project.
+	BuiltIn bool
 	// Registered says that the client has registered itself; MostScope is then all that it may ask for.
 	Registered     bool
 	MostScope      string
