@@ -17,17 +17,32 @@ type DeadLink struct {
 	*outcome.Outcome
 	// Used says that it was used before, Invite that it was an invitation's.
 	Used, Invite bool
+	// Project is that of a User who belongs to one alone, empty for any other.
+	Project string
 }
 
 // Unwrap makes it the outcome that clients see.
 func (d *DeadLink) Unwrap() error { return d.Outcome }
 
 func usedLink(request store.SecurityRequest) error {
-	return &DeadLink{outcome.New(outcome.Invalid, "Already used"), true, request.Type == store.RequestInvite}
+	return deadLink(request, "Already used", true)
 }
 
 func expiredLink(request store.SecurityRequest) error {
-	return &DeadLink{outcome.New(outcome.Invalid, "This link has expired"), false, request.Type == store.RequestInvite}
+	return deadLink(request, "This link has expired", false)
+}
+
+func deadLink(request store.SecurityRequest, text string, used bool) error {
+	return &DeadLink{outcome.New(outcome.Invalid, "%s", text), used, request.Type == store.RequestInvite, ownProject(request.UserProject)}
+}
+
+// ownProject is the partition of a User as the project that they sign in to by name; none for a User of
+// the server.
+func ownProject(partition string) string {
+	if partition == store.SystemProject {
+		return ""
+	}
+	return partition
 }
 
 // Link is what a page may say to whoever holds the link of a mail, before they act on it.
@@ -50,10 +65,7 @@ func (s *SignIn) PasswordLink(ctx context.Context, id, plain string) (Link, erro
 	if err != nil {
 		return Link{}, err
 	}
-	link := Link{Email: who.user.Email, Invite: request.Type == store.RequestInvite}
-	if who.ref.Project != store.SystemProject {
-		link.Project = who.ref.Project
-	}
+	link := Link{Email: who.user.Email, Invite: request.Type == store.RequestInvite, Project: ownProject(who.ref.Project)}
 	if !link.Invite {
 		return link, nil
 	}

@@ -3,8 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
-	"unicode/utf8"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
@@ -21,9 +19,6 @@ type LoginRequest struct {
 	Password string `json:"password"`
 }
 
-// oldestMinimum is the least length that a password may have had when it was set.
-const oldestMinimum = 8
-
 // wrongPassword is the one answer to an unknown user, a wrong password, a user without password and
 // one without membership. Upstream tells them apart (contract §11, 12).
 func wrongPassword() error { return outcome.New(outcome.Invalid, "Email or password is invalid") }
@@ -34,8 +29,7 @@ func wrongPassword() error { return outcome.New(outcome.Invalid, "Email or passw
 func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step, error) {
 	var fields outcome.Fields
 	fields.Check(mail.ValidAddress(in.Email), "email", "Valid email address is required")
-	fields.Check(utf8.RuneCountInString(in.Password) >= oldestMinimum, "password",
-		fmt.Sprintf("Invalid password, must be at least %d characters", oldestMinimum))
+	fields.Check(in.Password != "", "password", "Password is required")
 	if err := fields.Err(); err != nil {
 		return Step{}, err
 	}

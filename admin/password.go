@@ -111,6 +111,9 @@ func (s *SignIn) SendReset(ctx context.Context, job ResetPassword) error {
 	})
 }
 
+// oldestMinimum is the least length that a password may have had when it was set.
+const oldestMinimum = 8
+
 // PasswordSetting is a new password, with the id and the secret of a mailed link.
 type PasswordSetting struct {
 	ID       string `json:"id"`

@@ -219,3 +219,23 @@ func TestNamesDoNotDisguiseThemselves(t *testing.T) {
 	assert.NotContains(t, string(page.Body), "\u202e")
 	assert.Contains(t, string(page.Body), "Cli nic")
 }
+
+func TestAUsedLinkAndAFailedSignInLeadToTheProject(t *testing.T) {
+	srv := apptest.Start(t)
+	admin, nobody := srv.As(apptest.Admin), srv.As(apptest.Anonymous)
+	link := invite(t, srv, "homer@example.com", `,"scope":"project"`)
+	nobody.FORM(link, password("Donut-glaze-77")).WantStatus(http.StatusOK)
+	used := string(nobody.GET(link).WantStatus(http.StatusBadRequest).Body)
+	assert.Contains(t, used, "/resetpassword?project="+admin.Project)
+	reset := string(nobody.GET("/resetpassword?project=" + admin.Project).WantStatus(http.StatusOK).Body)
+	assert.Contains(t, reset, "/signin?project="+admin.Project)
+
+	entered := url.Values{"email": {"homer@example.com"}, "password": {"Donut-glaze-77"}}
+	assert.Contains(t, string(nobody.FORM("/signin", entered.Encode()).WantStatus(http.StatusBadRequest).Body), "belong to one organisation alone")
+	entered.Set("email", "nobody@example.com")
+	assert.Contains(t, string(nobody.FORM("/signin", entered.Encode()).WantStatus(http.StatusBadRequest).Body), "belong to one organisation alone", "whether there is an account or not")
+	entered.Set("project", admin.Project)
+	assert.NotContains(t, string(nobody.FORM("/signin", entered.Encode()).WantStatus(http.StatusBadRequest).Body), "organisation")
+	entered.Set("email", "homer@example.com")
+	assert.Contains(t, string(nobody.FORM("/signin", entered.Encode()).WantStatus(http.StatusOK).Body), "Your sign-in works")
+}

@@ -3,12 +3,14 @@ package pages
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/web"
 )
 
@@ -69,7 +71,7 @@ func (h *Handler) deadLink(c echo.Context, err error) error {
 	var dead *admin.DeadLink
 	switch {
 	case errors.As(err, &dead):
-		text, next = deadText(dead), h.toReset()
+		text, next = deadText(dead), h.toReset(dead.Project)
 	case outcome.Has(err, outcome.NotFound):
 		status = http.StatusNotFound
 	case !outcome.Has(err, outcome.Invalid):
@@ -89,15 +91,19 @@ func deadText(dead *admin.DeadLink) string {
 }
 
 // toReset leads to the page that asks for a new password.
-func (h *Handler) toReset() *link {
-	return &link{h.BaseURL.JoinPath("resetpassword").String(), "Ask for a new password"}
+func (h *Handler) toReset(project string) *link {
+	return &link{inProject(h.BaseURL.JoinPath("resetpassword"), project), "Ask for a new password"}
+}
+
+// inProject names the project of those who belong to one alone: their address says nothing without it.
+func inProject(page *url.URL, project string) string {
+	if store.ValidProject(project) {
+		page.RawQuery = url.Values{"project": {project}}.Encode()
+	}
+	return page.String()
 }
 
 // toSignIn leads to the sign-in page. A User of one project alone signs in to that by name.
 func (h *Handler) toSignIn(project string) *link {
-	address := h.AppURL.JoinPath("signin")
-	if project != "" {
-		address.RawQuery = "project=" + project
-	}
-	return &link{address.String(), "Sign in"}
+	return &link{inProject(h.AppURL.JoinPath("signin"), project), "Sign in"}
 }

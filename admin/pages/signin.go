@@ -37,6 +37,9 @@ func (h *Handler) signIn(c echo.Context) error {
 		if !mendable {
 			return err
 		}
+		if in.ProjectID == "" && f.problem != "" {
+			f.problem += ". If you belong to one organisation alone, as patients do, sign in by the link in your mail: it names the organisation."
+		}
 		return show(c, status, h.ask(f))
 	}
 	return show(c, http.StatusOK, h.signedIn(who))
@@ -57,10 +60,9 @@ func (h *Handler) signInForm(project, email string) form {
 			{name: "email", label: "Email", kind: "email", autocomplete: "username", value: email},
 			{name: "password", label: "Password", kind: "password", autocomplete: "current-password"},
 		},
-		further: &link{h.toReset().address, "Forgot your password?"},
+		further: &link{h.toReset(project).address, "Forgot your password?"},
 	}
 	if store.ValidProject(project) {
-		f.further.address += "?project=" + project
 		f.hidden = []field{{name: "project", value: project}}
 	}
 	f.focus()
