@@ -23,7 +23,8 @@ type StaleSignIn struct{ *outcome.Outcome }
 // Unwrap makes it the outcome that clients see.
 func (e *StaleSignIn) Unwrap() error { return e.Outcome }
 
-func staleSignIn() error {
+// StaleNow is the outcome of a change that wants its User to show again who they are.
+func StaleNow() error {
 	return &StaleSignIn{outcome.New(outcome.Forbidden, "Recent authentication required").
 		Because("Show your password or a second factor at POST /auth/stepup, or sign in again; then repeat this within five minutes.")}
 }
@@ -39,7 +40,7 @@ func (s *SignIn) freshAccount(ctx context.Context, who caller.Caller) (account, 
 	}
 	fresh, err := s.provenLately(ctx, who)
 	if err == nil && !fresh {
-		err = staleSignIn()
+		err = StaleNow()
 	}
 	return me, err
 }

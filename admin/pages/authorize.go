@@ -33,7 +33,7 @@ func (h *Handler) mountAuthorize(e *echo.Echo) {
 	e.POST("/"+authorizePath, h.authorize, around...)
 	around = append(around, h.protect)
 	for name, act := range map[string]func(echo.Context, asked) error{
-		"signin": h.signInFor, "factor": h.factorFor, "profile": h.profileFor, "launch": h.launchFor, "consent": h.consentFor,
+		"signin": h.signInFor, "passkey": h.passkeyFor, "factor": h.factorFor, "saved": h.savedFor, "profile": h.profileFor, "launch": h.launchFor, "consent": h.consentFor,
 	} {
 		e.POST("/"+authorizePath+"/"+name, h.form(act), around...)
 	}
@@ -42,7 +42,7 @@ func (h *Handler) mountAuthorize(e *echo.Echo) {
 // styled lets the pages of errors have their style as well.
 func (h *Handler) styled(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		c.Response().Header().Set("Content-Security-Policy", policy)
+		c.Response().Header().Set("Content-Security-Policy", h.policy)
 		return next(c)
 	}
 }
@@ -164,24 +164,15 @@ func (h *Handler) form(act func(echo.Context, asked) error) echo.HandlerFunc {
 	}
 }
 
-func (h *Handler) signInFor(c echo.Context, a asked) error {
-	in := admin.LoginRequest{Email: a.entered.Get("email"), Password: a.entered.Get("password")}
-	a.browser = secret.Token(16) // a value from before the sign-in may be known to somebody
-	in.Wish = admin.WishOf(a.Authorization, a.known())
-	step, err := h.SignIn.Login(c.Request().Context(), in, device(c))
-	if err != nil {
-		a.browser = cookie(c)
-		return h.again(c, a, h.signInTo(a, in.Email), err)
-	}
-	h.setBrowser(c, a.browser)
-	return h.next(c, a, step)
-}
-
 // next shows what a login needs.
 func (h *Handler) next(c echo.Context, a asked, step admin.Step) error {
 	switch {
+	case len(step.RecoveryCodes) > 0:
+		f := codesForm(step.RecoveryCodes)
+		f.action, f.hidden = h.action("saved"), h.hiddenOf(a, step.Login)
+		return h.page200(c, a, f)
 	case step.MFAEnrollRequired, step.MFARequired:
-		return h.page200(c, a, h.factorForm(a, step))
+		return h.page200(c, a, h.factorForm(step, h.action("factor"), h.hiddenOf(a, step.Login)))
 	case step.Consent:
 		return h.consent(c, a, step.Login)
 	}
@@ -192,27 +183,6 @@ func (h *Handler) next(c echo.Context, a asked, step admin.Step) error {
 func (h *Handler) pending(c echo.Context, a asked) (string, error) {
 	login, err := h.SignIn.Pending(c.Request().Context(), a.entered.Get("login"), a.known(), a.Authorization)
 	return login.ID, err
-}
-
-func (h *Handler) factorFor(c echo.Context, a asked) error {
-	login, err := h.pending(c, a)
-	if err != nil {
-		return err
-	}
-	verify := h.SignIn.VerifyMFA
-	if a.entered.Get("enrol") != "" {
-		verify = h.SignIn.EnrollLogin
-	}
-	ctx := c.Request().Context()
-	step, err := verify(ctx, login, strings.ReplaceAll(a.entered.Get("code"), " ", ""))
-	if err != nil {
-		current, failed := h.SignIn.Status(ctx, login)
-		if failed != nil {
-			return failed
-		}
-		return h.again(c, a, h.factorForm(a, current), err)
-	}
-	return h.next(c, a, step)
 }
 
 func (h *Handler) profileFor(c echo.Context, a asked) error {
@@ -274,7 +244,7 @@ func (h *Handler) letThrough(c echo.Context, a asked) {
 		source = to.Scheme + "://" + to.Host
 	}
 	c.Response().Header().Set("Content-Security-Policy",
-		strings.Replace(policy, "form-action 'self'", "img-src data:; form-action 'self' "+source, 1))
+		strings.Replace(h.policy, "form-action 'self'", "form-action 'self' "+source, 1))
 }
 
 // hiddenOf goes along with every form.
@@ -305,31 +275,6 @@ func (h *Handler) askWho(c echo.Context, a asked) error {
 		return err
 	}
 	return h.page200(c, a, f)
-}
-
-func (h *Handler) signInTo(a asked, email string) form {
-	f := h.signInForm(a.Client.Project, email)
-	f.action, f.hidden = h.action("signin"), h.hiddenOf(a, "")
-	f.intro = "to go on to " + clientName(a)
-	return f
-}
-
-func (h *Handler) factorForm(a asked, step admin.Step) form {
-	f := form{
-		title: "Second factor", button: "Go on", action: h.action("factor"), hidden: h.hiddenOf(a, step.Login),
-		intro:  "Enter the code that your authenticator app shows.",
-		fields: []field{{name: "code", label: "Code of six digits", kind: "text", autocomplete: "one-time-code"}},
-	}
-	if step.MFAEnrollRequired {
-		f.title, f.intro = "Set up a second factor", "Scan the picture with an authenticator app, then enter the code that it shows."
-		f.image = step.EnrollQRCode
-		if address, err := url.Parse(step.EnrollURI); err == nil {
-			f.fields[0].hint = "Without a camera, type this key into the app: " + address.Query().Get("secret")
-		}
-		f.hidden = append(f.hidden, field{name: "enrol", value: "1"})
-	}
-	f.focus()
-	return f
 }
 
 func (h *Handler) profileForm(a asked, step admin.Step) form {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -43,6 +44,27 @@ type form struct {
 	second               string  // the text of a second button, which says no; empty for none
 	image                string  // a data URL shown above the fields; empty for none
 	choices              choices
+	codes                []string     // shown once, above the button
+	passkey              *passkeyForm // another way to go on; nil for none
+}
+
+// passkeyForm sends what the browser says with a passkey; without script it stays hidden.
+type passkeyForm struct {
+	ceremony string // get or create
+	from     string // where the script asks for what is to be signed
+	options  string // or what it is, as JSON
+	action   string
+	button   string
+	fields   []field
+	hidden   []field
+}
+
+// buttonClass is the class of its button: it is the page's own where there is no other.
+func (p passkeyForm) buttonClass() string {
+	if p.ceremony == "create" {
+		return ""
+	}
+	return "second"
 }
 
 // choices are a group of boxes or of buttons of which one counts.
@@ -69,12 +91,16 @@ func (f form) titleWithState() string {
 
 // fails says whether the form comes back because something was wrong.
 func (f form) fails() bool {
-	for _, field := range f.fields {
-		if field.problem != "" {
-			return true
-		}
+	return f.problem != "" || len(f.wrong()) > 0
+}
+
+// wrong are the fields that have a problem.
+func (f form) wrong() []field {
+	fields := f.fields
+	if f.passkey != nil {
+		fields = append(fields[:len(fields):len(fields)], f.passkey.fields...)
 	}
-	return f.problem != ""
+	return slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.problem == "" })
 }
 
 // blame puts the issues of an outcome beside the fields that they name and the others above the
@@ -99,6 +125,11 @@ func (f *form) named(expression []string) *field {
 	for i := range f.fields {
 		if len(expression) > 0 && f.fields[i].name == expression[0] {
 			return &f.fields[i]
+		}
+	}
+	for i := 0; f.passkey != nil && i < len(f.passkey.fields); i++ {
+		if len(expression) > 0 && f.passkey.fields[i].name == expression[0] {
+			return &f.passkey.fields[i]
 		}
 	}
 	return nil

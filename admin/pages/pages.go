@@ -2,7 +2,8 @@
 // proving an address, setting up the first super administrator, signing in, and letting a client in
 // (the authorization endpoint) and signing out.
 //
-//   - A page works without script and loads nothing but the one style sheet.
+//   - A page works without script, passkeys aside, and loads nothing but the one style sheet and, where
+//     a passkey may be used, the one script.
 //   - GET changes nothing that matters: mail scanners open links. Acting is a POST.
 //   - A POST from another site is refused (Sec-Fetch-Site, Origin).
 //   - A page with a secret in its address sends no referrer.
@@ -14,6 +15,7 @@ package pages
 
 import (
 	"embed"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -26,7 +28,7 @@ import (
 	"github.com/admitdev/admit/pkg/web"
 )
 
-//go:embed style.css
+//go:embed style.css passkey.js
 var assets embed.FS
 
 // Options are what the pages stand on.
@@ -42,7 +44,8 @@ type Options struct {
 // Handler is the pages.
 type Handler struct {
 	Options
-	guard *http.CrossOriginProtection
+	guard  *http.CrossOriginProtection
+	policy string // Content-Security-Policy
 }
 
 // New makes the pages.
@@ -54,13 +57,14 @@ func New(o Options) (*Handler, error) {
 	if err := guard.AddTrustedOrigin(o.BaseURL.Scheme + "://" + o.BaseURL.Host); err != nil {
 		return nil, err
 	}
-	return &Handler{o, guard}, nil
+	return &Handler{o, guard, fmt.Sprintf(policy, o.BaseURL.JoinPath("assets/passkey.js"), o.BaseURL.JoinPath("auth/passkey/"))}, nil
 }
 
 // Mount adds the pages to the server's root. A group there would answer for every path of the server
 // that is nobody's, so each route has its middleware to itself.
 func (h *Handler) Mount(e *echo.Echo) {
-	e.GET("/assets/style.css", h.style)
+	e.GET("/assets/style.css", asset("style.css", "text/css"))
+	e.GET("/assets/passkey.js", asset("passkey.js", "text/javascript"))
 	h.page(e, "/setup/:secret", h.askSetUp, h.setUp)
 	h.mountAuthorize(e)
 	h.mountExternal(e)
@@ -72,6 +76,7 @@ func (h *Handler) Mount(e *echo.Echo) {
 	h.page(e, "/verifyemail/:id/:secret", h.askVerification, h.verifyEmail)
 	h.page(e, "/signin", h.askSignIn, h.signIn)
 	h.page(e, "/resetpassword", h.askReset, h.reset)
+	h.mountAccount(e)
 }
 
 func (h *Handler) page(e *echo.Echo, path string, ask, act echo.HandlerFunc) {
@@ -80,13 +85,14 @@ func (h *Handler) page(e *echo.Echo, path string, ask, act echo.HandlerFunc) {
 	e.POST(path, act, around...)
 }
 
-// policy lets a page load its style sheet and post to itself, and nothing else.
-const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// policy lets a page load its style sheet and the one script, which may ask for challenges, and post to
+// itself, and nothing else.
+const policy = "default-src 'none'; style-src 'self'; script-src %s; connect-src %s; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // protect refuses what another site makes a browser send.
 func (h *Handler) protect(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		c.Response().Header().Set("Content-Security-Policy", policy)
+		c.Response().Header().Set("Content-Security-Policy", h.policy)
 		if err := h.guard.Check(c.Request()); err != nil {
 			return outcome.New(outcome.Forbidden, "This form was sent by another site")
 		}
@@ -94,16 +100,18 @@ func (h *Handler) protect(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// style serves the style sheet. Browsers keep it and ask again whether it is still the same.
-func (h *Handler) style(c echo.Context) error {
-	sheet, err := assets.ReadFile("style.css")
-	if err != nil {
-		return err
+// asset serves a file. Browsers keep it and ask again whether it is still the same.
+func asset(name, contentType string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		content, err := assets.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		c.Response().Header().Set("Cache-Control", "public, max-age=300")
+		c.Response().Header().Del("Pragma")
+		c.Response().Header().Del("Expires")
+		return c.Blob(http.StatusOK, contentType+"; charset=utf-8", content)
 	}
-	c.Response().Header().Set("Cache-Control", "public, max-age=300")
-	c.Response().Header().Del("Pragma")
-	c.Response().Header().Del("Expires")
-	return c.Blob(http.StatusOK, "text/css; charset=utf-8", sheet)
 }
 
 // show writes a page.

@@ -113,8 +113,41 @@ func (b *browser) shoot(name string) {
 	}
 }
 
-// wantAccessible holds each page to what a screen reader and a keyboard need.
+// wantAccessible holds each page to what a screen reader and a keyboard need, and to axe's rules, on a
+// narrow screen as well.
 func (b *browser) wantAccessible() {
+	b.t.Helper()
+	for _, width := range []int64{320, 900} {
+		b.do(chromedp.EmulateViewport(width, 700))
+		b.wantNoFaults(width)
+	}
+	b.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Evaluate[bool](axe(b.t)+"; true")(ctx, t)
+		return chromedp.Void{}, err
+	})
+	violations, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`axe.run(document, {resultTypes: ["violations"]}).then(r =>
+		r.violations.map(v => v.id + ": " + v.help + "\n" + v.nodes.map(n => n.html).join("\n")))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, violation := range violations {
+		b.t.Errorf("axe: %s", violation)
+	}
+}
+
+// axe is the source of axe-core. It comes in beside the page's own scripts, so the page's policy stays
+// as it is.
+func axe(t *testing.T) string {
+	t.Helper()
+	findNode(t)
+	source, err := os.ReadFile(filepath.Join(clients, "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(source)
+}
+
+func (b *browser) wantNoFaults(width int64) {
 	b.t.Helper()
 	faults, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`(() => {
 		const faults = [];
@@ -137,7 +170,7 @@ func (b *browser) wantAccessible() {
 		b.t.Fatal(err)
 	}
 	for _, fault := range faults {
-		b.t.Errorf("%s\n%s", fault, b.text())
+		b.t.Errorf("%d px: %s\n%s", width, fault, b.text())
 	}
 }
 

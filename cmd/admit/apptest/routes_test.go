@@ -17,7 +17,7 @@ import (
 func public() map[string][]string {
 	return map[string][]string{
 		"tells nothing about anybody": {
-			"GET /", "GET /robots.txt", "GET /healthcheck", "GET /readyz", "GET /metrics", "GET /assets/style.css",
+			"GET /", "GET /robots.txt", "GET /healthcheck", "GET /readyz", "GET /metrics", "GET /assets/style.css", "GET /assets/passkey.js",
 			"GET /fhir/R4/metadata", "GET /fhir/R4/$versions", "GET /fhir/R4/.well-known/*", "GET /.well-known/*", "GET /auth/clientinfo/:id",
 		},
 		"is how one gets in": {
@@ -27,6 +27,7 @@ func public() map[string][]string {
 			"POST /auth/google", "GET /auth/external", "GET /auth/external/start", "POST /auth/external/start", // back with the state of a journey of the same browser
 			"GET /oauth2/end-session", "POST /oauth2/end-session", "POST /oauth2/end-session/*", // and out: by a hint that is signed, or as the browser whose session it is
 		},
+		"asks for a sign-in of its own, and shows nothing before": {"GET /account", "POST /account", "GET /account/*", "POST /account/*"},
 		"takes the id of a login, which only who began it knows": {
 			"GET /auth/login/:login", "POST /auth/newproject", "POST /auth/newpatient", "POST /auth/profile", "POST /auth/scope",
 			"POST /auth/mfa/login-enroll", "POST /auth/mfa/verify", "POST /auth/passkey/verify-options", "POST /auth/passkey/verify",

@@ -48,6 +48,7 @@ type Server struct {
 type Option func(*starting)
 
 type starting struct {
+	host    string
 	environ []string
 	clock   clock.Clock
 	wrap    func(driver.Connector) driver.Connector
@@ -64,6 +65,9 @@ func With(variables ...string) Option {
 // At replaces the machine's clock.
 func At(c clock.Clock) Option { return func(s *starting) { s.clock = c } }
 
+// Named lets the server be reached by a name, as passkeys want it: localhost.
+func Named(host string) Option { return func(s *starting) { s.host = host } }
+
 // Watched has every statement shown to watch before the database gets it.
 func Watched(watch storetest.Watch) Option { return func(s *starting) { s.wrap = watch.Wrap } }
 
@@ -78,15 +82,22 @@ func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := &Server{URL: "http://" + listener.Addr().String(), t: t, people: map[Role]*Client{}}
+	s := &Server{t: t, people: map[Role]*Client{}}
 	o := starting{clock: clock.System{}, environ: []string{
-		"ADMIT_LISTEN=" + listener.Addr().String(), "ADMIT_BASE_URL=" + s.URL, "ADMIT_DATABASE_URL=sqlite::memory:", "ADMIT_STORAGE_URL=file:" + t.TempDir(),
+		"ADMIT_LISTEN=" + listener.Addr().String(), "ADMIT_DATABASE_URL=sqlite::memory:", "ADMIT_STORAGE_URL=file:" + t.TempDir(),
 		"ADMIT_SUPERADMIN_EMAIL=" + SuperAdminEmail, "ADMIT_SUPERADMIN_PASSWORD=" + SuperAdminPassword,
 		"ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1", "ADMIT_PROJECT_MAIL_LIMIT=-1", "ADMIT_REGISTRATION=open",
 	}}
 	for _, option := range options {
 		option(&o)
 	}
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	if o.host != "" {
+		host = o.host
+	}
+	s.URL = "http://" + net.JoinHostPort(host, port)
+	o.environ = append([]string{"ADMIT_BASE_URL=" + s.URL}, o.environ...)
 	c, err := config.Load(lastOf(o.environ), nil)
 	require.NoError(t, err)
 	server, err := app.New(t.Context(), app.Options{
