@@ -162,11 +162,43 @@ func hl7Query(env *fhirpath.Env, p *definitions.SearchParam) (string, bool) {
 		return "", false
 	}
 	for _, v := range values {
-		if modifier, value := hl7Value(p.Type, v); value != "" {
+		modifier, value := hl7Value(p.Type, v)
+		if p.Type == definitions.Composite {
+			value = hl7Composite(env, v, p)
+		}
+		if value != "" {
 			return p.Code + modifier + "=" + url.QueryEscape(value), true
 		}
 	}
 	return "", false
+}
+
+// hl7Composite joins the values of the parts that an element has; empty unless it has all of them.
+func hl7Composite(env *fhirpath.Env, base fhirpath.Value, p *definitions.SearchParam) string {
+	var parts []string
+	for _, component := range p.Components {
+		part := ""
+		expression, err := fhirpath.Compile(component.Expression)
+		if err != nil {
+			return ""
+		}
+		values, err := expression.Evaluate(env, base)
+		if err != nil {
+			return ""
+		}
+		for _, known := range definitions.SearchParams(env.Root.Node.Text("resourceType")) {
+			for _, v := range values {
+				if modifier, value := hl7Value(known.Type, v); known.URL == component.Definition && modifier == "" && part == "" {
+					part = value
+				}
+			}
+		}
+		if part == "" {
+			return ""
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "$")
 }
 
 var searchEscapes = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`)

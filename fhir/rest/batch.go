@@ -140,10 +140,10 @@ func (h *Handler) inGroups(entries []int, b bundle.Bundle, do func(i int)) {
 	}
 }
 
-// performOrRoute carries out an entry. A GET of what has a route of its own, as operations do, is
-// given to the router.
+// performOrRoute carries out an entry. An operation, which has a route of its own, is given to the
+// router.
 func (h *Handler) performOrRoute(c echo.Context, session *repo.Session, e *bundle.Entry) done {
-	if e.Err == nil && e.Method == http.MethodGet && routed(e.Path) {
+	if e.Err == nil && (e.Method == http.MethodGet || e.Method == http.MethodPost) && routed(e.Path) {
 		if c.Get(inBackground) != nil {
 			return done{err: outcome.New(outcome.NotSupported, "Operations are not carried out in the background").At("request.url")}
 		}
@@ -172,13 +172,16 @@ func route(c echo.Context, e *bundle.Entry) done {
 		steps[i] = url.PathEscape(step)
 	}
 	address := strings.TrimSuffix(outer.URL.EscapedPath(), "/") + "/" + strings.Join(steps, "/")
-	inner, err := http.NewRequestWithContext(outer.Context(), http.MethodGet, address+"?"+e.Query, nil)
+	inner, err := http.NewRequestWithContext(outer.Context(), e.Method, address+"?"+e.Query, bytes.NewReader(e.Resource))
 	if err != nil {
 		return done{err: unroutable(e)}
 	}
 	inner.Header, inner.RemoteAddr, inner.Host, inner.TLS, inner.RequestURI = outer.Header.Clone(), outer.RemoteAddr, outer.Host, outer.TLS, address
 	for _, name := range notInherited {
 		inner.Header.Del(name)
+	}
+	if e.Resource != nil {
+		inner.Header.Set("Content-Type", "application/fhir+json")
 	}
 	answer := &captured{header: http.Header{}, status: http.StatusOK}
 	c.Echo().ServeHTTP(answer, inner)

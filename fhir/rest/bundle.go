@@ -22,7 +22,7 @@ import (
 type Limits struct {
 	Bytes    int64 // of the body
 	Entries  int
-	Searches int           // searches, conditions and different conditional references
+	Searches int           // searches, operations, conditions and different conditional references
 	Large    int           // Bundles above an ordinary body's size that are worked on at once; others wait
 	Answer   int64         // bytes of the answer besides what the entries themselves brought
 	Time     time.Duration // after which no entry is begun, unless in the background
@@ -173,8 +173,11 @@ func (h *Handler) place(r *http.Request) (release func(), err error) {
 	}
 }
 
-// isSearch says whether an entry costs a search.
+// isSearch says whether an entry costs a search, or more.
 func isSearch(e *bundle.Entry) bool {
+	if routed(e.Path) {
+		return true
+	}
 	if e.Method == http.MethodGet || e.Method == http.MethodHead {
 		return len(e.Path) < 2 || len(e.Path) == 3
 	}

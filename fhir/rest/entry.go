@@ -61,7 +61,7 @@ func (h *Handler) performCreate(ctx context.Context, as actor, e *bundle.Entry) 
 	return wrote(createdOr(created), res, err)
 }
 
-// creatable refuses a POST that is no create: operations are not taken in Bundles.
+// creatable refuses a POST that is no create.
 func creatable(e *bundle.Entry) error {
 	switch {
 	case len(e.Path) != 1 || e.Query != "":

@@ -29,6 +29,7 @@ func definitionals() []definitional {
 		{"ValueSet", "expand", hl7Operation + "ValueSet-expand", true, (*Handler).expand},
 		{"ValueSet", "validate-code", hl7Operation + "ValueSet-validate-code", true, (*Handler).validateCode},
 		{"CodeSystem", "lookup", hl7Operation + "CodeSystem-lookup", false, (*Handler).lookup},
+		{"CodeSystem", "subsumes", hl7Operation + "CodeSystem-subsumes", true, (*Handler).subsumes},
 		{"CodeSystem", "validate-code", hl7Operation + "CodeSystem-validate-code", true, (*Handler).validateSystemCode},
 		{"StructureDefinition", "expand-profile", medplumOperation + "StructureDefinition-expand-profile", false, (*Handler).expandProfile},
 	}

@@ -216,13 +216,50 @@ func TestLookup(t *testing.T) {
 	})
 }
 
-// TestOperationInBatch holds that a GET of an operation may stand in a batch, where Medplum's App
-// puts it.
-func TestOperationInBatch(t *testing.T) {
+func TestSubsumes(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
-		address := "/ValueSet/$expand?url=" + url.QueryEscape("http://hl7.org/fhir/ValueSet/administrative-gender") + "&count=1"
-		batch := `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"` + address + `"}}]}`
-		got := s.do(t, "POST", "", batch).want(t, 200)
-		assert.Contains(t, got.body, `"contains":[{"system":"http://hl7.org/fhir/administrative-gender","code":"male","display":"Male"}]`)
+		id, _ := s.do(t, "POST", "/CodeSystem", colours, "As", "admin").made(t)
+		for _, tc := range []struct{ a, b, outcome string }{
+			{"red", "red", "equivalent"}, {"red", "pink", "subsumes"}, {"pink", "red", "subsumed-by"}, {"pink", "grey", "not-subsumed"},
+		} {
+			codes := "codeA=" + tc.a + "&codeB=" + tc.b
+			for _, path := range []string{"/CodeSystem/$subsumes?system=urn:colours&" + codes, "/CodeSystem/" + id + "/$subsumes?" + codes} {
+				got := s.do(t, "GET", path, "").want(t, http.StatusOK)
+				assert.Equal(t, `{"resourceType":"Parameters","parameter":[{"name":"outcome","valueCode":"`+tc.outcome+`"}]}`, got.body, path)
+			}
+		}
+		codings := func(a, b string) string {
+			return `{"resourceType":"Parameters","parameter":[{"name":"codingA","valueCoding":` + a + `},{"name":"codingB","valueCoding":` + b + `}]}`
+		}
+		pink := `{"system":"urn:colours","code":"pink"}`
+		s.do(t, "POST", "/CodeSystem/$subsumes", codings(`{"system":"urn:colours","code":"red"}`, pink)).want(t, http.StatusOK)
+		s.do(t, "POST", "/CodeSystem/$subsumes", codings(`{"system":"urn:x","code":"red"}`, pink)).wantIssue(t, 400, "", "invalid", "Both codes are to be of one code system")
+		s.do(t, "GET", "/CodeSystem/$subsumes?system=urn:colours&codeA=red", "").wantIssue(t, 400, "", "required", "One of codeB and codingB is wanted")
+		s.do(t, "GET", "/CodeSystem/$subsumes?codeA=red&codeB=pink", "").wantIssue(t, 400, "", "required", "The code system is wanted")
+		s.do(t, "GET", "/CodeSystem/$subsumes?system=urn:colours&codeA=red&codeB=blue", "").wantIssue(t, 404, "not-found", "not-found", "The code blue is not in CodeSystem urn:colours")
+	})
+}
+
+// TestOperationsInBundles: a batch takes operations, as Medplum's App does; a transaction cannot
+// promise to undo one.
+func TestOperationsInBundles(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		id := s.create(t, eve)
+		expand := "/ValueSet/$expand?url=" + url.QueryEscape("http://hl7.org/fhir/ValueSet/administrative-gender") + "&count=1"
+		codes := `{"resourceType":"Parameters","parameter":[{"name":"system","valueUri":"http://hl7.org/fhir/administrative-gender"},{"name":"code","valueCode":"male"}]}`
+		entries := []string{
+			entry("GET", expand, ""), entry("GET", "Patient/"+id+"/$everything?_count=1", ""), entry("POST", "CodeSystem/$lookup", codes),
+			entry("POST", "Patient/$validate", `{"resourceType":"Patient","nope":1}`), entry("POST", "Patient/"+id+"/$expunge", `{"resourceType":"Parameters"}`),
+			entry("POST", "Patient/$nothing", `{"resourceType":"Parameters"}`), entry("GET", "Patient/"+id, ""),
+		}
+		got := s.do(t, "POST", "", bundleOf("batch", entries...)).bundle(t)
+		assert.Equal(t, "200 200 200 400 403 404 200", got.statuses())
+		assert.Contains(t, string(got.Entry[0].Resource), `"contains":[{"system":"http://hl7.org/fhir/administrative-gender","code":"male","display":"Male"}]`)
+		assert.Contains(t, string(got.Entry[1].Resource), id)
+		assert.Contains(t, string(got.Entry[2].Resource), `"valueString":"Male"`)
+		for _, operation := range entries[:3] {
+			s.do(t, "POST", "", bundleOf("transaction", entry("POST", "Patient", eve), operation)).wantIssue(t, 400, "", "not-supported", "Operations are not supported in a transaction")
+		}
+		assert.Equal(t, 1, s.count(t, "Patient?family=Example"), "the transactions left something")
 	})
 }

@@ -98,10 +98,10 @@ func (t *transaction) check() error {
 			return inEntry(i, outcome.New(outcome.Invalid, "The fullUrl is given twice").At("fullUrl"))
 		}
 		urls[e.FullURL] = true
+		if routed(e.Path) {
+			return inEntry(i, outcome.New(outcome.NotSupported, "Operations are not supported in a transaction").At("request.url"))
+		}
 		if e.Phase() == bundle.Reads {
-			if routed(e.Path) {
-				return inEntry(i, outcome.New(outcome.NotSupported, "Operations are not supported in a transaction").At("request.url"))
-			}
 			continue
 		}
 		if name := e.Target(); name != "" {

@@ -1,6 +1,7 @@
 package terminology
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -121,6 +122,28 @@ func (s *System) Below(code string) []int {
 // Above are the places of a code and of all that subsume it.
 func (s *System) Above(code string) []int {
 	return s.reach(code, func(c *Concept) []int { return c.Parents })
+}
+
+// The outcomes of a comparison of two codes (R4 valueset-concept-subsumption-outcome.html).
+const (
+	Equivalent  = "equivalent"
+	Subsumes    = "subsumes"
+	SubsumedBy  = "subsumed-by"
+	NotSubsumed = "not-subsumed"
+)
+
+// Compare says how code a relates to code b, both of the system.
+func (s *System) Compare(a, b string) string {
+	at, other := s.byCode[s.fold(a)], s.byCode[s.fold(b)]
+	switch {
+	case at == other:
+		return Equivalent
+	case slices.Contains(s.Below(a), other):
+		return Subsumes
+	case slices.Contains(s.Above(a), other):
+		return SubsumedBy
+	}
+	return NotSubsumed
 }
 
 func (s *System) reach(code string, next func(*Concept) []int) []int {
