@@ -57,19 +57,20 @@ func TestSignedURLIsTheSameForAWhileAndRunsOut(t *testing.T) {
 func TestNamesAreFoundInURLsAlone(t *testing.T) {
 	u := urls(t, noon)
 	for text, want := range map[string][]attachment.Binary{
-		`{"url":"Binary/1"}`:                           {{ID: "1"}},
-		`{"url" :	"Binary\/1"}`:                        {{ID: "1"}},
-		`{"url":"Binary/1/_history/2"}`:                {{ID: "1", Version: "2"}},
-		`{"url":"https://a.example/fhir/R4/Binary/1"}`: {{ID: "1"}},
-		`[{"url":"Binary/1"},{"url":"Binary/1"}]`:      {{ID: "1"}},
-		`{"reference":"Binary/1"}`:                     nil,
-		`{"url":"https://b.example/Binary/1"}`:         nil,
-		`{"url":"Binary/../1"}`:                        nil,
-		`{"url":"Binary/"}`:                            nil,
-		`{"url":["Binary/1"]}`:                         nil,
-		`{"text":"\"url\":\"Binary/1\""}`:              nil,
-		`{"x\"url":"Binary/1"}`:                        nil,
-		`["url","Binary/1"]`:                           nil,
+		`{"url":"Binary/1"}`:                            {{ID: "1"}},
+		`{"url" :	"Binary\/1"}`:                         {{ID: "1"}},
+		`{"url":"Binary/1/_history/2"}`:                 {{ID: "1", Version: "2"}},
+		`{"url":"https://a.example/fhir/R4/Binary/1"}`:  {{ID: "1"}},
+		`[{"url":"Binary/1"},{"url":"Binary/1"}]`:       {{ID: "1"}},
+		`{"reference":"Binary/1"}`:                      nil,
+		`{"url":"https://b.example/Binary/1"}`:          nil,
+		`{"url":"Binary/../1"}`:                         nil,
+		`{"url":"Binary/"}`:                             nil,
+		`{"url":["Binary/1"]}`:                          nil,
+		`{"text":"\"url\":\"Binary/1\""}`:               nil,
+		`{"x\"url":"Binary/1"}`:                         nil,
+		`["url","Binary/1"]`:                            nil,
+		`{"request":{"method":"PUT","url":"Binary/1"}}`: nil,
 	} {
 		assert.Equal(t, want, u.Named([]byte(text)), text)
 	}

@@ -3,6 +3,7 @@ package attachment
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -60,9 +61,15 @@ func (u *URLs) Signed(content []byte, urls map[Binary]string) []byte {
 
 var urlName = []byte(`"url"`)
 
+// ofRequest is what stands before the url of a Bundle.entry.request that is written here.
+var ofRequest = regexp.MustCompile(`"request":\{"method":"[A-Z]{3,6}",$`)
+
+const ofRequestMost = len(`"request":{"method":"DELETE",`)
+
 // rewrite replaces values of members named url in JSON, without parsing it. What looks like such a
 // member is one: within a string every quote has a backslash before it, so url between two quotes
-// that have none is a string of its own, and one that a colon follows is a name.
+// that have none is a string of its own, and one that a colon follows is a name. The url of a request
+// is no attachment's: in the Bundles of histories a method stands before it.
 func rewrite(content []byte, replace func(value string) (string, bool)) []byte {
 	var out []byte
 	done := 0
@@ -74,7 +81,7 @@ func rewrite(content []byte, replace func(value string) (string, bool)) []byte {
 		start := at + found
 		at = start + len(urlName)
 		begin := valueAfter(content, at)
-		if start > 0 && content[start-1] == '\\' || begin < 0 {
+		if start > 0 && content[start-1] == '\\' || begin < 0 || ofRequest.Match(content[max(0, start-ofRequestMost):start]) {
 			continue
 		}
 		end := stringEnd(content, begin)
