@@ -61,7 +61,11 @@ func (in *inclusion) follow(ctx context.Context, include search.Include, from []
 		if len(targets) == 0 {
 			return nil
 		}
-		return in.add(ctx, include.Source, store.Reference{Param: include.Param, Values: targets})
+		var pointing store.Or
+		for _, param := range include.Params {
+			pointing = append(pointing, store.Reference{Param: param, Values: targets})
+		}
+		return in.add(ctx, include.Source, pointing)
 	}
 	wanted := map[string]store.IDIn{}
 	var types []string
@@ -69,7 +73,7 @@ func (in *inclusion) follow(ctx context.Context, include search.Include, from []
 		if row.Type != include.Source {
 			continue
 		}
-		targets, err := in.session.Targets(ctx, row.Resource, include.Param)
+		targets, err := in.targets(ctx, row.Resource, include.Params)
 		if err != nil {
 			return err
 		}
@@ -89,6 +93,17 @@ func (in *inclusion) follow(ctx context.Context, include search.Include, from []
 		}
 	}
 	return nil
+}
+
+func (in *inclusion) targets(ctx context.Context, of store.Resource, params []string) (all []store.ReferenceRow, err error) {
+	for _, param := range params {
+		targets, err := in.session.Targets(ctx, of, param)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, targets...)
+	}
+	return all, nil
 }
 
 // add searches a type and keeps what is new. A type that the caller may not search is left out.

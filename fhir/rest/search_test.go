@@ -180,6 +180,12 @@ func TestIncludes(t *testing.T) {
 			{"without iterate no further", "/Observation?_id=" + one + "&_include=Observation:subject&_include=Patient:organization", "match Observation/" + one + ", include Patient/" + ana},
 			{"with iterate further", "/Observation?_id=" + one + "&_include=Observation:subject&_include:iterate=Patient:organization",
 				"match Observation/" + one + ", include Patient/" + ana + ", include Organization/" + org},
+			{"by every reference", "/Observation?_id=" + one + "&_include=Observation:*", "match Observation/" + one + ", include Patient/" + ana},
+			{"by every reference, further", "/Observation?_id=" + one + "&_include:iterate=Observation:*&_include:iterate=Patient:*",
+				"match Observation/" + one + ", include Patient/" + ana + ", include Organization/" + org},
+			{"what points at a match by any reference", "/Patient?_id=" + bob + "&_revinclude=Observation:*", "match Patient/" + bob + ", include Observation/" + three},
+			{"what points at what points at a match", "/Organization?_revinclude=Patient:organization&_revinclude:iterate=Observation:subject",
+				"match Organization/" + org + ", include Patient/" + ana + ", include Observation/" + one + ", include Observation/" + two},
 			{"what points at a match", "/Patient?_id=" + ana + "&_revinclude=Observation:subject", "match Patient/" + ana + ", include Observation/" + one + ", include Observation/" + two},
 			{"a match is not included again", "/Patient?_include=Patient:link&family=bob&_revinclude=Observation:patient", "match Patient/" + bob + ", include Observation/" + three},
 		} {
@@ -224,7 +230,7 @@ func TestNobodyIsShownMoreBySearching(t *testing.T) {
 		assert.Equal(t, 1, *s.search(t, "/Patient?_summary=count", as...).Total)
 		for _, path := range []string{
 			"/Organization", "/Patient?phone=7", "/Patient?_sort=phone", "/Patient?phone:missing=false", "/Patient?organization=" + org,
-			"/Patient?organization.name=acme", "/Patient?_include=Patient:organization", "/Observation?patient.phone=7", "/Organization?_count=0", "/?_type=Organization",
+			"/Patient?organization.name=acme", "/Patient?_include=Patient:organization", "/Patient?_include=Patient:*", "/Observation?patient.phone=7", "/Organization?_count=0", "/?_type=Organization",
 		} {
 			assert.Equal(t, http.StatusForbidden, s.do(t, http.MethodGet, path, "", as...).status, path)
 		}

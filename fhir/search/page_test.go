@@ -35,6 +35,8 @@ func TestLinks(t *testing.T) {
 		{search: "Observation?patient=9f&_total=accurate&_count=1", self: "Observation?_count=1&_total=accurate&patient=9f"},
 		{search: "Observation?patient=9f&_summary=count", self: "Observation?_count=0&_total=accurate&patient=9f"},
 		{search: "Observation?patient=9f&_count=0", rows: 1, self: "Observation?_count=0&patient=9f"},
+		{search: "Patient?_contained=false&_format=json&name=S", self: "Patient?_contained=false&_count=20&name=S"},
+		{search: "Observation?_include:iterate=Observation:*&_revinclude=Provenance:target", self: "Observation?_count=20&_include:iterate=Observation:%2A&_revinclude=Provenance:target"},
 		{search: "Patient?_count=5000", self: "Patient?_count=1000"},
 		{search: "Patient?identifier=S&_elements=name", self: "Patient?_count=20&_fields=name&identifier=S"},
 		{search: "Observation?patient=9f&_include=Observation:subject&_count=1", self: "Observation?_count=1&_include=Observation:subject&patient=9f"},

@@ -32,12 +32,13 @@ var resultParams = map[string]result{
 	"_include:iterate":    (*Request).readIncludeIterate,
 	"_revinclude":         (*Request).readRevinclude,
 	"_revinclude:iterate": (*Request).readRevincludeIterate,
+	"_contained":          (*Request).readContained,
 	"_format":             (*Request).readFormat,
 	"_pretty":             (*Request).readPretty,
 }
 
 // unsupported are parameters that R4 defines for every type and that are not implemented.
-var unsupported = []string{"_text", "_content", "_query", "_contained", "_containedType", "_score", "_deleted"}
+var unsupported = []string{"_text", "_content", "_query", "_containedType", "_score", "_deleted"}
 
 func isUnsupported(name string) bool {
 	code, _, _ := strings.Cut(name, ":")
@@ -251,14 +252,14 @@ func (r *Request) readRevincludeIterate(value string) (parameter, error) {
 // maxIncludes bounds the searches that one search may cause.
 const maxIncludes = 10
 
-// include reads Source:param[:Target] (R4 search.html#include). Every parameter of a type at once
-// (*) is more than anyone should ask for.
+// include reads Source:param[:Target], of which param may be * for every reference of the source (R4
+// search.html#include).
 func (r *Request) include(name, value string, in Include) (parameter, error) {
 	parts := strings.Split(value, ":")
 	if len(parts) < 2 || len(parts) > 3 {
 		return parameter{}, outcome.New(outcome.NotSupported, "Invalid value of %s: %s", name, value)
 	}
-	in.Source, in.Param = parts[0], parts[1]
+	in.Source, in.Params = parts[0], parts[1:2]
 	if len(parts) == 3 {
 		in.Target = parts[2]
 	}
@@ -270,20 +271,45 @@ func (r *Request) include(name, value string, in Include) (parameter, error) {
 
 // follow checks the includes. What is followed tells of a resource as a filter does.
 func (p *parser) follow(r *Request) error {
-	for _, in := range r.Includes {
+	for i := range r.Includes {
+		in := &r.Includes[i]
 		for _, t := range []string{in.Source, in.Target} {
 			if t != "" && !definitions.IsResource(t) {
 				return outcome.New(outcome.Structure, "Unknown resource type")
 			}
 		}
-		param, err := p.lookUp(in.Source, in.Param)
-		if err != nil {
-			return err
+		if in.Params[0] == "*" {
+			in.Params = referencesOf(in.Source)
 		}
-		if param.Type != definitions.Reference {
-			return outcome.New(outcome.Invalid, "Search parameter %s is no reference", in.Param)
+		for _, code := range in.Params {
+			param, err := p.lookUp(in.Source, code)
+			if err != nil {
+				return err
+			}
+			if param.Type != definitions.Reference {
+				return outcome.New(outcome.Invalid, "Search parameter %s is no reference", code)
+			}
+			p.use(in.Source, code)
 		}
-		p.use(in.Source, in.Param)
 	}
 	return nil
+}
+
+// referencesOf are R4's reference parameters of a type.
+func referencesOf(resourceType string) []string {
+	var codes []string
+	for _, param := range definitions.SearchParams(resourceType) {
+		if param.Type == definitions.Reference && param.Expression != "" {
+			codes = append(codes, param.Code)
+		}
+	}
+	return codes
+}
+
+// readContained takes what R4 has anyway when nothing is said: contained resources are not searched.
+func (r *Request) readContained(value string) (parameter, error) {
+	if value != "false" {
+		return parameter{}, outcome.New(outcome.NotSupported, "Contained resources are not searched: _contained=%s", value)
+	}
+	return parameter{"_contained", value}, nil
 }

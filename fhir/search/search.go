@@ -55,13 +55,14 @@ const (
 	SummaryFalse Summary = "false"
 )
 
-// Include is one _include or _revinclude: resources that the matches point at through Param of
+// Include is one _include or _revinclude: resources that the matches point at through Params of
 // Source, or that point at the matches.
 type Include struct {
-	Source, Param string
-	Target        string // a type, or empty for any
-	Reverse       bool
-	Iterate       bool
+	Source  string
+	Params  []string
+	Target  string // a type, or empty for any
+	Reverse bool
+	Iterate bool
 }
 
 // Use is a search parameter that a request filters, sorts or follows by.
