@@ -119,7 +119,7 @@ func (w *bruteWorld) term(resourceType string, depth int) term {
 		value, holds := of()
 		values, alternatives = append(values, value), append(alternatives, holds)
 	}
-	negated := modifier == ":not"
+	negated := modifier == ":not" || modifier == ":not-in"
 	return term{p.code + modifier, strings.Join(values, ","), func(r object) bool {
 		return slices.ContainsFunc(alternatives, func(holds func(object) bool) bool { return holds(r) }) != negated
 	}}
@@ -136,6 +136,10 @@ func (w *bruteWorld) modifier(p bruteParam) (string, drawn) {
 		return modifier, func() (string, func(object) bool) { return w.stringValue(p, modifier) }
 	case "token":
 		modifier := pick(w, "", "", "", ":not", ":text")
+		if w.IntN(4) == 0 {
+			modifier = pick(w, ":in", ":not-in", ":below", ":above")
+			return modifier, func() (string, func(object) bool) { return w.termValue(p, modifier) }
+		}
 		if p.code == "identifier" && w.IntN(4) == 0 {
 			return ":of-type", func() (string, func(object) bool) { return w.ofType(p) }
 		}

@@ -130,6 +130,9 @@ func (b *bruteCase) pages(resourceType, query string) (ids []string, total int) 
 		if err != nil {
 			b.t.Fatalf("%s?%s: %v", resourceType, query, err)
 		}
+		if err := r.Resolve(bruteTerms{}); err != nil {
+			b.t.Fatalf("%s?%s: %v", resourceType, query, err)
+		}
 		q, err := r.Query([]string{b.project}, everything)
 		if err != nil {
 			b.t.Fatal(err)

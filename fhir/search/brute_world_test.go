@@ -87,9 +87,14 @@ var oddStrings = []string{
 
 func (w *bruteWorld) text() string { return pick(w, oddStrings...) }
 
-func (w *bruteWorld) code() string { return pick(w, "a", "A", "b", "1", "a|b", "a,b", "x$y", `q\r`) }
+var (
+	bruteCodes   = []string{"a", "A", "b", "1", "a|b", "a,b", "x$y", `q\r`}
+	bruteSystems = []string{"http://loinc.org", "urn:s", "urn:S"}
+)
 
-func (w *bruteWorld) system() string { return pick(w, "http://loinc.org", "urn:s", "urn:S") }
+func (w *bruteWorld) code() string { return pick(w, bruteCodes...) }
+
+func (w *bruteWorld) system() string { return pick(w, bruteSystems...) }
 
 func (w *bruteWorld) url() string {
 	return pick(w, "http://a.org/x", "http://a.org/x/", "http://a.org/X", "http://a.org/x/y", "http://a.org", "urn:oid:1.2", "http://a.org/x,y")
