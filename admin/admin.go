@@ -49,6 +49,7 @@ type Options struct {
 	Mails        Mails
 	Letters      Letters
 	Fingerprints Fingerprints
+	AccessTokens AccessTokens
 	// BaseURL is the server's own address, AppURL where mailed links lead.
 	BaseURL, AppURL *url.URL
 	AppName         string

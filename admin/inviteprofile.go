@@ -138,8 +138,8 @@ func (v *inviting) mustHavePatient(ctx context.Context) error {
 
 // person is somebody whose profile is to be made.
 type person struct {
-	resourceType, first, last, email string
-	patient                          *medplum.Reference // of a RelatedPerson
+	resourceType, first, last, email, phone string
+	patient                                 *medplum.Reference // of a RelatedPerson
 }
 
 // makeProfile stores a new profile in a project.
@@ -152,17 +152,25 @@ func makeProfile(ctx context.Context, tx *repo.Tx, project string, p person) (me
 	if err != nil {
 		return medplum.Reference{}, err
 	}
-	return medplum.RefTo(res.Type, res.ID, p.first+" "+p.last), nil
+	return medplum.RefTo(res.Type, res.ID, strings.TrimSpace(p.first+" "+p.last)), nil
 }
 
 // resource is the profile as contract §7.2 describes it.
 func (p person) resource() any {
-	name := []fhir.HumanName{{Given: []string{p.first}, Family: &p.last}}
-	var telecom []fhir.ContactPoint
+	name, telecom := []fhir.HumanName{{}}, []fhir.ContactPoint(nil)
+	if p.first != "" {
+		name[0].Given = []string{p.first}
+	}
+	if p.last != "" {
+		name[0].Family = &p.last
+	}
 	if p.email != "" {
-		telecom = []fhir.ContactPoint{{
+		telecom = append(telecom, fhir.ContactPoint{
 			System: new(fhir.ContactPointSystemEmail), Use: new(fhir.ContactPointUseWork), Value: &p.email,
-		}}
+		})
+	}
+	if p.phone != "" {
+		telecom = append(telecom, fhir.ContactPoint{System: new(fhir.ContactPointSystemPhone), Value: &p.phone})
 	}
 	switch p.resourceType {
 	case "Patient":

@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
@@ -15,8 +17,19 @@ import (
 // LoginRequest is a sign-in by password.
 type LoginRequest struct {
 	Wish
-	Email    string `json:"email"`
+	Email string `json:"email"`
+	// Username is, instead of Email, the login, phone or address of a user of the project that the wish
+	// names.
+	Username string `json:"username"`
 	Password string `json:"password"`
+}
+
+// called is what somebody says they are called.
+func (in LoginRequest) called() string {
+	if in.Email != "" {
+		return in.Email
+	}
+	return in.Username
 }
 
 // wrongPassword is the one answer to an unknown user, a wrong password, a user without password and
@@ -28,7 +41,9 @@ func wrongPassword() error { return outcome.New(outcome.Invalid, "Email or passw
 // Errors: outcome Invalid, NotFound for an unknown client, *TooSoon.
 func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step, error) {
 	var fields outcome.Fields
-	fields.Check(mail.ValidAddress(in.Email), "email", "Valid email address is required")
+	byName := in.Email == "" && in.Username != ""
+	fields.Check(byName || mail.ValidAddress(in.Email), "email", "Valid email address is required")
+	fields.Check(!byName || isToken(in.Username) && store.ValidProject(in.ProjectID), "projectId", "A username is one of a project")
 	fields.Check(in.Password != "", "password", "Password is required")
 	if err := fields.Err(); err != nil {
 		return Step{}, err
@@ -37,22 +52,16 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 	if err != nil {
 		return Step{}, err
 	}
-	forgive, err := s.attempts(ctx, in.Email, from)
+	forgive, err := s.attempts(ctx, in.called(), from)
 	if err != nil {
 		return Step{}, err
 	}
-	who, password, err := s.verify(ctx, in)
+	who, shown, err := s.verify(ctx, in)
 	var step Step
 	if err == nil {
 		step, err = s.begin(ctx, entrance{
-			wish: in.Wish, client: client, who: who, method: methodPassword, password: &password, nothing: wrongPassword(),
-			confirm: func(tx *store.Tx) error {
-				still, err := tx.ConfirmCredential(ctx, who.ref, store.Password, password.Hash)
-				if err == nil && !still {
-					err = wrongPassword()
-				}
-				return err
-			},
+			wish: in.Wish, client: client, who: who, method: methodPassword, password: &shown.password, only: shown.token.Membership,
+			nothing: wrongPassword(), confirm: func(tx *store.Tx) error { return shown.confirm(ctx, tx, who) },
 		}, from)
 	}
 	if outcome.Has(err, outcome.Invalid) {
@@ -74,8 +83,16 @@ func (s *SignIn) recordRefusal(ctx context.Context, from Device) error {
 
 // verify finds the User and compares the password. It costs the same reads and one hash whatever it
 // finds.
-func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, store.Credential, error) {
-	who, err := s.byEmail(ctx, in.Email, in.ProjectID)
+func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, proof, error) {
+	who, err := s.named(ctx, in)
+	if err == nil && strings.HasPrefix(in.Password, namedTokenPrefix) {
+		switch token, found := s.verifyToken(ctx, who, in); {
+		case found == nil:
+			return who, token, nil
+		case !errors.Is(found, store.ErrNotFound):
+			return account{}, proof{}, found
+		}
+	}
 	var kept store.Credential
 	if err == nil {
 		kept, err = s.Store.Credential(ctx, who.ref, store.Password)
@@ -88,18 +105,18 @@ func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, store.Cr
 			err = s.Passwords.VerifyNobody(ctx, in.Password)
 		}
 		if err != nil {
-			return account{}, kept, err
+			return account{}, proof{}, err
 		}
-		return account{}, kept, wrongPassword()
+		return account{}, proof{}, wrongPassword()
 	}
 	if err != nil {
-		return account{}, kept, err
+		return account{}, proof{}, err
 	}
 	match, err := s.Passwords.Verify(ctx, in.Password, kept.Hash)
 	if err == nil && !match {
 		err = wrongPassword()
 	}
-	return who, kept, err
+	return who, proof{password: kept}, err
 }
 
 // lookForNobody reads what is read of a User who exists.
@@ -120,6 +137,8 @@ type entrance struct {
 	method string
 	// password is the one that was shown; nil for another method.
 	password *store.Credential
+	// only is the id of the one membership to which it leads; empty for any.
+	only string
 	// nothing is the answer to somebody who may go nowhere.
 	nothing error
 	// confirm holds what was shown to be still good, and keeps it so until the transaction ends.
@@ -135,6 +154,9 @@ func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, err
 	choices, err := s.begun(ctx, login, in.password)
 	if err != nil {
 		return Step{}, err
+	}
+	if in.only != "" {
+		choices = slices.DeleteFunc(choices, func(c Choice) bool { return c.ID != in.only })
 	}
 	switch {
 	case login.WantedProject == newProjectID: // newproject will choose

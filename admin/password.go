@@ -243,7 +243,7 @@ func changePassword(ctx context.Context, tx *repo.Tx, user store.Ref, password n
 	return audit.Record(ctx, tx.Store(), audit.Event{Project: user.Project, Action: audit.PasswordSet, Agent: self, Entities: []string{self}})
 }
 
-// replacePassword sets a password, voids the links that would do the same and ends every session. A
+// replacePassword sets a password, voids the links that would do the same, named tokens too, and ends every session. A
 // password of somebody who has not shown that the address is theirs voids nothing that was mailed
 // to it; what they asked to have mailed elsewhere is void too.
 // The password comes first: a sign-in under way waits for it or is seen by what follows.
@@ -258,6 +258,9 @@ func replacePassword(ctx context.Context, tx *repo.Tx, user store.Ref, password 
 	}
 	if err == nil {
 		err = rows.SupersedeSecurityRequests(ctx, user, voided...)
+	}
+	if err == nil {
+		err = rows.DeleteUserTokens(ctx, user)
 	}
 	if err == nil {
 		err = rows.RevokeLogins(ctx, user)

@@ -40,6 +40,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	p.POST("/members/:membership/mfa/reset", h.resetMFA)
 	p.GET("/members/:membership/sessions", h.sessions)
 	p.DELETE("/members/:membership/sessions/:login", h.endSession)
+	h.mountUsers(p)
 	g.POST("/super/setpassword", h.superForcePassword)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)

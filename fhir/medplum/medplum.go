@@ -146,9 +146,11 @@ type Access struct {
 
 // Extension is an extension, as far as Admit knows any.
 type Extension struct {
-	URL         string  `json:"url"`
-	ValuePeriod *Period `json:"valuePeriod,omitempty"`
-	ValueURI    string  `json:"valueUri,omitempty"`
+	URL            string     `json:"url"`
+	ValuePeriod    *Period    `json:"valuePeriod,omitempty"`
+	ValueString    string     `json:"valueString,omitempty"`
+	ValueReference *Reference `json:"valueReference,omitempty"`
+	ValueURI       string     `json:"valueUri,omitempty"`
 }
 
 // Period is R4's datatypes.html#Period.
@@ -161,6 +163,7 @@ type Period struct {
 type ProjectMembership struct {
 	ResourceType      string       `json:"resourceType"`
 	ID                string       `json:"id,omitempty"`
+	Extension         []Extension  `json:"extension,omitempty"`
 	Identifier        []Identifier `json:"identifier,omitempty"`
 	Active            *bool        `json:"active,omitempty"`
 	Project           Reference    `json:"project"`

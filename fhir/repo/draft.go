@@ -44,6 +44,12 @@ func (a *access) stamp(ctx context.Context, doc *document.Node, ref store.Ref, v
 func rowsOf(doc *document.Node, resourceType string, compartments []store.ReferenceRow, custom ...index.Param) store.Index {
 	rows := index.Extract(doc, resourceType, custom...)
 	rows.Reference = append(rows.Reference, compartments...)
+	if resourceType == medplum.TypeProjectMembership {
+		member := memberRows(doc)
+		rows.Token = append(rows.Token, member.Token...)
+		rows.Reference = append(rows.Reference, member.Reference...)
+		rows.String = append(rows.String, member.String...)
+	}
 	return rows
 }
 

@@ -18,6 +18,7 @@ const (
 	KeyUserMembership       = "User.membership" // value: <User|ClientApplication|Bot>/<id>/<membership id>
 	KeyMembershipExternalID = "ProjectMembership.externalId"
 	KeyMembershipUserName   = "ProjectMembership.userName"
+	KeyMembershipPhone      = "ProjectMembership.phone" // the identifier of medplum.PhoneSystem
 	// KeyMembershipUser is one person's ordinary membership of a project. Invite claims it, so that
 	// two invites of one person make one membership; a forced second membership is without it.
 	// It is pinned: writes leave it with its owner.
@@ -62,6 +63,11 @@ func membershipKeys(d draft) []store.Key {
 	keys := []store.Key{directory(d.ref)}
 	keys = appendKey(keys, d.ref.Project, KeyMembershipExternalID, d.doc.Text("externalId"))
 	keys = appendKey(keys, d.ref.Project, KeyMembershipUserName, d.doc.Text("userName"))
+	for _, identifier := range d.doc.Get("identifier").Values() {
+		if identifier.Text("system") == medplum.PhoneSystem {
+			keys = appendKey(keys, d.ref.Project, KeyMembershipPhone, identifier.Text("value"))
+		}
+	}
 	return appendKey(keys, store.SystemProject, KeyUserMembership, reference(d.doc, "user").Reference+"/"+d.ref.ID)
 }
 

@@ -123,13 +123,16 @@ func membershipOf(got store.Resource) (m medplum.ProjectMembership, err error) {
 }
 
 // left ends what a membership let in: its sessions when it is deleted or switched off, and then
-// also its open invitations when it is deleted.
+// also its tokens and open invitations when it is deleted.
 func (a *access) left(ctx context.Context, res store.Resource) error {
 	m, err := membershipOf(res)
 	if err != nil || !res.Deleted && m.IsActive() {
 		return err
 	}
 	if err := a.tx.RevokeMembershipLogins(ctx, res.Project, res.ID); err != nil || !res.Deleted {
+		return err
+	}
+	if err := a.tx.DeleteMemberTokens(ctx, res.Project, res.ID); err != nil {
 		return err
 	}
 	return a.tx.RevokeInvitations(ctx, res.Project, res.ID)

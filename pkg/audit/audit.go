@@ -16,6 +16,7 @@ type Action string
 // The actions that are recorded.
 const (
 	Invite           Action = "invite"
+	MembershipCreate Action = "membership-create"
 	MembershipRead   Action = "membership-read"
 	MembershipChange Action = "membership-update"
 	MembershipDelete Action = "membership-delete"
@@ -24,6 +25,10 @@ const (
 	ProjectChange    Action = "project-update"
 	ClientCreate     Action = "client-create"
 	BotCreate        Action = "bot-create"
+	RoleChange       Action = "role-update"
+	GroupChange      Action = "group-update"
+	TokenCreate      Action = "token-create"
+	TokenRevoke      Action = "token-revoke"
 	PasswordSet      Action = "password-set"
 	PasswordReset    Action = "password-reset"
 	MFAReset         Action = "mfa-reset"
@@ -154,9 +159,9 @@ func (a Action) codes() (kind coding, verb string) {
 	switch a {
 	case SignIn, SignOut, MFAVerify, RecoveryCodeUse, PasskeyUse, StepUp, SessionEnd:
 		return user, "E"
-	case Invite, ProjectCreate, ClientCreate, BotCreate, SetUp:
+	case Invite, MembershipCreate, TokenCreate, ProjectCreate, ClientCreate, BotCreate, SetUp:
 		return security, "C"
-	case MembershipDelete:
+	case MembershipDelete, TokenRevoke:
 		return security, "D"
 	case MailRead, ProjectRead, MembershipRead, AccessExplain, SessionsRead:
 		return security, "R"

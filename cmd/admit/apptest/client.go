@@ -44,6 +44,12 @@ func (c *Client) PUT(path, body string) *Answer {
 	return c.Do(http.MethodPut, path, body)
 }
 
+// PATCH sends body, JSON unless With has said otherwise.
+func (c *Client) PATCH(path, body string) *Answer {
+	c.t.Helper()
+	return c.Do(http.MethodPatch, path, body)
+}
+
 // FORM sends fields as application/x-www-form-urlencoded, in name, value order.
 func (c *Client) FORM(path string, fields string) *Answer {
 	c.t.Helper()

@@ -2,6 +2,7 @@ package apptest_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -139,6 +140,7 @@ func matrix() []right {
 		{"GET /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
 		{"POST /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
 	}
+	lines = append(lines, userMatrix()...)
 	for _, types := range []struct {
 		names               []string
 		read, write, remove who
@@ -173,6 +175,32 @@ func matrix() []right {
 				right{"GET /fhir/R4/:type", name, "", types.searched, types.searched},
 				right{"POST /fhir/R4/:type/_search", name, "", types.searched, types.searched})
 		}
+	}
+	return lines
+}
+
+// userMatrix is the native routes about users. :user is the project's owner, who is not to be removed,
+// unless the line says another.
+func userMatrix() (lines []right) {
+	const users = " /admin/projects/:project/users"
+	for _, route := range []struct{ name, of, body string }{
+		{"GET" + users, "", ""}, {"POST" + users, "", "{}"}, {"GET" + users + "/find", "", ""},
+		{"POST" + users + "/batch-get", "", "{}"}, {"POST" + users + "/batch-create", "", "{}"}, {"POST" + users + "/batch-delete", "", "{}"},
+		{"POST" + users + "/forgotten-password", "", "{}"},
+		{"GET" + users + "/:user", "", ""}, {"PATCH" + users + "/:user", "", "{}"}, {"DELETE" + users + "/:user", "", ""},
+		{"POST" + users + "/:user/block", "", ""}, {"POST" + users + "/:user/unblock", "", ""}, {"POST" + users + "/:user/purge", "", ""}, {"POST" + users + "/:user/undelete", "", ""},
+		{"PATCH" + users + "/:user/properties", "", "{}"}, {"PATCH" + users + "/:user/custom-data", "", "{}"}, {"PUT" + users + "/:user/profile", "", "{}"},
+		{"GET" + users + "/:user/tokens", "", ""}, {"POST" + users + "/:user/tokens", "", "{}"}, {"POST" + users + "/:user/tokens/check", "", "{}"},
+		{"DELETE" + users + "/:user/tokens/:key", "", ""}, {"POST" + users + "/:user/access-token", "", ""}, {"DELETE" + users + "/:user/sessions", "member", ""},
+		{"GET" + users + "/:user/groups", "", ""}, {"PUT" + users + "/:user/groups/:group", "", ""}, {"DELETE" + users + "/:user/groups/:group", "", ""},
+		{"GET" + users + "/:user/roles", "", ""}, {"POST" + users + "/:user/roles", "", "{}"}, {"DELETE" + users + "/:user/roles/:role", "", ""},
+		{"GET" + users + "/:user/policies", "", ""}, {"POST" + users + "/:user/policies", "", "{}"}, {"DELETE" + users + "/:user/policies/:role", "", ""},
+		{"GET /admin/projects/:project/groups", "", ""}, {"POST /admin/projects/:project/groups", "", "{}"},
+		{"GET /admin/projects/:project/groups/:group", "", ""}, {"PATCH /admin/projects/:project/groups/:group", "", "{}"}, {"DELETE /admin/projects/:project/groups/:group", "", ""},
+		{"GET /admin/projects/:project/roles", "", ""}, {"POST /admin/projects/:project/roles", "", "{}"},
+		{"GET /admin/projects/:project/roles/:role", "", ""}, {"DELETE /admin/projects/:project/roles/:role", "role in use", ""},
+	} {
+		lines = append(lines, right{route.name, route.of, route.body, admins, super})
 	}
 	return lines
 }
@@ -311,10 +339,15 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 		`{"resourceType":"Practitioner","firstName":"M","lastName":"Ail","email":"`+address+`"}`).WantStatus(http.StatusOK)
 	to.mail = s.MailTo(address).ID
 	to.login = s.SignIn(admin.Email, admin.Password, admin.Project).GET("/auth/sessions").WantStatus(http.StatusOK).Field("sessions.#(current==true).id")
+	users := "/admin/projects/" + admin.Project
+	to.ids["member"] = admin.GET(users + "/users/find?email=" + address).WantStatus(http.StatusOK).Field("id")
+	to.ids["group"] = admin.POST(users+"/groups", `{"code":"night"}`).WantStatus(http.StatusCreated).Field("id")
+	to.ids["role in use"] = admin.GET(users + "/users/" + membership).WantStatus(http.StatusOK).Field("roles.0.id")
 	return to
 }
 
 func (to target) fill(route, of string) string {
 	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":login", to.login, ":task", to.task,
+		":user", cmp.Or(to.ids[of], to.membership), ":group", to.ids["group"], ":role", cmp.Or(to.ids[of], to.ids["AccessPolicy"]), ":key", "k",
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }

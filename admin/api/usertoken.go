@@ -1,0 +1,84 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/web"
+)
+
+func (h *Handler) mountUserTokens(p *echo.Group) {
+	p.GET("/users/:user/tokens", h.tokens)
+	p.POST("/users/:user/tokens", h.createToken)
+	p.POST("/users/:user/tokens/check", h.checkToken)
+	p.DELETE("/users/:user/tokens/:key", h.revokeToken)
+	p.POST("/users/:user/access-token", h.issueAccessToken)
+	p.DELETE("/users/:user/sessions", h.endSessions)
+}
+
+// secretAnswer keeps an answer that holds a secret out of caches (RFC 6749 §5.1).
+func secretAnswer(c echo.Context) { c.Response().Header().Set(echo.HeaderCacheControl, "no-store") }
+
+func (h *Handler) tokens(c echo.Context) error {
+	found, err := h.Admin.Tokens(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("user"))
+	return answer(c, http.StatusOK, map[string][]admin.NamedToken{"tokens": found}, err)
+}
+
+func (h *Handler) createToken(c echo.Context) error {
+	var in struct {
+		Key      string `json:"key"`
+		Validity int    `json:"validity"` // seconds
+	}
+	if err := web.ReadJSON(c, &in, web.RefuseUnknown()); err != nil {
+		return err
+	}
+	made, err := h.Admin.CreateToken(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("user"), in.Key, in.Validity)
+	secretAnswer(c)
+	return answer(c, http.StatusCreated, made, err)
+}
+
+func (h *Handler) checkToken(c echo.Context) error {
+	var in struct {
+		Token string `json:"token"`
+	}
+	if err := web.ReadJSON(c, &in, web.RefuseUnknown()); err != nil {
+		return err
+	}
+	valid, err := h.Admin.CheckToken(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("user"), in.Token)
+	return answer(c, http.StatusOK, map[string]bool{"valid": valid}, err)
+}
+
+func (h *Handler) revokeToken(c echo.Context) error {
+	key, err := inPath(c, "key")
+	if err != nil {
+		return err
+	}
+	return finished(c, h.Admin.RevokeToken(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("user"), key))
+}
+
+// inPath is a parameter that may hold any character, escaped.
+func inPath(c echo.Context, name string) (string, error) {
+	if c.Request().URL.RawPath == "" {
+		return c.Param(name), nil
+	}
+	value, err := url.PathUnescape(c.Param(name))
+	if err != nil {
+		return "", outcome.New(outcome.NotFound, "")
+	}
+	return value, nil
+}
+
+func (h *Handler) issueAccessToken(c echo.Context) error {
+	made, err := h.Admin.IssueAccessToken(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("user"))
+	secretAnswer(c)
+	return answer(c, http.StatusOK, made, err)
+}
+
+func (h *Handler) endSessions(c echo.Context) error {
+	return finished(c, h.Admin.EndSessions(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("user")))
+}

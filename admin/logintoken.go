@@ -1,0 +1,82 @@
+package admin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// proof is what somebody has shown to be who they say: their password, or a named token, which leads
+// to its one membership.
+type proof struct {
+	password store.Credential  // of a token only what it opens
+	token    store.MemberToken // without a name for a password
+}
+
+// confirm holds it to be still good, and keeps it so until the transaction ends.
+func (p proof) confirm(ctx context.Context, tx *store.Tx, who account) (err error) {
+	still := false
+	if p.token.Name != "" {
+		still, err = tx.ConfirmMemberToken(ctx, p.token)
+	} else {
+		still, err = tx.ConfirmCredential(ctx, who.ref, store.Password, p.password.Hash)
+	}
+	if err == nil && !still {
+		err = wrongPassword()
+	}
+	return err
+}
+
+// named finds the User of a sign-in.
+//
+// Errors: store.ErrNotFound.
+func (s *SignIn) named(ctx context.Context, in LoginRequest) (account, error) {
+	if in.Email != "" {
+		return s.byEmail(ctx, in.Email, in.ProjectID)
+	}
+	for _, name := range []UserName{{Login: in.Username}, {Phone: in.Username}} {
+		if name.Phone != "" && !phoneForm.MatchString(canonicalPhone(name.Phone)) {
+			continue
+		}
+		ref, err := s.Service.findMember(ctx, in.ProjectID, name)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return account{}, err
+		}
+		m, err := fetch[medplum.ProjectMembership](ctx, s.Repo, "find the User who signs in by name", ref)
+		if err != nil {
+			return account{}, err
+		}
+		resourceType, id := m.User.Split()
+		user, err := s.Store.Owner(ctx, store.Key{Scope: store.SystemProject, Kind: resourceType, Value: id})
+		if err != nil || resourceType != medplum.TypeUser {
+			return account{}, errors.Join(err, notUser(resourceType))
+		}
+		return s.account(ctx, user)
+	}
+	return s.byEmail(ctx, in.Username, in.ProjectID)
+}
+
+func notUser(resourceType string) error {
+	if resourceType == medplum.TypeUser {
+		return nil
+	}
+	return store.ErrNotFound
+}
+
+// verifyToken finds the User's named token. It lets nobody make a project, nor look after the account
+// as such.
+//
+// Errors: store.ErrNotFound.
+func (s *SignIn) verifyToken(ctx context.Context, who account, in LoginRequest) (proof, error) {
+	token, err := s.Store.MemberTokenByHash(ctx, secret.SHA256(in.Password))
+	if err == nil && (token.Project != who.ref.Project || token.User != who.ref.ID || !store.ValidProject(in.ProjectID)) {
+		err = store.ErrNotFound
+	}
+	return proof{password: store.Credential{Opens: token.Project}, token: token}, err
+}

@@ -1,0 +1,183 @@
+package admin
+
+import (
+	"context"
+	"strings"
+
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/index"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/audit"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// UserQuery is which users are listed; what is empty does not narrow. They come in the order of their
+// ids, which is that in which they were made.
+type UserQuery struct {
+	// Search are words of which each begins a word of the user's names, login, address, phone, company
+	// or external id, without regard to case and accents.
+	Search       string
+	IDs          []string
+	Status       Status
+	Patient      string // id of the Patient that is the profile
+	Practitioner string
+	Profile      string // reference of the profile
+	Role         string // name or id
+	Group        string // code or id
+	Cursor       string // UserPage.Next of the page before
+	Limit        int    // 0 for 100
+	Total        bool   // wants UserPage.Total
+}
+
+// UserPage is a page of users.
+type UserPage struct {
+	Users []User `json:"users"`
+	// Next is the cursor of the next page, empty on the last one.
+	Next  string `json:"next,omitempty"`
+	Total *int   `json:"total,omitempty"`
+}
+
+const (
+	defaultUserPage = 100
+	maxUserPage     = 1000
+	maxSearchWords  = 10
+)
+
+// ListUsers lists or searches users.
+//
+// Errors: outcome Forbidden, NotFound, Invalid.
+func (s *Service) ListUsers(ctx context.Context, who caller.Caller, project string, q UserQuery) (UserPage, error) {
+	if _, err := s.manage(ctx, who, project, audit.MembershipRead); err != nil {
+		return UserPage{}, err
+	}
+	if err := q.check(); err != nil {
+		return UserPage{}, err
+	}
+	if q.Status == StatusDeleted {
+		return s.deletedUsers(ctx, project, q)
+	}
+	where, err := s.where(ctx, project, q)
+	if err != nil {
+		return UserPage{}, err
+	}
+	in := s.reading()
+	rows, err := in(project).Page(ctx, medplum.TypeProjectMembership, where, q.Cursor, q.Limit+1)
+	if err != nil {
+		return UserPage{}, err
+	}
+	page := UserPage{}
+	if len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+		page.Next = rows[q.Limit-1].ID
+	}
+	if page.Users, err = s.describe(ctx, in, project, rows); err != nil || !q.Total {
+		return page, err
+	}
+	total, err := s.Repo.System("count the users of a project", project).CountWhere(ctx, medplum.TypeProjectMembership, where)
+	page.Total = &total
+	return page, err
+}
+
+func (q *UserQuery) check() error {
+	var fields outcome.Fields
+	if q.Limit == 0 {
+		q.Limit = defaultUserPage
+	}
+	fields.Check(q.Limit > 0 && q.Limit <= maxUserPage, "limit", "Limit must be between 1 and 1000")
+	fields.Check(len(q.IDs) <= maxUserPage, "ids", "At most 1000 ids")
+	switch q.Status {
+	case "", StatusActive, StatusBlocked, StatusDeleted:
+	default:
+		fields.Check(false, "status", "Status must be active, blocked or deleted")
+	}
+	fields.Check(q.Cursor == "" || repo.ValidID(q.Cursor), "cursor", "The cursor is not one of a page")
+	fields.Check(len(strings.Fields(q.Search)) <= maxSearchWords, "search", "At most 10 words")
+	profileType, _ := medplum.Reference{Reference: q.Profile}.Split()
+	fields.Check(q.Profile == "" || isPerson(profileType), "profile", "A profile is a Patient, a Practitioner or a RelatedPerson")
+	return fields.Err()
+}
+
+// where is the query as the store has it. What most users satisfy is asked of each row, what few do
+// finds the rows.
+func (s *Service) where(ctx context.Context, project string, q UserQuery) (store.Predicate, error) {
+	has := func(code string) store.Predicate {
+		return store.Token{Param: repo.MemberParam, Values: []store.TokenValue{{Code: &code}}}
+	}
+	all := store.And{store.Not{Of: has(repo.MemberProgram)}}
+	switch q.Status {
+	case StatusActive:
+		all = append(all, store.Not{Of: has(repo.MemberBlocked)})
+	case StatusBlocked:
+		all = append(all, has(repo.MemberBlocked))
+	}
+	if q.IDs != nil {
+		all = append(all, store.IDIn(q.IDs))
+	}
+	refer := func(param, resourceType, id string) {
+		all = append(all, store.Reference{Param: param, Values: []store.ReferenceValue{{Type: resourceType, ID: id}}})
+	}
+	if q.Patient != "" {
+		refer("profile", "Patient", q.Patient)
+	}
+	if q.Practitioner != "" {
+		refer("profile", "Practitioner", q.Practitioner)
+	}
+	if profileType, id := (medplum.Reference{Reference: q.Profile}).Split(); id != "" {
+		refer("profile", profileType, id)
+	}
+	for _, word := range strings.Fields(index.Fold(q.Search)) {
+		all = append(all, store.String{Param: repo.MemberParam, Match: store.StartsWith, Value: word})
+	}
+	if q.Role == "" && q.Group == "" {
+		return all, nil
+	}
+	err := s.Repo.System("find the role or group of a list", project).InTx(ctx, func(tx *repo.Tx) error {
+		if q.Role != "" {
+			role, err := s.roleNamed(ctx, tx, project, q.Role)
+			if err != nil {
+				return err
+			}
+			refer("access-policy", medplum.TypeAccessPolicy, role.ID)
+		}
+		if q.Group != "" {
+			ids, err := s.groupIDs(ctx, tx, project, []string{q.Group})
+			if err != nil {
+				return err
+			}
+			refer(repo.MemberParam, medplum.TypeGroup, ids[0])
+		}
+		return nil
+	})
+	return all, err
+}
+
+// deletedUsers lists the users that were deleted and may be brought back.
+func (s *Service) deletedUsers(ctx context.Context, project string, q UserQuery) (UserPage, error) {
+	if narrowed := q.Search + q.Patient + q.Practitioner + q.Profile + q.Role + q.Group; narrowed != "" || q.IDs != nil {
+		return UserPage{}, outcome.New(outcome.Invalid, "Deleted users cannot be searched").At("status")
+	}
+	deleted, err := s.Repo.DeletedOf(ctx, "list the deleted users of a project", project, medplum.TypeProjectMembership, q.Cursor, q.Limit+1)
+	if err != nil {
+		return UserPage{}, err
+	}
+	page := UserPage{}
+	if len(deleted) > q.Limit {
+		deleted = deleted[:q.Limit]
+		page.Next = deleted[q.Limit-1].ID
+	}
+	page.Users = []User{}
+	for _, res := range deleted {
+		var m medplum.ProjectMembership
+		if err := decode(res, &m); err != nil {
+			return UserPage{}, err
+		}
+		if resourceType, _ := m.User.Split(); resourceType == medplum.TypeUser {
+			u := describeUser(res, m, medplum.User{Email: m.User.Display})
+			u.Status = StatusDeleted
+			page.Users = append(page.Users, u)
+		}
+	}
+	return page, nil
+}

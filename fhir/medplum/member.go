@@ -1,0 +1,65 @@
+package medplum
+
+import "encoding/json"
+
+// What a ProjectMembership says of its member besides Medplum's elements. The extensions and the
+// system are Admit's own.
+const (
+	// MemberExtension holds Member as JSON in its valueString.
+	MemberExtension = "https://github.com/admitdev/admit/StructureDefinition/member"
+	// MemberGroupExtension holds a reference to a Group that the member has joined; it repeats.
+	MemberGroupExtension = "https://github.com/admitdev/admit/StructureDefinition/member-group"
+	// PhoneSystem is the system of the identifier that is the phone number a member signs in with.
+	PhoneSystem = "https://github.com/admitdev/admit/sid/phone"
+	// GroupSystem is the system of the identifier that is the code of a group of members.
+	GroupSystem = "https://github.com/admitdev/admit/sid/group"
+)
+
+// TypeGroup is R4's Group.
+const TypeGroup = "Group"
+
+// Member is what a project keeps of a member that no element has room for. It belongs to the
+// membership, so another project of the same User neither sees nor changes it.
+type Member struct {
+	Name       string `json:"name,omitempty"`
+	GivenName  string `json:"givenName,omitempty"`
+	FamilyName string `json:"familyName,omitempty"`
+	Nickname   string `json:"nickname,omitempty"`
+	Company    string `json:"company,omitempty"`
+	// Properties and CustomData are kept and given back as they were written, and never acted upon.
+	Properties map[string]json.RawMessage `json:"properties,omitempty"`
+	CustomData map[string]json.RawMessage `json:"customData,omitempty"`
+}
+
+// Member reads the extension; what is not Admit's own spelling says nothing.
+func (m ProjectMembership) Member() (member Member) {
+	for _, e := range m.Extension {
+		if e.URL == MemberExtension && json.Unmarshal([]byte(e.ValueString), &member) == nil {
+			return member
+		}
+	}
+	return Member{}
+}
+
+// Groups are the ids of the Groups that the member has joined.
+func (m ProjectMembership) Groups() (ids []string) {
+	for _, e := range m.Extension {
+		if e.URL != MemberGroupExtension || e.ValueReference == nil {
+			continue
+		}
+		if resourceType, id := e.ValueReference.Split(); resourceType == TypeGroup {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Phone is the phone number that the member signs in with.
+func (m ProjectMembership) Phone() string {
+	for _, i := range m.Identifier {
+		if i.System == PhoneSystem {
+			return i.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,58 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// Page reads resources of a type in the order of their ids, from the one after the id given, for
+// services that know what they look for better than a search parameter says it. It is narrowed as a
+// search is.
+//
+// Errors: outcome Forbidden when the type is not granted.
+func (a *access) Page(ctx context.Context, resourceType string, where store.Predicate, after string, limit int) ([]store.Resource, error) {
+	q, err := a.pageOf(resourceType, where)
+	if err != nil {
+		return nil, err
+	}
+	if q.Limit = limit; after != "" {
+		q.After = []string{after}
+	}
+	rows, err := a.rows.Search(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("page of %s: %w", resourceType, err)
+	}
+	found := make([]store.Resource, len(rows))
+	for i, row := range rows {
+		if found[i], err = a.show(ctx, policy.Search, row.Resource); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// CountWhere says how many resources Page would read without its limit.
+//
+// Errors: as Page's.
+func (a *access) CountWhere(ctx context.Context, resourceType string, where store.Predicate) (int, error) {
+	q, err := a.pageOf(resourceType, where)
+	if err != nil {
+		return 0, err
+	}
+	return a.rows.Count(ctx, q)
+}
+
+func (a *access) pageOf(resourceType string, where store.Predicate) (store.Query, error) {
+	visible, err := a.narrow(policy.Search, resourceType)
+	if err != nil {
+		return store.Query{}, err
+	}
+	q := store.Query{Projects: []string{a.home(resourceType)}, Types: []string{resourceType}, Where: where}
+	if visible != nil {
+		q.Where = store.And{visible, where}
+	}
+	return q, nil
+}
