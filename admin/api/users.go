@@ -120,7 +120,7 @@ func (h *Handler) updateUser(c echo.Context) error {
 
 // ifMatch is the version that the request names, empty for any.
 func ifMatch(c echo.Context) string {
-	return strings.TrimSuffix(strings.TrimPrefix(c.Request().Header.Get("If-Match"), `W/"`), `"`)
+	return strings.Trim(strings.TrimPrefix(c.Request().Header.Get("If-Match"), "W/"), `"`)
 }
 
 func (h *Handler) updateCustom(set func(*admin.UserFields, custom)) echo.HandlerFunc {
