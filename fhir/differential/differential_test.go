@@ -120,7 +120,7 @@ func (s *server) world(t *testing.T, seed uint64) *world {
 			stored, err := as.CreateAs(ctx, kind, r.id, []byte(text(r.live())))
 			require.NoError(t, err)
 			r.keep(stored)
-			for w.chance(3) {
+			for w.chance(2) {
 				stored, err := as.Update(ctx, kind, r.id, []byte(text(w.changed(r.live()))), "")
 				require.NoError(t, err)
 				r.keep(stored)

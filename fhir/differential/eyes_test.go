@@ -2,6 +2,8 @@ package differential_test
 
 import (
 	"slices"
+
+	"github.com/admitdev/admit/fhir/caller"
 )
 
 // This file is what the policies of a caller mean for a resource.
@@ -36,7 +38,11 @@ func (e *eyes) rule(interaction string, r *resource, body object) *rule {
 }
 
 // within says whether a resource is where the caller may read.
-func (e *eyes) within(r *resource) bool { return slices.Contains(e.who.Readable(r.kind), r.project) }
+func (e *eyes) within(r *resource) bool {
+	return r.project == e.own || slices.ContainsFunc(e.who.Linked, func(l caller.Link) bool {
+		return l.Project == r.project && (l.Types == nil || slices.Contains(l.Types, r.kind))
+	})
+}
 
 // allowed says whether the caller may do something that reads with a resource as it was last.
 func (e *eyes) allowed(interaction string, r *resource) bool {

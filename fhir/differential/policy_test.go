@@ -69,7 +69,7 @@ func (w *world) caller() (*eyes, error) {
 	if e.who.Admin {
 		e.rules = append(e.rules, rule{kind: "User", grants: everyInteraction})
 	}
-	if w.chance(4) {
+	if w.chance(3) {
 		e.smart()
 	}
 	var linked []string
@@ -242,7 +242,7 @@ func (e *eyes) smart() {
 			}
 			meaning.where = func(r *resource, body object) bool { return slices.Contains(compartments(r, body), about) }
 		}
-		if kind != "*" && e.chance(3) {
+		if kind != "*" && e.chance(2) {
 			t, within := e.plain(kind), meaning.where
 			word += "?" + t.String()
 			meaning.where = func(r *resource, body object) bool {

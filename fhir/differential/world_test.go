@@ -186,7 +186,7 @@ func (w *world) changed(body object) object {
 	out, other := clone(body), w.draw(body["resourceType"].(string))
 	delete(other, "resourceType")
 	names := slices.Sorted(maps.Keys(other))
-	for range 1 + w.IntN(2) {
+	for range 1 + w.IntN(5) {
 		name := pick(w, names...)
 		if name == "meta" { // which has more in it than a tag
 			continue

@@ -150,6 +150,7 @@ func (e *eyes) wantUpdated(q *request, kind string, r *resource, sent object) {
 	}
 	q.statuses = []int{http.StatusOK}
 	want := e.shown("update", r, stored)
+	q.shown = append(q.shown, want)
 	if kind != "Binary" || e.inContext(stored) {
 		q.check = equals(want)
 	}
