@@ -165,6 +165,61 @@ step('a wrong resource is refused with the place of the mistake', async () => {
   await assert.rejects(homer.readResource('Patient', '00000000-0000-4000-8000-000000000000'), refused(404, /Not found/));
 });
 
+step('resources are made once, patched, checked and paged through', async () => {
+  const identifier = [{ system: 'urn:mrn', value: 'SDK-2' }];
+  const query = 'identifier=urn:mrn|SDK-2';
+  const lisa = { resourceType: 'Patient', name: [{ family: 'Simpson', given: ['Lisa'] }], identifier };
+  const made = await homer.createResourceIfNoneExist(lisa, query);
+  assert.equal((await homer.createResourceIfNoneExist(lisa, query)).id, made.id);
+  const upserted = await homer.upsertResource({ ...lisa, gender: 'female' }, query);
+  assert.equal(upserted.id, made.id);
+  assert.equal(upserted.gender, 'female');
+  const patched = await homer.patchResource('Patient', made.id, [{ op: 'add', path: '/active', value: true }]);
+  assert.equal(patched.active, true);
+  await assert.rejects(homer.patchResource('Patient', made.id, [{ op: 'test', path: '/active', value: false }]), refused(400, /Test failed/));
+  assert.equal((await homer.validateResource(patched)).issue[0].severity, 'information');
+  await assert.rejects(homer.validateResource({ ...patched, gender: 'purple' }), refused(400, /purple/));
+
+  const pages = [];
+  for await (const page of homer.searchResourcePages('Patient', 'name=simpson&_sort=given&_count=1')) pages.push(page.map((p) => p.name[0].given[0]));
+  assert.deepEqual(pages, [['Bart'], ['Lisa']]);
+  assert.equal((await homer.searchResources('Patient', 'name=simpson')).length, 2);
+  const everything = await homer.readPatientEverything(made.id);
+  assert.deepEqual(everything.entry.map((e) => e.resource.id), [made.id]);
+  const gender = await homer.valueSetExpand({ url: 'http://hl7.org/fhir/ValueSet/administrative-gender', filter: 'fem' });
+  assert.deepEqual(gender.expansion.contains.map((c) => c.code), ['female']);
+});
+
+step('requests are sent in batches, by hand and by themselves', async () => {
+  const observation = (code) => ({ resourceType: 'Observation', status: 'final', code: { text: code }, subject: createReference(patient) });
+  const batch = await homer.executeBatch({
+    resourceType: 'Bundle', type: 'batch', entry: [
+      { request: { method: 'POST', url: 'Observation' }, resource: observation('one') },
+      { request: { method: 'GET', url: 'Patient/nobody' } },
+    ],
+  });
+  assert.deepEqual(batch.entry.map((e) => e.response.status), ['201', '404']);
+  const transaction = await homer.executeBatch({
+    resourceType: 'Bundle', type: 'transaction', entry: [
+      { request: { method: 'PUT', url: `Observation/${batch.entry[0].resource.id}` }, resource: { ...batch.entry[0].resource, status: 'amended' } },
+      { fullUrl: 'urn:uuid:1', request: { method: 'POST', url: 'Observation' }, resource: observation('two') },
+    ],
+  });
+  assert.deepEqual(transaction.entry.map((e) => e.response.status), ['200', '201']);
+
+  const sent = [];
+  const watching = (url, options) => { sent.push(`${options.method} ${url}`); return fetch(url, options); };
+  const batching = new MedplumClient({ baseUrl, fetch: watching, autoBatchTime: 20 });
+  batching.setAccessToken(homer.getAccessToken());
+  const [bart, found] = await Promise.all([
+    batching.readResource('Patient', patient.id), batching.search('Observation', `patient=${patient.id}`),
+    assert.rejects(batching.readResource('Patient', 'nobody'), refused(404, /Not found/)),
+  ]);
+  assert.equal(bart.id, patient.id);
+  assert.equal(found.entry.length, 2);
+  assert.deepEqual(sent.filter((s) => s.includes('fhir/R4')).map((s) => s.split(' ')[0]), ['POST']);
+});
+
 step('the other project sees none of it', async () => {
   const stranger = newClient();
   const user = await stranger.startNewUser({
