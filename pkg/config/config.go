@@ -14,6 +14,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"time"
 )
 
 // Config is what the server is told from outside.
@@ -37,6 +38,10 @@ type Config struct {
 	TrustedProxies   []netip.Prefix
 
 	LoginRateLimit, AuthRateLimit, RateLimit int // per minute and address; -1: none
+
+	BundleMax                     int64 // bytes of one Bundle
+	BundleEntries, BundleSearches int   // of one Bundle
+	SearchTime                    time.Duration
 
 	FHIRQuota int // units of FHIR interactions per minute and member; -1: any number
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
@@ -26,6 +27,9 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "sqlite:admit-data/admit.db", c.DatabaseURL.Reveal())
 	require.Equal(t, "file:admit-data/binary", c.StorageURL.Reveal())
 	require.EqualValues(t, 1<<30, c.BinaryMax)
+	require.EqualValues(t, 50<<20, c.BundleMax)
+	require.Equal(t, []int{5000, 1000}, []int{c.BundleEntries, c.BundleSearches})
+	require.Equal(t, 30*time.Second, c.SearchTime)
 	require.Empty(t, c.SMTPURL)
 	require.Equal(t, "no-reply@localhost", c.MailFrom.Address)
 	require.False(t, c.RegistrationOpen)
@@ -66,6 +70,8 @@ func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
 		"ADMIT_BASE_URL=http://h/?a=b":            `has a query`,
 		"ADMIT_STORAGE_URL=s3://bucket":           `ADMIT_STORAGE_URL (--storage-url): neither a file nor an s3 URL with key, secret, host and bucket; accepted: file:directory`,
 		"ADMIT_BINARY_MAX_MB=0":                   `ADMIT_BINARY_MAX_MB (--binary-max-mb) is "0": out of range; accepted: a number from 1`,
+		"ADMIT_BUNDLE_MAX_ENTRIES=many":           `ADMIT_BUNDLE_MAX_ENTRIES (--bundle-max-entries) is "many": out of range; accepted: a number from 1`,
+		"ADMIT_SEARCH_SECONDS=0":                  `ADMIT_SEARCH_SECONDS (--search-seconds) is "0": out of range; accepted: a number from 1`,
 		"ADMIT_DATABASE_URL=mysql://root:pw@h/x":  `ADMIT_DATABASE_URL (--database-url): neither a sqlite nor a postgres URL; accepted: sqlite:path`,
 		"ADMIT_SMTP_URL=http://user:hunter2@h":    `ADMIT_SMTP_URL (--smtp-url): not an smtp or smtps URL`,
 		"ADMIT_MAIL_FROM=nobody":                  `not a mail address`,

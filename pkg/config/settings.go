@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // setting is one row of the table of settings.
@@ -52,6 +53,14 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.StorageURL, v, storage) }},
 		{name: "ADMIT_BINARY_MAX_MB", fallback: "1024", meaning: "greatest size of a Binary in megabytes", accepted: "a number from 1 to 1048576",
 			parse: func(c *Config, v string) error { return set(&c.BinaryMax, v, megabytes) }},
+		{name: "ADMIT_BUNDLE_MAX_MB", fallback: "50", meaning: "greatest size of a batch or transaction in megabytes", accepted: "a number from 1 to 1048576",
+			parse: func(c *Config, v string) error { return set(&c.BundleMax, v, megabytes) }},
+		{name: "ADMIT_BUNDLE_MAX_ENTRIES", fallback: "5000", meaning: "entries of a batch or transaction", accepted: "a number from 1 to 1000000",
+			parse: func(c *Config, v string) error { return set(&c.BundleEntries, v, between(1, 1e6)) }},
+		{name: "ADMIT_BUNDLE_MAX_SEARCHES", fallback: "1000", meaning: "searches, operations and conditions of a batch or transaction", accepted: "a number from 1 to 1000000",
+			parse: func(c *Config, v string) error { return set(&c.BundleSearches, v, between(1, 1e6)) }},
+		{name: "ADMIT_SEARCH_SECONDS", fallback: "30", meaning: "how long a search may take", accepted: "a number from 1 to 600",
+			parse: func(c *Config, v string) error { return set(&c.SearchTime, v, seconds) }},
 		{name: "ADMIT_SMTP_URL", absent: "mails stay in the mail drawer", meaning: "the server that takes mails", accepted: "smtp://user:password@host:port or smtps://…", secret: true,
 			parse: func(c *Config, v string) error { return set(&c.SMTPURL, v, smtp) }},
 		{name: "ADMIT_MAIL_FROM", fallback: "Admit <no-reply@localhost>", meaning: "sender of mails", accepted: "an address such as Admit <no-reply@example.com>",
@@ -209,6 +218,11 @@ func storage(value string) (Secret, error) {
 func megabytes(value string) (int64, error) {
 	n, err := between(1, 1<<20)(value)
 	return int64(n) << 20, err
+}
+
+func seconds(value string) (time.Duration, error) {
+	n, err := between(1, 600)(value)
+	return time.Duration(n) * time.Second, err
 }
 
 func smtp(value string) (Secret, error) {

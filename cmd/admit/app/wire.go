@@ -75,7 +75,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	r.notes = audit.NewNotes(audit.Server(c.BaseURL.String()), rows, o.Clock, o.Log)
 	r.repo = repo.New(repo.Options{
 		Trail: &repo.Trail{Level: audit.Level(c.AuditFHIR), Notes: r.notes, Seal: func(ctx context.Context, project string) error { return r.sealer.Seal(ctx, project) }},
-		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls, Jobs: r.jobs,
+		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls, Jobs: r.jobs, SearchTime: c.SearchTime,
 	})
 	r.sealer = &audit.Sealer{Store: rows, Files: r.repo, Key: box, Log: o.Log}
 	r.oauth = oauth.New(oauth.Options{
@@ -84,7 +84,8 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		OwnPages: c.AppURL.String() == c.BaseURL.String(),
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
-	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers, Quota: c.FHIRQuota, Counter: r.counter})
+	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers, Quota: c.FHIRQuota, Counter: r.counter,
+		Limits: rest.Limits{Bytes: c.BundleMax, Entries: c.BundleEntries, Searches: c.BundleSearches}})
 	if err != nil {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
 	}
