@@ -565,23 +565,3 @@ func TestCompartmentOfTheLastPolicy(t *testing.T) {
 		t.Fatal(p, err)
 	}
 }
-
-func BenchmarkNarrow(b *testing.B) {
-	p := compile(b, subject, `{"resourceType":"Patient","criteria":"Patient?_compartment=%patient"},{"resourceType":"Observation","readonly":true},{"resourceType":"*","criteria":"*?_tag=x"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, ok := p.Narrow(policy.Search, "Patient"); !ok {
-			b.Fatal("not allowed")
-		}
-	}
-}
-
-func BenchmarkCompile(b *testing.B) {
-	sources := []policy.Source{{Policy: read(b, `{"resourceType":"Patient","criteria":"Patient?_compartment=%patient"},{"resourceType":"Observation","readonly":true},{"resourceType":"*","criteria":"*?_tag=x"}`)}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := policy.Compile(sources, subject); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
