@@ -143,7 +143,7 @@ func (r *Request) Query(projects []string, narrow Narrow) (store.Query, error) {
 	if len(q.Types) == 0 {
 		return store.Query{}, refused
 	}
-	q.Where = both(perType(q.Types, visibles), perType(q.Types, wanteds))
+	q.Visible, q.Where = perType(q.Types, visibles), perType(q.Types, wanteds)
 	return q, nil
 }
 

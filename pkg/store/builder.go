@@ -22,7 +22,9 @@ type scope struct {
 	projects []string
 	types    []string
 	probe    bool
+	apart    bool // with probe: rows are few, or for certain to be asked one by one
 	depth    int
+	visible  Predicate // of the rows that an index gives, each is asked this; nil: nothing
 }
 
 // single says that project and type are fixed, so the id alone names a row.

@@ -24,6 +24,9 @@ type dialect interface {
 	// passive is a column in a condition or an order that shall not choose the index: SQLite
 	// chooses without statistics.
 	passive(column string) string
+	// apart ends a subquery that is asked of each row, whatever the statistics say: PostgreSQL would
+	// otherwise join it, and look through all rows that have the value for each row that it asks about.
+	apart() string
 	// lateral says whether a subquery in FROM may refer to what is before it.
 	lateral() bool
 	// statementContext is the context for a statement of a transaction.
@@ -75,6 +78,7 @@ func (postgres) endsWith(column string, n int) string {
 	return fmt.Sprintf("right(%s, length($%d)) = $%[2]d", column, n)
 }
 func (postgres) passive(column string) string                         { return column }
+func (postgres) apart() string                                        { return " OFFSET 0" }
 func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
 
@@ -103,6 +107,7 @@ func (lite) endsWith(column string, n int) string {
 }
 
 func (lite) passive(column string) string { return "+" + column }
+func (lite) apart() string                { return "" }
 func (lite) lateral() bool                { return false }
 
 // statementContext is never cancelled: SQLite answers an interrupted statement by rolling the

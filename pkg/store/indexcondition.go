@@ -51,12 +51,20 @@ func (b *builder) indexed(p Predicate, s scope) string {
 		if len(conditions) == 0 {
 			return "(1 = 0)"
 		}
+		end := ""
+		if s.apart {
+			end = b.dialect.apart()
+		}
+		// IS TRUE keeps the databases from looking the value up, which many rows may have, instead of the row.
 		return "EXISTS (SELECT 1 FROM " + table + " " + i + " WHERE " + b.sameRow(i, s) + " AND " + i + ".param = " + b.arg(param) +
-			" AND (" + strings.Join(conditions, " OR ") + "))"
+			" AND (" + strings.Join(conditions, " OR ") + ") IS TRUE" + end + ")"
 	}
 	var selects []string
 	i := b.alias("i")
 	for _, condition := range alternatives(i) {
+		if s.visible != nil {
+			condition += " AND " + b.condition(s.visible, scope{alias: i, projects: s.projects, types: s.types, probe: true, apart: true})
+		}
 		selects = append(selects, "SELECT "+s.key(i)+" FROM "+table+" "+i+" WHERE "+b.place(i, s)+" AND "+i+".param = "+b.arg(param)+" AND "+condition)
 	}
 	if len(selects) == 0 {

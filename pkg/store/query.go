@@ -9,6 +9,9 @@ type Query struct {
 	Types []string
 	// Where narrows; nil matches everything.
 	Where Predicate
+	// Visible narrows too. Where Where has a way of its own through the indexes, each row that it finds
+	// is asked whether it is visible: what somebody may see is mostly far more than what they look for.
+	Visible Predicate
 	// Sort orders; the id is always the last key, so the order is total.
 	Sort []Sort
 	// After is the position of the last entry of the page before (its sort values and id).

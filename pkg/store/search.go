@@ -63,7 +63,7 @@ func (r reader) Count(ctx context.Context, q Query) (int, error) {
 	}
 	b := &builder{dialect: r.dialect, projects: q.Projects}
 	s := q.scope()
-	text := "SELECT count(*) FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.condition(where, s)
+	text := "SELECT count(*) FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.filter(q, where, s)
 	var n int
 	if err := first(ctx, r.q, text, b.args, &n); err != nil {
 		return 0, fmt.Errorf("count %s: %w", strings.Join(q.Types, ","), err)
@@ -80,7 +80,46 @@ func (q Query) prepared() (Query, Predicate) {
 		}
 	}
 	q.Projects = projects
-	return q, simplify(q.Where)
+	return q, simplify(And{q.Visible, q.Where})
+}
+
+// filter renders where, which is Visible and Where.
+func (b *builder) filter(q Query, where Predicate, s scope) string {
+	wanted := simplify(q.Where)
+	if q.Visible == nil || !drives(wanted) {
+		return b.condition(where, s)
+	}
+	parts, ok := wanted.(And)
+	if !ok {
+		parts = And{wanted}
+	}
+	visible := simplify(q.Visible)
+	first := slices.IndexFunc(parts, isIndexed)
+	if first < 0 || asksResource(visible) {
+		each := s
+		each.probe, each.apart = true, true
+		return "(" + b.condition(wanted, s) + " AND " + b.condition(visible, each) + ")"
+	}
+	// Asked where the index is read, before anything is joined: a plan may otherwise ask of every
+	// resource first.
+	found := s
+	found.visible = visible
+	conditions := []string{b.condition(parts[first], found)}
+	for i, part := range parts {
+		if i != first {
+			conditions = append(conditions, b.condition(part, s))
+		}
+	}
+	return "(" + strings.Join(conditions, " AND ") + ")"
+}
+
+// isIndexed says whether p is a predicate on one index table.
+func isIndexed(p Predicate) bool {
+	switch p.(type) {
+	case Token, Reference, String, Date, Quantity, Span, URI:
+		return true
+	}
+	return false
 }
 
 // nothing says that no row can match.
@@ -102,7 +141,7 @@ func (b *builder) search(q Query, where Predicate) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	from := " FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.condition(where, s)
+	from := " FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.filter(q, where, s)
 	after, err := keys.after(b, q.After)
 	if err != nil {
 		return "", err
