@@ -51,7 +51,7 @@ func noProvider() error { return outcome.New(outcome.Invalid, "Identity provider
 //
 // Errors: outcome Invalid.
 func (s *SignIn) providerOfDomain(ctx context.Context, domain string) (provider, error) {
-	domain = strings.ToLower(domain)
+	domain = mail.Canonical(domain)
 	ref, err := s.Store.Owner(ctx, store.Key{Scope: store.SystemProject, Kind: repo.KeyDomain, Value: domain})
 	if errors.Is(err, store.ErrNotFound) {
 		return provider{}, noProvider()

@@ -25,7 +25,7 @@ type ProjectInit struct {
 }
 
 func (in *ProjectInit) check() error {
-	in.OwnerEmail = strings.ToLower(strings.TrimSpace(in.OwnerEmail))
+	in.OwnerEmail = mail.Canonical(strings.TrimSpace(in.OwnerEmail))
 	length := utf8.RuneCountInString(in.Name)
 	var fields outcome.Fields
 	fields.Check(length >= minProjectName && length <= maxProjectName, "name", "Project name must be between 4 and 72 characters")

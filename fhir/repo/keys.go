@@ -6,6 +6,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -36,7 +37,7 @@ func (d draft) keys() []store.Key {
 	case medplum.TypeClientApplication, medplum.TypeBot:
 		return []store.Key{directory(d.ref)}
 	case medplum.TypeDomainConfiguration:
-		return appendKey(nil, store.SystemProject, KeyDomain, strings.ToLower(d.doc.Text("domain")))
+		return appendKey(nil, store.SystemProject, KeyDomain, mail.Canonical(d.doc.Text("domain")))
 	}
 	return nil
 }
@@ -54,7 +55,7 @@ func appendKey(keys []store.Key, scope, kind, value string) []store.Key {
 
 func userKeys(d draft) []store.Key {
 	keys := []store.Key{directory(d.ref)}
-	keys = appendKey(keys, d.ref.Project, KeyUserEmail, strings.ToLower(d.doc.Text("email")))
+	keys = appendKey(keys, d.ref.Project, KeyUserEmail, mail.Canonical(d.doc.Text("email")))
 	return appendKey(keys, d.ref.Project, KeyUserExternalID, d.doc.Text("externalId"))
 }
 

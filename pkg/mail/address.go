@@ -3,6 +3,8 @@ package mail
 import (
 	"net/mail"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The limits of RFC 5321 §4.5.3.1 for the part before the @ and for a whole path.
@@ -43,5 +45,13 @@ func validDomain(s string) bool {
 }
 
 // Canonical is the spelling by which addresses are compared: Admit, like Medplum, takes
-// Alice@Example.com and alice@example.com for one person.
-func Canonical(address string) string { return strings.ToLower(address) }
+// Alice@Example.com and alice@example.com for one person. A letter of another alphabet that folds to one
+// of ASCII (the Kelvin sign, a dotted I) stays what it is: that mailbox is another's.
+func Canonical(address string) string {
+	return strings.Map(func(r rune) rune {
+		if lower := unicode.ToLower(r); r < utf8.RuneSelf || lower >= utf8.RuneSelf {
+			return lower
+		}
+		return r
+	}, address)
+}

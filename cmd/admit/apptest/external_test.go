@@ -165,6 +165,7 @@ func TestAProviderThatMisbehavesLetsNobodyIn(t *testing.T) {
 			{"an address that is said to be verified by a word", "has not verified", map[string]any{"sub": "9", "email": "ann@hospital.example", "email_verified": "yes"}, nil, nil},
 			{"no address", "does not contain email address", map[string]any{"sub": "9"}, nil, nil},
 			{"an address of another domain", "does not match domain", person("9", "bob@elsewhere.example"), nil, nil},
+			{"an address that folds to the domain's", "does not match domain", person("9", "ann@hospİtal.example"), nil, nil},
 			{"an address that looks like the domain's", "does not match domain", person("9", "ann@hospitaI.example"), nil, nil},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
