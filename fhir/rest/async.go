@@ -186,6 +186,9 @@ func (h *Handler) jobStatus(c echo.Context) error {
 		return err
 	}
 	row, state, res, err := h.job(c)
+	if outcome.Has(err, outcome.NotFound) && caller.From(c).SuperAdmin {
+		return h.reindexed(c)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,17 @@
 package rest
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/outcome"
-	"github.com/admitdev/admit/pkg/web"
 )
 
 // mountReindex adds the operations of super administrators.
@@ -17,7 +19,6 @@ func (h *Handler) mountReindex(g *echo.Group) {
 	g.POST("/$reindex", h.reindex)
 	g.POST("/:type/$reindex", h.reindex)
 	g.POST("/:type/:id/$reindex", h.reindex)
-	g.GET("/$reindex/:task", h.reindexed)
 	g.POST("/:type/:id/$expunge", h.expunge)
 }
 
@@ -35,25 +36,29 @@ func (h *Handler) reindex(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Content-Location", h.base+"$reindex/"+task.ID)
-	return web.WriteOutcome(c, outcome.New(outcome.Accepted, ""))
+	return h.accepted(c, task.ID)
 }
 
-// reindexed is 202 while the work lasts, with the number of resources so far in X-Progress, and 200
-// when it is done.
+// reindexed is the status of such a job: 202 while the work lasts, with the number of resources so far
+// in X-Progress, and then the AsyncJob.
 func (h *Handler) reindexed(c echo.Context) error {
-	if err := h.forSuper(c, ""); err != nil {
-		return err
-	}
-	task, err := h.session(c).ReindexTask(c.Request().Context(), c.Param("task"))
+	task, err := h.session(c).ReindexTask(c.Request().Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}
 	c.Response().Header().Set("X-Progress", strconv.FormatInt(task.Done, 10)+" resources")
 	if task.Finished.IsZero() {
-		return web.WriteOutcome(c, outcome.New(outcome.Accepted, ""))
+		return h.accepted(c, task.ID)
 	}
-	return web.WriteOutcome(c, outcome.New(outcome.OK, ""))
+	request := strings.TrimSuffix(task.Type+"/"+task.Resource, "/")
+	body, err := json.Marshal(asyncJob{
+		ResourceType: typeAsyncJob, ID: task.ID, Status: jobCompleted, Request: h.base + strings.TrimPrefix(request+"/$reindex", "/"),
+		RequestTime: task.Started.Format(document.InstantFormat), TransactionTime: task.Finished.UTC().Format(document.InstantFormat),
+	})
+	if err != nil {
+		return err
+	}
+	return blob(c, http.StatusOK, body)
 }
 
 // expunge removes a resource with its history.

@@ -122,7 +122,6 @@ func matrix() []right {
 		{"GET /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "", members, nil},
 		{"POST /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "{}", members, nil},
 		{"POST /fhir/R4/$reindex", "", "", super, super},
-		{"GET /fhir/R4/$reindex/:task", "", "", super, super},
 		{"POST /fhir/R4/:type/$reindex", "Patient", "", super, super},
 		{"POST /fhir/R4/:type/:id/$reindex", "Patient", "", super, super},
 		{"POST /fhir/R4/:type/:id/$expunge?everything=perhaps", "Patient", "", super, super},
@@ -296,8 +295,8 @@ func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
 
 // target is what there is in a project to reach for.
 type target struct {
-	project, membership, mail, login, task string
-	ids, versions, required                map[string]string // by type
+	project, membership, mail, login string
+	ids, versions, required          map[string]string // by type
 }
 
 // clinical is a text in each clinical resource, administrative one in each that the project is
@@ -330,7 +329,6 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	to.ids["ClientApplication"] = admin.POST("/admin/projects/"+admin.Project+"/client", `{"name":"`+to.administrative()+`"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["ProjectMembership"], to.ids["Project"], to.ids["User"] = membership, admin.Project, user
 	everything := s.As(apptest.SuperAdmin)
-	_, to.task, _ = strings.Cut(everything.POST("/fhir/R4/Patient/"+to.ids["Patient"]+"/$reindex", "").WantStatus(http.StatusAccepted).Header.Get("Content-Location"), "$reindex/")
 	for name, id := range to.ids {
 		to.versions[name] = everything.GET("/fhir/R4/" + name + "/" + id).WantStatus(http.StatusOK).Field("meta.versionId")
 	}
@@ -347,7 +345,7 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 }
 
 func (to target) fill(route, of string) string {
-	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":login", to.login, ":task", to.task,
+	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":login", to.login,
 		":user", cmp.Or(to.ids[of], to.membership), ":group", to.ids["group"], ":role", cmp.Or(to.ids[of], to.ids["AccessPolicy"]), ":key", "k",
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }
