@@ -153,7 +153,12 @@ func (w *world) plain(kind string) term {
 		missing := w.chance(2)
 		t.name, t.value = p.code+":missing", fmt.Sprint(missing)
 		t.holds = func(_ *eyes, _ *resource, body object) bool {
-			none := !slices.ContainsFunc(p.reads, func(path []string) bool { return len(at(body, path...)) > 0 })
+			none := !slices.ContainsFunc(p.reads, func(path []string) bool {
+				if p.code == "identifier" {
+					path = path[:1] // one without a value is an identifier, too
+				}
+				return len(at(body, path...)) > 0
+			})
 			return none == missing
 		}
 	case w.chance(5) && few:

@@ -119,7 +119,8 @@ func (a *access) find(ctx context.Context, resourceType, id string, partitions [
 }
 
 // getIn is one statement for a resource that is there and one more for a deleted one, whose index
-// rows are gone: what it last was decides who may know of it.
+// rows are gone: what it last was decides who may know of it. What is hidden, what was deleted and what
+// never was take the same statements.
 func (a *access) getIn(ctx context.Context, ref store.Ref, visible store.Predicate) (found, error) {
 	got, err := a.rows.Get(ctx, ref, visible)
 	if visible == nil || (err == nil && !got.Deleted) {
@@ -128,21 +129,17 @@ func (a *access) getIn(ctx context.Context, ref store.Ref, visible store.Predica
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return found{}, err
 	}
-	got, err = a.rows.Get(ctx, ref, nil)
-	if err != nil {
+	versions, err := a.rows.History(ctx, ref, 2, 0)
+	switch {
+	case err != nil:
 		return found{}, err
-	}
-	if !got.Deleted {
+	case len(versions) < 2 || !versions[0].Deleted || versions[1].Deleted: // what is deleted is not deleted again
 		return found{}, store.ErrNotFound
 	}
-	live, err := a.lastLive(ctx, ref)
-	if err != nil {
+	if err := a.mustMatch(visible, versions[1]); err != nil {
 		return found{}, err
 	}
-	if err := a.mustMatch(visible, live); err != nil {
-		return found{}, err
-	}
-	return found{Resource: got, live: &live}, nil
+	return found{Resource: versions[0], live: &versions[1]}, nil
 }
 
 // lastLive is the newest version that is not a deletion.
