@@ -19,7 +19,7 @@ const (
 	settingRegistrationScope  = "clientRegistrationScope"    // valueString
 	settingRegistrationPerDay = "clientRegistrationDayLimit" // valueInteger
 
-	registrationScope  = "openid fhirUser profile launch launch/patient launch/encounter online_access offline_access patient/*.rs"
+	registrationScope  = "openid fhirUser profile launch launch/patient launch/encounter offline_access patient/*.rs"
 	registrationPerDay = 100
 )
 

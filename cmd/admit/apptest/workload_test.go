@@ -93,6 +93,11 @@ func operations() []operation {
 				"grant_type": {"client_credentials"}, "client_id": {w.program.ClientID}, "client_secret": {w.program.ClientSecret},
 			}.Encode())
 		}},
+		{"introspect", http.StatusOK, func(w *workload, _, _ int) []byte {
+			return w.anonymous().wire("POST", "/oauth2/introspect", "application/x-www-form-urlencoded", url.Values{
+				"token": {w.staff.Token}, "client_id": {w.program.ClientID}, "client_secret": {w.program.ClientSecret},
+			}.Encode())
+		}},
 	}
 }
 
