@@ -57,6 +57,8 @@ type incoming struct {
 	providerSecret string
 	// blob is what was uploaded for a Binary, nil when nothing was.
 	blob *store.BlobUse
+	// accounts says that meta.accounts of doc counts even where it is not there.
+	accounts bool
 }
 
 // receive parses and validates a body.

@@ -157,7 +157,7 @@ func (a *access) accountsOf(c *change) ([]byte, error) {
 	given := c.in.doc.Find("meta", "accounts")
 	trusted := a.system != "" || (a.who.ProjectAdmin() && a.who.Extended)
 	switch {
-	case trusted && given != nil:
+	case trusted && (given != nil || c.in.accounts):
 		return given.Compact(nil), nil
 	case c.oldDoc != nil:
 		return c.oldDoc.Find("meta", "accounts").Compact(nil), nil

@@ -72,6 +72,7 @@ func operationsOf(resourceType string) []r4.CapabilityOperation {
 		{Name: "csv", Definition: medplumOperation + "Resource-csv"},
 		{Name: "expunge", Definition: medplumOperation + "Resource-expunge"},
 		{Name: "reindex", Definition: medplumOperation + "Resource-reindex"},
+		{Name: "set-accounts", Definition: medplumOperation + "Resource-set-accounts"},
 	}
 	for _, op := range definitionals() {
 		if op.resourceType == resourceType {

@@ -83,6 +83,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountDefinitionals(g)
 	h.mountHistory(g)
 	h.mountReindex(g)
+	g.POST("/:type/:id/$set-accounts", h.setAccounts)
 	h.mountEverything(g)
 	h.mountJobs(g)
 	h.mountCompartments(g)

@@ -124,6 +124,7 @@ func matrix() []right {
 		{"POST /fhir/R4/$reindex", "", "", super, super},
 		{"POST /fhir/R4/:type/$reindex", "Patient", "", super, super},
 		{"POST /fhir/R4/:type/:id/$reindex", "Patient", "", super, super},
+		{"POST /fhir/R4/:type/:id/$set-accounts", "Patient", `{"accounts":[]}`, admins, super},
 		{"POST /fhir/R4/:type/:id/$expunge?everything=perhaps", "Patient", "", super, super},
 		{"GET /fhir/R4/_history", "", "", callers, callers},                // as far as they may see
 		{"GET /fhir/R4/:type/:id/:inner", "Patient", "", callers, callers}, // the answer holds what one may see
