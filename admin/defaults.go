@@ -32,6 +32,10 @@ type defaultPolicy struct {
 // One of several ways into the compartment is enough to be in it, so whoever performs an Observation
 // could write it about somebody else; what is added therefore names no other patient at all. What
 // says who somebody is, or what happened, is not theirs to add.
+//
+// Binary is left out: it is in no compartment, and a rule that opened it would open every Binary of the
+// project that names no securityContext. A project whose patients are to read attachments adds a rule
+// for Binary once all of its Binaries name one.
 func ownRecord() []medplum.PolicyResource {
 	fhirpath := func(expression string) medplum.Expression {
 		return medplum.Expression{Language: "text/fhirpath", Expression: expression}
