@@ -240,5 +240,5 @@ func has(v any, want string, path ...string) bool {
 	return slices.ContainsFunc(at(v, path...), func(found any) bool { return fmt.Sprint(found) == want })
 }
 
-// dotted is has for a path with dots.
+// dotted is a path with dots, in steps.
 func dotted(path string) []string { return strings.Split(path, ".") }
