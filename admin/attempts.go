@@ -46,7 +46,11 @@ func (s *SignIn) attempts(ctx context.Context, email string, from Device) (forgi
 }
 
 func (s *SignIn) countUp(ctx context.Context, name string, limit int) error {
-	count, ends, err := s.Store.CountUp(ctx, name, attemptWindow, 1)
+	return s.countWithin(ctx, name, attemptWindow, limit)
+}
+
+func (s *SignIn) countWithin(ctx context.Context, name string, window time.Duration, limit int) error {
+	count, ends, err := s.Store.CountUp(ctx, name, window, 1)
 	if err != nil {
 		return err
 	}

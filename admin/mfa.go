@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
@@ -11,9 +12,14 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// mfaAttempts is how many one-time passwords and recovery codes a User may try in a minute; one of a
-// million, three of which are good at a time, then takes months to guess.
-const mfaAttempts = 5
+const (
+	// mfaAttempts is how many one-time passwords and recovery codes a User may try in a minute.
+	mfaAttempts = 5
+	// mfaFailures is how many wrong ones there may be in a day (SP 800-63B-4 §3.2.2): one of a million,
+	// three of which are good at a time, then takes years to guess.
+	mfaFailures   = 100
+	failureWindow = 24 * time.Hour
+)
 
 // The factors that a step names.
 const (
@@ -78,7 +84,11 @@ type attempt struct {
 //
 // Errors: *TooSoon, outcome Invalid with the text wrong.
 func (s *SignIn) tryToken(ctx context.Context, who account, a attempt, then func(*repo.Tx) error) error {
-	if err := s.countUp(ctx, "mfa "+who.ref.Project+"/"+who.ref.ID, mfaAttempts); err != nil {
+	name := "mfa " + who.ref.Project + "/" + who.ref.ID
+	if err := s.countUp(ctx, name, mfaAttempts); err != nil {
+		return err
+	}
+	if err := s.countWithin(ctx, name+" wrong", failureWindow, mfaFailures); err != nil {
 		return err
 	}
 	wrong := false
@@ -95,7 +105,10 @@ func (s *SignIn) tryToken(ctx context.Context, who account, a attempt, then func
 	if wrong {
 		refusal := ownEvent(who.ref, audit.MFAVerify)
 		refusal.Outcome = audit.Refused
-		err = errors.Join(err, audit.RecordAlone(ctx, s.Store, refusal))
+		return errors.Join(err, audit.RecordAlone(ctx, s.Store, refusal))
+	}
+	if err == nil {
+		_, _, err = s.Store.CountUp(ctx, name+" wrong", failureWindow, -1)
 	}
 	return err
 }

@@ -40,7 +40,7 @@ type SessionClient struct {
 
 // Sessions lists the caller's sessions, in every project.
 func (s *SignIn) Sessions(ctx context.Context, who caller.Caller) ([]Session, error) {
-	me, err := s.callersAccount(ctx, who)
+	me, err := s.accountOf(ctx, who)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Package pages is what people see of Admit in a browser: setting a password from a mailed link,
 // proving an address, setting up the first super administrator, signing in, and letting a client in
-// (the authorization endpoint) and signing out.
+// (the authorization endpoint), signing out, and looking after their own account.
 //
 //   - A page works without script, passkeys aside, and loads nothing but the one style sheet and, where
 //     a passkey may be used, the one script.

@@ -22,8 +22,8 @@ import (
 )
 
 // compare times ours and what it cannot do without, in turns, so that what else the machine does
-// falls on both. "ratio" is ours by the other.
-func compare(b *testing.B, ours, bare func()) {
+// falls on both. The metric is the other by ours: 1 is as fast as what cannot be done without.
+func compare(b *testing.B, metric string, ours, bare func()) {
 	b.Helper()
 	var spent [2]time.Duration
 	i := 0
@@ -35,7 +35,7 @@ func compare(b *testing.B, ours, bare func()) {
 		}
 	}
 	b.ReportMetric(float64(spent[0].Nanoseconds())/float64(i), "ns/ours")
-	b.ReportMetric(float64(spent[0])/float64(spent[1]), "ratio")
+	b.ReportMetric(float64(spent[1])/float64(spent[0]), metric)
 }
 
 // BenchmarkClientCredentials compares a token with its seven statements, straight to the driver.
@@ -56,7 +56,7 @@ func BenchmarkClientCredentials(b *testing.B) {
 				b.Fatal(answer.Body)
 			}
 		}
-		compare(b, ours, bareToken(b, db, w, project, client))
+		compare(b, "of-raw", ours, bareToken(b, db, w, project, client))
 	})
 }
 
@@ -118,7 +118,7 @@ func BenchmarkLogin(b *testing.B) {
 		hash, err := w.passwords.Hash(b.Context(), password)
 		require.NoError(b, err)
 		body := fmt.Sprintf(`{"email":%q,"password":%q,"codeChallenge":%q,"codeChallengeMethod":"S256"}`, w.email("ada"), password, challenge())
-		compare(b, func() {
+		compare(b, "of-hash", func() {
 			request := httptest.NewRequest(http.MethodPost, "/auth/login", strings.NewReader(body))
 			request.Header.Set("Content-Type", "application/json")
 			answer := httptest.NewRecorder()

@@ -119,6 +119,26 @@ func guessedSecondFactor(t *testing.T, w *world) {
 	for range 5 {
 		require.Equal(t, 400, guess(got.text("login")).status)
 	}
+	w.clock.move(24*time.Hour - w.clock.Now().Sub(w.clock.Now().Truncate(24*time.Hour))) // a day begins
+	enrolled := w.login(email, nil)
+	code := func() answer {
+		return w.do("POST", "/auth/mfa/login-enroll", "", object{"login": enrolled.text("login"), "token": "00000"})
+	}
+	for i := range 100 {
+		if i%5 == 0 {
+			w.clock.move(time.Minute)
+			enrolled = w.login(email, nil)
+		}
+		require.Equal(t, 400, code().status, i)
+	}
+	w.clock.move(time.Minute)
+	enrolled = w.login(email, nil)
+	require.Equal(t, 429, code().status, "a hundred wrong ones are enough for a day")
+	w.clock.move(24 * time.Hour)
+	got = w.login(email, nil)
+	for range 5 {
+		require.Equal(t, 400, guess(got.text("login")).status)
+	}
 	sixth := guess(w.login(email, nil).text("login")) // of another login too
 	require.Equal(t, 429, sixth.status)
 	require.NotEmpty(t, sixth.header.Get("Retry-After"))

@@ -15,7 +15,7 @@ func cost() *argon2id.Params {
 }
 
 // Hasher hashes passwords, a few at a time. Two spellings of the same characters are one password
-// (NFKC, SP 800-63B §3.1.1.2).
+// (NFC, SP 800-63B-4 §3.1.1.2 and RFC 8265 §4.2).
 type Hasher struct {
 	slots  chan struct{}
 	params *argon2id.Params
@@ -37,7 +37,7 @@ func NewHasher(parallel int) *Hasher {
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	var hash string
 	err := h.inSlot(ctx, func() (err error) {
-		hash, err = argon2id.CreateHash(norm.NFKC.String(password), h.params)
+		hash, err = argon2id.CreateHash(norm.NFC.String(password), h.params)
 		return err
 	})
 	return hash, err
@@ -46,7 +46,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify says whether hash is that of password. It waits for a slot as long as ctx lasts.
 func (h *Hasher) Verify(ctx context.Context, password, hash string) (match bool, err error) {
 	err = h.inSlot(ctx, func() (err error) {
-		match, err = argon2id.ComparePasswordAndHash(norm.NFKC.String(password), hash)
+		match, err = argon2id.ComparePasswordAndHash(norm.NFC.String(password), hash)
 		return err
 	})
 	return match, err
@@ -60,7 +60,7 @@ func (h *Hasher) VerifyNobody(ctx context.Context, password string) error {
 		if err != nil {
 			return err
 		}
-		_, err = argon2id.ComparePasswordAndHash(norm.NFKC.String(password), hash)
+		_, err = argon2id.ComparePasswordAndHash(norm.NFC.String(password), hash)
 		return err
 	})
 }

@@ -32,7 +32,7 @@ func (r Rules) Check(field, password string) error { return r.CheckFor(field, pa
 // CheckFor also refuses what anybody would guess of this person: their e-mail address, its local
 // part, the name of this server.
 func (r Rules) CheckFor(field, password string, emails ...string) error {
-	length := utf8.RuneCountInString(password)
+	length := utf8.RuneCountInString(norm.NFC.String(password)) // as it is hashed
 	switch {
 	case length < r.MinLength:
 		return r.failed(field, "Invalid password, must be at least %d characters", r.MinLength)

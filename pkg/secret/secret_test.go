@@ -23,6 +23,7 @@ func TestPasswordsAreJudged(t *testing.T) {
 		{"seven characters", "x7#kQ2!", "Invalid password, must be at least 8 characters"},
 		{"eight characters count as characters", "пассаржы", ""},
 		{"seven characters of many bytes", "пассарж", "Invalid password, must be at least 8 characters"},
+		{"seven characters in fourteen code points", strings.Repeat("e\u0301", 7), "Invalid password, must be at least 8 characters"},
 		{"lower case alone", "quiet otter under bridges", ""},
 		{"digits alone", "8315520947716", ""},
 		{"a hundred characters", strings.Repeat("correct horse ", 8), ""},
@@ -86,6 +87,9 @@ func TestTwoSpellingsOfTheSameCharactersAreOnePassword(t *testing.T) {
 	match, err := h.Verify(t.Context(), "cafe\u0301 au lait", hash)
 	require.NoError(t, err)
 	require.True(t, match)
+	match, err = h.Verify(t.Context(), "café ａu lait", hash)
+	require.NoError(t, err)
+	require.False(t, match, "another character that looks alike is another")
 }
 
 func TestHashingWaitsNoLongerThanItsContext(t *testing.T) {

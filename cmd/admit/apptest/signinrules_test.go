@@ -52,6 +52,10 @@ func TestASecondFactorIsResetByWhoAnswersForTheMember(t *testing.T) {
 		admin.POST(path(member), "").WantStatus(http.StatusBadRequest)
 
 		enrol(t, member)
+		recovery := member.POST("/auth/mfa/recovery-codes", "{}").WantStatus(http.StatusOK).Field("recoveryCodes.0")
+		admin.POST(path(member), "").WantStatus(http.StatusOK)
+		member.POST("/auth/stepup", `{"token":"`+recovery+`"}`).WantStatus(http.StatusBadRequest) // recovery codes go as well
+		enrol(t, member)
 		other.POST("/admin/projects/"+other.Project+"/invite",
 			`{"resourceType":"Practitioner","firstName":"A","lastName":"B","email":"lost@clinic.example","sendEmail":false}`).WantStatus(http.StatusOK)
 		admin.POST(path(member), "{}").WantStatus(http.StatusForbidden)
