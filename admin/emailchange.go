@@ -73,6 +73,32 @@ func (s *SignIn) holdsAddress(ctx context.Context, user store.Ref) error {
 	return err
 }
 
+// VerifyEmail proves the address of whoever holds the secret that was mailed there, be it the one they
+// have or the one that is to take its place.
+//
+// Errors: outcome Invalid, NotFound.
+func (s *SignIn) VerifyEmail(ctx context.Context, id, plain string) error {
+	var fields outcome.Fields
+	fields.Check(uuidForm.MatchString(id), "id", "Invalid request ID")
+	fields.Check(plain != "", "secret", "Missing secret")
+	if err := fields.Err(); err != nil {
+		return err
+	}
+	request, who, err := s.request(ctx, id, plain, store.RequestVerifyEmail, store.RequestChangeEmail)
+	if err != nil {
+		return err
+	}
+	return s.Repo.System("prove the address of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
+		if err := useRequest(ctx, tx, request); err != nil {
+			return err
+		}
+		if request.Type == store.RequestChangeEmail {
+			return replaceEmail(ctx, tx, who.ref, request.Email)
+		}
+		return setUser(ctx, tx, who.ref, "emailVerified", true)
+	})
+}
+
 // replaceEmail is the work of a used link: the new address is theirs. Links that were mailed to the old
 // one are void.
 func replaceEmail(ctx context.Context, tx *repo.Tx, user store.Ref, email string) error {
