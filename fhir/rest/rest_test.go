@@ -65,7 +65,7 @@ func startWithin(t *testing.T, world *repotest.World, limits rest.Limits) *serve
 	require.NoError(t, err)
 	s.shelf = &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 3 << 20}
 	s.queue = &queue{}
-	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0), Queue: s.queue, Callers: s.Resolver, Limits: limits})
+	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0), Queue: s.queue, Callers: s.Resolver, Limits: limits, Quota: -1})
 	require.NoError(t, err)
 	s.handler = h
 	e := echo.New()
