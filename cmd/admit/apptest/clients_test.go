@@ -61,6 +61,15 @@ func TestSMARTClient(t *testing.T) {
 	}, "ADMIT_ALLOW_PRIVATE_URLS=true")
 }
 
+// TestMedplumClientWithAnIdentityProvider lets the real @medplum/core sign in by one.
+func TestMedplumClientWithAnIdentityProvider(t *testing.T) {
+	withProvider(t, func(t *testing.T, h hospital) {
+		h.invite("ann@hospital.example", "")
+		h.idp.who = person("1", "ann@hospital.example")
+		runScript(t, "external.mjs", "ADMIT_URL="+h.URL+"/", "CLIENT_ID="+h.client, "REDIRECT_URI="+appRedirect, "TOKEN="+h.idp.access(h.idp.who))
+	})
+}
+
 // runScript runs a script of the clients' directory and fails with what it says.
 func runScript(t *testing.T, name string, environ ...string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/fetch"
 )
 
 // hospital is a server with an identity provider for a domain, and one that a client names.
@@ -235,6 +237,53 @@ func TestAProviderThatFailsLeavesNothingBehind(t *testing.T) {
 		assert.Equal(t, "Invalid state", gjson.Get(v.page, "issue.0.details.text").String(), "the journey is over")
 		assert.Empty(t, h.As(apptest.SuperAdmin).GET("/fhir/R4/User?email=ann@hospital.example").Field("entry.0.resource.emailVerified"))
 	})
+}
+
+// TestASlowProviderIsNotWaitedFor longer than package fetch allows.
+func TestASlowProviderIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true"))
+	idp := newProvider(t)
+	s.As(apptest.SuperAdmin).POST("/fhir/R4/DomainConfiguration",
+		`{"resourceType":"DomainConfiguration","domain":"hospital.example","identityProvider":`+idp.config("")+`}`).WantStatus(http.StatusCreated)
+	idp.answers["/token"] = func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // from now on the end of the connection is seen
+		<-r.Context().Done()
+	}
+	began := time.Now()
+	v := newVisitor(t, s)
+	idp.signIn(v, "/auth/external/start?domain=hospital.example", person("1", "ann@hospital.example"))
+	assert.Equal(t, http.StatusBadRequest, v.status)
+	assert.Contains(t, v.page, "Failed to verify code")
+	assert.Less(t, time.Since(began), 4*fetch.Timeout)
+}
+
+// TestTheWaysToSignInElsewhereInABrowser are looked at.
+func TestTheWaysToSignInElsewhereInABrowser(t *testing.T) {
+	b := startBrowser(t)
+	if b == nil {
+		return
+	}
+	s := apptest.Start(t, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true"))
+	h := hospital{Server: s, idp: newProvider(t), admin: s.As(apptest.Admin)}
+	s.As(apptest.SuperAdmin).POST("/fhir/R4/DomainConfiguration",
+		`{"resourceType":"DomainConfiguration","domain":"hospital.example","identityProvider":`+h.idp.config("")+`}`).WantStatus(http.StatusCreated)
+	h.client = h.newClient(h.admin, `,"identityProvider":`+h.idp.config(""))
+	b.open(s.URL + "/oauth2/authorize?" + url.Values{
+		"response_type": {"code"}, "client_id": {h.client}, "redirect_uri": {appRedirect}, "scope": {"openid"},
+		"code_challenge": {appChallenge()}, "code_challenge_method": {"S256"},
+	}.Encode())
+	b.wants("Continue with 127.0.0.1")
+	b.wantAccessible()
+	b.shoot("authorize-elsewhere")
+	b.open(s.URL + "/auth/external/start")
+	b.wants("Your organisation’s account")
+	b.wantAccessible()
+	b.shoot("external-organisation")
+	b.open(s.URL + "/auth/external?code=x&state=x")
+	b.wants("Invalid state")
+	b.wantAccessible()
+	b.shoot("external-error")
 }
 
 func TestAJourneyBelongsToTheBrowserThatBeganIt(t *testing.T) {
