@@ -32,10 +32,15 @@ func (h *Handler) mountExternal(e *echo.Echo) {
 
 // renderExternal shows people a page and programs an OperationOutcome.
 func (h *Handler) renderExternal(c echo.Context, err error) error {
-	if strings.Contains(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextHTML) {
+	if !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextHTML) {
+		return web.Outcome(c, err)
+	}
+	known := web.Known(c, err)
+	if known.Code.Status >= http.StatusInternalServerError || known.Code == outcome.NotFound {
 		return h.renderError(c, err)
 	}
-	return web.Outcome(c, err)
+	text := known.Error() + ". Please go back to the application and begin again."
+	return show(c, known.Code.Status, h.message("You are not signed in", text, nil))
 }
 
 // elsewhere adds to the sign-in page the ways by the client's own provider and by that of a domain.
