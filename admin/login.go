@@ -53,19 +53,27 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 		return Step{}, err
 	}
 	forgive, err := s.attempts(ctx, in.called(), from)
+	if tooSoon := new(TooSoon); errors.As(err, &tooSoon) {
+		return Step{}, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "too many attempts", from))
+	}
 	if err != nil {
 		return Step{}, err
 	}
 	who, shown, err := s.verify(ctx, in)
 	var step Step
+	reason := "no such user, or one without a password"
+	if who.ref.ID != "" {
+		reason = "wrong password"
+	}
 	if err == nil {
+		reason = "no membership that the password opens"
 		step, err = s.begin(ctx, entrance{
 			wish: in.Wish, client: client, who: who, method: methodPassword, password: &shown.password, only: shown.token.Membership,
 			nothing: wrongPassword(), confirm: func(tx *store.Tx) error { return shown.confirm(ctx, tx, who) },
 		}, from)
 	}
 	if outcome.Has(err, outcome.Invalid) {
-		return Step{}, errors.Join(err, s.recordRefusal(ctx, from))
+		return Step{}, errors.Join(err, s.recordRefusal(ctx, who.ref, reason, from))
 	}
 	if err != nil {
 		return Step{}, err
@@ -73,12 +81,16 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 	return step, forgive(ctx)
 }
 
-// recordRefusal writes down a sign-in that failed, without saying whose: the address that was
-// typed may be a password in the wrong field.
-func (s *SignIn) recordRefusal(ctx context.Context, from Device) error {
-	return audit.RecordAlone(ctx, s.Store, audit.Event{
-		Project: store.SystemProject, Action: audit.SignIn, Outcome: audit.Refused, RemoteAddr: from.Address,
-	})
+// recordRefusal writes down a sign-in that failed, and why. What was typed is not in it: it may be a
+// password in the wrong field.
+func (s *SignIn) recordRefusal(ctx context.Context, user store.Ref, reason string, from Device) error {
+	e := audit.Event{
+		Project: store.SystemProject, Action: audit.SignIn, Outcome: audit.Refused, Description: reason, RemoteAddr: from.Address,
+	}
+	if user.ID != "" {
+		e.Project, e.Entities = user.Project, []string{user.Type + "/" + user.ID}
+	}
+	return audit.RecordAlone(ctx, s.Store, e)
 }
 
 // verify finds the User and compares the password. It costs the same reads and one hash whatever it

@@ -195,7 +195,7 @@ func (s *SignIn) LoginByPasskey(ctx context.Context, in PasskeyLogin, from Devic
 		}, from)
 	}
 	if outcome.Has(err, outcome.Invalid) {
-		return Step{}, errors.Join(err, s.recordRefusal(ctx, from))
+		return Step{}, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "the passkey was not accepted", from))
 	}
 	return step, err
 }

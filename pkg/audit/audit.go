@@ -36,6 +36,7 @@ const (
 	SignOut          Action = "sign-out"
 	Consent          Action = "consent"
 	SetUp            Action = "set-up"
+	KeyRotate        Action = "key-rotate"
 	AccessExplain    Action = "access-explain"
 	MailRead         Action = "mail-read"
 )

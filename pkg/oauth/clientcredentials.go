@@ -39,7 +39,12 @@ func (s *Server) clientCredentials(ctx context.Context, r grantRequest) (tokens,
 	if err != nil {
 		return tokens{}, err
 	}
-	return made, s.Store.AddLogin(ctx, of.login)
+	return made, s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.AddLogin(ctx, of.login); err != nil {
+			return err
+		}
+		return recordClient(ctx, tx, of.login)
+	})
 }
 
 // clientMember is the active membership of a client; one without gets nothing.

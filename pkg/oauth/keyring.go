@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
@@ -147,13 +148,16 @@ func (k *keyring) add(ctx context.Context, now, signsAt time.Time) error {
 		if err != nil || int64(len(live)) != expected {
 			return err // another process was faster: load below finds its key
 		}
-		return tx.AddSigningKey(ctx, store.SigningKey{
+		if err := tx.AddSigningKey(ctx, store.SigningKey{
 			Generation: last + 1,
 			ID:         kid,
 			Sealed:     k.box.Seal(private, placeOfKey(kid)),
 			SignsAt:    store.At(signsAt),
 			RetiresAt:  store.At(signsAt.Add(signsFor + announcedFor + maxLifetime)),
-		})
+		}); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, audit.Event{Project: store.SystemProject, Action: audit.KeyRotate, Agent: "system", Description: "signing key " + kid})
 	})
 	if err != nil {
 		return err

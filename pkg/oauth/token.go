@@ -29,9 +29,10 @@ func (s *Server) token(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.grant(c.Request().Context(), grantRequest{form, who, c.RealIP(), Text(c.Request().UserAgent(), 512)})
+	r := grantRequest{form, who, c.RealIP(), Text(c.Request().UserAgent(), 512)}
+	made, err := s.grant(c.Request().Context(), r)
 	if err != nil {
-		return err
+		return s.recordRefusal(c.Request().Context(), r, err)
 	}
 	return c.JSON(http.StatusOK, made)
 }

@@ -19,7 +19,7 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		"create":             {"postgres": {1, 0}, "sqlite": {6, 1}},
 		"update":             {"postgres": {2, 0}, "sqlite": {12, 1}},
 		"invite":             {"postgres": {21, 1}, "sqlite": {37, 1}},
-		"client_credentials": {"postgres": {7, 0}, "sqlite": {7, 1}},
+		"client_credentials": {"postgres": {8, 1}, "sqlite": {8, 1}},
 		"introspect":         {"postgres": {6, 0}, "sqlite": {6, 0}},
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
