@@ -197,7 +197,7 @@ func (s *SignIn) BeginExternal(ctx context.Context, back Return, wish Wish, from
 	}
 	step, err := s.beginExternal(ctx, back, wish, client, from)
 	if outcome.Has(err, outcome.Invalid) {
-		err = errors.Join(err, s.recordRefusal(ctx, from))
+		err = errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "the identity provider names nobody who may come in", from))
 	}
 	return step, err
 }

@@ -12,6 +12,8 @@ const (
 	accessLifetime  = time.Hour
 	idLifetime      = time.Hour
 	refreshLifetime = 14 * 24 * time.Hour
+	// sessionLifetime is how long a session may be refreshed at most.
+	sessionLifetime = 90 * 24 * time.Hour
 	// maxLifetime bounds what a client asks for; keys are published for as long.
 	maxLifetime = 366 * 24 * time.Hour
 )

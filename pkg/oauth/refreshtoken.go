@@ -75,6 +75,9 @@ func (s *Server) rotate(ctx context.Context, of session, hash string) (tokens, e
 	if of.refreshSecret == "" {
 		return tokens{}, refuse(invalidGrant, "Token revoked") // the project became a super-admin one
 	}
+	if of.now.Sub(of.login.AuthTime.Time) > max(sessionLifetime, of.refreshLasts()) {
+		return tokens{}, refuse(invalidGrant, "The session is too old: sign in again")
+	}
 	made, err := s.issue(ctx, of)
 	if err != nil {
 		return tokens{}, err

@@ -1,0 +1,183 @@
+package apptest_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/clock"
+)
+
+func mustURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	require.NoError(t, err)
+	return u
+}
+
+// clockID is a reference with an id of its own.
+func clockID() string { return "x/" + clock.System{}.NewID() }
+
+const (
+	noClient  = "Admit is no client here; it is one of a person's own identity provider"
+	notProven = "tokens are not bound to a key of the client (DPoP, mTLS)"
+)
+
+// asvsOAuth is chapter 10.
+func asvsOAuth() []requirement {
+	return []requirement{
+		{number: "10.1.1", words: "tokens go to who needs them alone", check: func(t *testing.T, w *asvs) {
+			v, answer := w.allowed(t, w.staff)
+			assert.NotContains(t, v.header.Get("Location"), "token", "no token is in an address")
+			assert.NotEmpty(t, answer.Get("code"))
+		}},
+		{number: "10.1.2", words: "what comes back belongs to the transaction that was begun", check: func(t *testing.T, w *asvs) {
+			begun := newVisitor(t, w.Server).send(http.MethodGet, w.ask(), nil)
+			action, fields := begun.form()
+			fields.Set("email", w.staff.Email)
+			fields.Set("password", apptest.Password)
+			stranger := newVisitor(t, w.Server).send(http.MethodPost, action, fields, "Origin", "https://evil.example")
+			assert.GreaterOrEqual(t, stranger.status, http.StatusBadRequest)
+		}},
+		{number: "10.2.1", words: "as a client: forged answers are refused (state, PKCE)", check: func(t *testing.T, w *asvs) {
+			answer := w.nobody.GET("/auth/external?code=x&state=" + url.QueryEscape(`{"clientId":"`+w.app+`"}`))
+			assert.GreaterOrEqual(t, answer.Status, http.StatusBadRequest)
+		}},
+		{number: "10.2.2", words: "as a client: providers are not mixed up", check: documented("Issuer and subject name them", "Its discovery document must name the same endpoints")},
+		{number: "10.2.3", words: "as a client: no scope but what is needed is asked for", check: func(t *testing.T, w *asvs) {
+			w.super.POST("/fhir/R4/DomainConfiguration", `{"resourceType":"DomainConfiguration","domain":"asvs-idp.example","identityProvider":{"authorizeUrl":"https://idp.example/authorize","tokenUrl":"https://idp.example/t","userInfoUrl":"https://idp.example/u","clientId":"c","clientSecret":"hush0123456789abcdef"}}`).WantStatus(http.StatusCreated)
+			location := w.nobody.GET("/auth/external/start?domain=asvs-idp.example").Header.Get("Location")
+			for _, scope := range strings.Fields(mustURL(t, location).Query().Get("scope")) {
+				assert.Contains(t, []string{"openid", "email", "profile"}, scope)
+			}
+		}},
+		{number: "10.3.1", words: "an access token for another service is refused", check: func(t *testing.T, w *asvs) {
+			assert.Equal(t, http.StatusUnauthorized, w.opens(w.elsewhere.As(apptest.Admin).Token))
+		}},
+		{number: "10.3.2", words: "what a token may do is part of the decision", check: func(t *testing.T, w *asvs) {
+			_, answer := w.allowed(t, w.staff, "scope", "openid user/Patient.rs")
+			as := w.nobody.With("Authorization", "Bearer "+exchangeApp(w.Server, w.app, answer.Get("code")).OK().Field("access_token"))
+			as.GET("/fhir/R4/Patient").OK()
+			as.GET("/fhir/R4/Observation").WantStatus(http.StatusForbidden)
+			as.POST("/fhir/R4/Patient", `{"resourceType":"Patient"}`).WantStatus(http.StatusForbidden)
+		}},
+		{number: "10.3.3", words: "a token names its person by what nobody else gets", check: func(t *testing.T, w *asvs) {
+			_, claims, _ := parts(t, w.staff.Token)
+			assert.Equal(t, idOf(w.staff.User), claims["sub"])
+			assert.Equal(t, w.URL+"/", claims["iss"])
+		}},
+		{number: "10.3.4", words: "how and when somebody signed in counts where it must", check: func(t *testing.T, w *asvs) {
+			v, _ := w.allowed(t, w.staff)
+			assert.Equal(t, "login_required", v.send(http.MethodGet, w.ask("prompt", "none", "max_age", "0"), nil).at(appRedirect).Get("error"))
+		}},
+		{number: "10.3.5", words: "stolen access tokens are of no use", unmet: notProven},
+		{number: "10.4.1", words: "redirect URIs are compared exactly with what is registered", check: func(t *testing.T, w *asvs) {
+			for _, bad := range []string{appRedirect + "x", "https://app.example/callback", "https://app.example.evil.example/callback", "https://app.example/callback/../x?from=admit"} {
+				v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("redirect_uri", bad), nil)
+				assert.Equal(t, http.StatusBadRequest, v.status, bad)
+				assert.Empty(t, v.header.Get("Location"), bad)
+			}
+		}},
+		{number: "10.4.2", words: "a code works once; a second try revokes its tokens", check: func(t *testing.T, w *asvs) {
+			_, answer := w.allowed(t, w.staff)
+			token := exchangeApp(w.Server, w.app, answer.Get("code")).OK().Field("access_token")
+			exchangeApp(w.Server, w.app, answer.Get("code")).WantStatus(http.StatusBadRequest)
+			assert.Equal(t, http.StatusUnauthorized, w.opens(token))
+		}},
+		{number: "10.4.3", words: "a code lives a minute at most", check: func(t *testing.T, w *asvs) {
+			_, answer := w.allowed(t, w.staff)
+			w.sql(t, `UPDATE authorization_code SET expires_at = expires_at - 61000 WHERE NOT used`)
+			exchangeApp(w.Server, w.app, answer.Get("code")).WantStatus(http.StatusBadRequest)
+		}},
+		{number: "10.4.4", words: "no implicit or password grant", check: func(t *testing.T, w *asvs) {
+			w.nobody.FORM("/oauth2/token", "grant_type=password&username="+url.QueryEscape(w.staff.Email)+"&password="+apptest.Password).WantStatus(http.StatusBadRequest)
+			v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("response_type", "token"), nil)
+			assert.NotContains(t, v.header.Get("Location"), "access_token")
+			assert.NotContains(t, w.nobody.GET("/.well-known/openid-configuration").OK().Field("grant_types_supported"), "password")
+		}},
+		{number: "10.4.5", words: "a refresh token used twice ends the session", check: func(t *testing.T, w *asvs) {
+			c := w.newMember("twice")
+			second := w.refresh(c.RefreshToken).OK()
+			w.refresh(c.RefreshToken).WantStatus(http.StatusBadRequest)
+			w.refresh(second.Field("refresh_token")).WantStatus(http.StatusBadRequest)
+			assert.Equal(t, http.StatusUnauthorized, w.opens(second.Field("access_token")))
+		}},
+		{number: "10.4.6", words: "codes want PKCE with S256", check: func(t *testing.T, w *asvs) {
+			for _, more := range [][]string{{"code_challenge", "", "code_challenge_method", ""}, {"code_challenge", appVerifier, "code_challenge_method", "plain"}} {
+				v := newVisitor(t, w.Server).send(http.MethodGet, w.ask(more...), nil)
+				assert.Equal(t, "invalid_request", v.at(appRedirect).Get("error"), more)
+			}
+			_, answer := w.allowed(t, w.staff)
+			exchangeApp(w.Server, w.app, answer.Get("code"), "code_verifier", "another-verifier-of-at-least-forty-three-chars").WantStatus(http.StatusBadRequest)
+		}},
+		{number: "10.4.7", words: "clients that register themselves are checked and told of", check: documented("Such a client has no rights of its own", "people are told that nobody has checked it")},
+		{number: "10.4.8", words: "refresh tokens end at a fixed time", check: tooOld},
+		{number: "10.4.9", words: "people revoke what clients were given", check: func(t *testing.T, w *asvs) {
+			c := w.newMember("revokes")
+			_, answer := w.allowed(t, c)
+			token := exchangeApp(w.Server, w.app, answer.Get("code")).OK().Field("access_token")
+			_, claims, _ := parts(t, token)
+			c.POST("/auth/revoke", `{"loginId":"`+claims["login_id"].(string)+`"}`).OK()
+			assert.Equal(t, http.StatusUnauthorized, w.opens(token))
+		}},
+		{number: "10.4.10", words: "confidential clients show who they are", check: func(_ *testing.T, w *asvs) {
+			made := w.admin.POST("/admin/projects/"+w.admin.Project+"/client", `{"name":"C"}`).WantStatus(http.StatusCreated)
+			w.nobody.FORM("/oauth2/token", "grant_type=client_credentials&client_id="+made.Field("id")).WantStatus(http.StatusBadRequest)
+			w.nobody.FORM("/oauth2/token", "grant_type=client_credentials&client_id="+made.Field("id")+"&client_secret=wrong").WantStatus(http.StatusBadRequest)
+			w.nobody.FORM("/oauth2/introspect", "token="+w.staff.Token).WantStatus(http.StatusUnauthorized)
+			w.nobody.FORM("/oauth2/token", "grant_type=client_credentials&client_id="+made.Field("id")+"&client_secret="+made.Field("secret")).OK()
+		}},
+		{number: "10.4.11", words: "clients get the scopes they need alone", check: documented("may ask for nothing but `clientRegistrationScope`", "Scopes only take away from what the member's policies grant")},
+		{number: "10.4.12", words: "only the response mode that is needed is allowed", check: func(t *testing.T, w *asvs) {
+			v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("response_mode", "fragment"), nil)
+			assert.NotEqual(t, http.StatusOK, v.status)
+			assert.NotContains(t, v.header.Get("Location"), "#code")
+		}},
+		{number: "10.4.13", words: "authorization requests are pushed (PAR)", unmet: "PAR is not offered"},
+		{number: "10.4.14", words: "access tokens are bound to the client's key", unmet: notProven},
+		{number: "10.4.15", words: "authorization_details come from the client's backend", applies: "authorization_details are not taken"},
+		{number: "10.4.16", words: "clients authenticate by keys alone", unmet: "private_key_jwt is offered; secrets and public clients are too"},
+		{number: "10.5.1", words: "as a client: ID tokens are not replayed (nonce)", check: func(t *testing.T, w *asvs) {
+			first := mustURL(t, w.nobody.GET("/auth/external/start?domain=asvs-idp.example").Header.Get("Location")).Query()
+			second := mustURL(t, w.nobody.GET("/auth/external/start?domain=asvs-idp.example").Header.Get("Location")).Query()
+			if first.Get("client_id") != "" { // the provider was found
+				assert.NotEmpty(t, first.Get("nonce"))
+				assert.NotEqual(t, first.Get("nonce"), second.Get("nonce"))
+			}
+		}},
+		{number: "10.5.2", words: "as a client: people are known by issuer and sub", check: documented("Issuer and subject name them")},
+		{number: "10.5.3", words: "as a client: metadata names the issuer that was expected", check: documented("Its discovery document must name the same endpoints")},
+		{number: "10.5.4", words: "as a client: an ID token is for Admit", check: documented("prefer ID tokens where the provider serves applications that you do not trust")},
+		{number: "10.5.5", words: "as a client: back-channel logout is checked", applies: "back-channel logout is not taken"},
+		{number: "10.6.1", words: "no implicit flow of OpenID Connect", check: func(t *testing.T, w *asvs) {
+			assert.Equal(t, `["code"]`, w.nobody.GET("/.well-known/openid-configuration").OK().Field("response_types_supported"))
+			for _, kind := range []string{"id_token", "token", "id_token token", "code token"} {
+				v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("response_type", kind), nil)
+				assert.NotEqual(t, http.StatusOK, v.status, kind)
+			}
+		}},
+		{number: "10.6.2", words: "nobody is signed out by somebody's link", check: func(t *testing.T, w *asvs) {
+			v, tokens, _, ask := signedInto(t, w.Server)
+			v.send(http.MethodGet, "/oauth2/logout?client_id=x", nil)
+			assert.Equal(t, http.StatusOK, w.opens(tokens.Field("access_token")))
+			assert.Contains(t, v.send(http.MethodGet, ask(), nil).page, "Allow")
+		}},
+		{number: "10.7.1", words: "people consent to each request", check: func(t *testing.T, w *asvs) {
+			v, _ := w.allowed(t, w.staff)
+			assert.Contains(t, v.send(http.MethodGet, w.ask(), nil).page, "Allow Growth")
+			assert.Equal(t, "consent_required", v.send(http.MethodGet, w.ask("prompt", "none", "scope", "openid user/Condition.rs"), nil).at(appRedirect).Get("error"))
+		}},
+		{number: "10.7.2", words: "consent says who asks, and for what", check: func(t *testing.T, w *asvs) {
+			v := newVisitor(t, w.Server).send(http.MethodGet, w.ask(), nil).fill("email", w.staff.Email, "password", apptest.Password)
+			for _, said := range []string{"Growth &lt;b&gt;chart", "https://app.example", "see Observation"} {
+				assert.Contains(t, v.page, said)
+			}
+		}},
+		{number: "10.7.3", words: "people see and revoke what they have consented to", unmet: "a session is ended at /auth/revoke; there is no list of consents that outlive it"},
+	}
+}
