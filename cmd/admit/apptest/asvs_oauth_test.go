@@ -72,7 +72,9 @@ func asvsOAuth() []requirement {
 			assert.Equal(t, w.URL+"/", claims["iss"])
 		}},
 		{number: "10.3.4", words: "how and when somebody signed in counts where it must", check: func(t *testing.T, w *asvs) {
-			v, _ := w.allowed(t, w.staff)
+			v, answer := w.allowed(t, w.staff)
+			exchangeApp(w.Server, w.app, answer.Get("code")).OK()
+			assert.NotEmpty(t, v.send(http.MethodGet, w.ask("prompt", "none"), nil).at(appRedirect).Get("code"))
 			assert.Equal(t, "login_required", v.send(http.MethodGet, w.ask("prompt", "none", "max_age", "0"), nil).at(appRedirect).Get("error"))
 		}},
 		{number: "10.3.5", words: "stolen access tokens are of no use", unmet: notProven},
@@ -168,7 +170,8 @@ func asvsOAuth() []requirement {
 			assert.Contains(t, v.send(http.MethodGet, ask(), nil).page, "Allow")
 		}},
 		{number: "10.7.1", words: "people consent to each request", check: func(t *testing.T, w *asvs) {
-			v, _ := w.allowed(t, w.staff)
+			v, answer := w.allowed(t, w.staff)
+			exchangeApp(w.Server, w.app, answer.Get("code")).OK()
 			assert.Contains(t, v.send(http.MethodGet, w.ask(), nil).page, "Allow Growth")
 			assert.Equal(t, "consent_required", v.send(http.MethodGet, w.ask("prompt", "none", "scope", "openid user/Condition.rs"), nil).at(appRedirect).Get("error"))
 		}},
