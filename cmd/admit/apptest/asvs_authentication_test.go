@@ -35,8 +35,8 @@ func newPassword(c *apptest.Client, old, fresh string) *apptest.Answer {
 }
 
 // asvsAuthentication is chapter 6.
-func asvsAuthentication() []requirement {
-	return []requirement{
+func asvsAuthentication() []asvsLine {
+	return []asvsLine{
 		{number: "6.1.1", words: "limits against guessing are documented", check: documented("Sign-ins are counted per account and per address", "no number of failed ones locks an account for longer than the minute")},
 		{number: "6.1.2", words: "words that no password may be are documented", check: documented("are not the person's address, its local part or `ADMIT_APP_NAME`")},
 		{number: "6.1.3", words: "all ways to sign in are documented", check: documented("There are four ways in")},

@@ -10,8 +10,8 @@ import (
 )
 
 // asvsAuthorization is chapter 8.
-func asvsAuthorization() []requirement {
-	return []requirement{
+func asvsAuthorization() []asvsLine {
+	return []asvsLine{
 		{number: "8.1.1", words: "rules for functions and data are documented", check: documented("A membership's rights are its `accessPolicy` and the policies of `access[]`", "Without a policy that holds, a membership may do nothing")},
 		{number: "8.1.2", words: "rules for fields are documented", check: documented("hiddenFields, writeConstraint")},
 		{number: "8.1.3", words: "what of the surroundings decides is documented", check: documented("with which scopes, from where and when", "ipAccessRule", "An entry of `access[]` may hold for a time alone")},

@@ -29,8 +29,8 @@ const (
 )
 
 // asvsOAuth is chapter 10.
-func asvsOAuth() []requirement {
-	return []requirement{
+func asvsOAuth() []asvsLine {
+	return []asvsLine{
 		{number: "10.1.1", words: "tokens go to who needs them alone", check: func(t *testing.T, w *asvs) {
 			v, answer := w.allowed(t, w.staff)
 			assert.NotContains(t, v.header.Get("Location"), "token", "no token is in an address")

@@ -11,9 +11,9 @@ import (
 )
 
 // asvsSessions is chapter 7.
-func asvsSessions() []requirement {
+func asvsSessions() []asvsLine {
 	const mine = "/auth/sessions"
-	return []requirement{
+	return []asvsLine{
 		{number: "7.1.1", words: "how long sessions last is documented", check: documented("An access token lasts an hour", "everybody 90 days after signing in")},
 		{number: "7.1.2", words: "how many sessions there may be is documented", check: documented("A person may have any number of sessions")},
 		{number: "7.1.3", words: "sessions elsewhere are documented", check: documented("the provider's session is not Admit's")},

@@ -17,8 +17,8 @@ import (
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
-// requirement is one of OWASP ASVS 5.0, in our own words. It has a check, or says why it has none.
-type requirement struct {
+// asvsLine is a requirement of OWASP ASVS 5.0, in our own words. It has a check, or says why it has none.
+type asvsLine struct {
 	number, words string
 	check         func(t *testing.T, w *asvs)
 	applies       string // why it does not
@@ -49,7 +49,7 @@ var sections = []struct {
 	{"10.1", 2}, {"10.2", 3}, {"10.3", 5}, {"10.4", 16}, {"10.5", 5}, {"10.6", 2}, {"10.7", 3},
 }
 
-func asvsRequirements() []requirement {
+func asvsRequirements() []asvsLine {
 	return slices.Concat(asvsAuthentication(), asvsSessions(), asvsAuthorization(), asvsTokens(), asvsOAuth())
 }
 

@@ -23,8 +23,8 @@ func reheaded(token, header string) string {
 }
 
 // asvsTokens is chapter 9.
-func asvsTokens() []requirement {
-	return []requirement{
+func asvsTokens() []asvsLine {
+	return []asvsLine{
 		{number: "9.1.1", words: "a token's signature is verified first", check: func(t *testing.T, w *asvs) {
 			parts := strings.Split(w.staff.Token, ".")
 			claims, err := base64.RawURLEncoding.DecodeString(parts[1])
