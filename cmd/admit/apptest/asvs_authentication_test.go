@@ -29,8 +29,8 @@ func totpOf(t *testing.T, c *apptest.Client) (secret, code string) {
 	return offered.Query().Get("secret"), code
 }
 
-// newPassword changes the password of a member.
-func newPassword(c *apptest.Client, old, fresh string) *apptest.Answer {
+// changedPassword changes the password of a member.
+func changedPassword(c *apptest.Client, old, fresh string) *apptest.Answer {
 	return c.POST("/auth/changepassword", fmt.Sprintf(`{"oldPassword":%q,"newPassword":%q}`, old, fresh))
 }
 
@@ -46,12 +46,12 @@ func asvsAuthentication() []asvsLine {
 		}},
 		{number: "6.2.2", words: "people change their password", check: func(_ *testing.T, w *asvs) {
 			c := w.newMember("changes")
-			newPassword(c, apptest.Password, "A-new-long-password-8").OK()
+			changedPassword(c, apptest.Password, "A-new-long-password-8").OK()
 			w.login(c.Email, "A-new-long-password-8").OK()
 		}},
 		{number: "6.2.3", words: "a change wants the old password", check: func(_ *testing.T, w *asvs) {
 			c := w.newMember("oldone")
-			newPassword(c, "not-the-old-one-9", "A-new-long-password-8").WantStatus(http.StatusBadRequest)
+			changedPassword(c, "not-the-old-one-9", "A-new-long-password-8").WantStatus(http.StatusBadRequest)
 			w.login(c.Email, apptest.Password).OK()
 		}},
 		{number: "6.2.4", words: "common passwords are refused", check: func(_ *testing.T, w *asvs) {
@@ -76,7 +76,7 @@ func asvsAuthentication() []asvsLine {
 		{number: "6.2.8", words: "passwords are compared as they are typed", check: func(_ *testing.T, w *asvs) {
 			c := w.newMember("exact")
 			long := strings.Repeat("Long-and-exact-", 6)
-			newPassword(c, apptest.Password, long).OK()
+			changedPassword(c, apptest.Password, long).OK()
 			for _, other := range []string{strings.ToLower(long), long[:72], long + " "} {
 				w.login(c.Email, other).WantStatus(http.StatusBadRequest)
 			}
@@ -93,7 +93,7 @@ func asvsAuthentication() []asvsLine {
 		{number: "6.2.11", words: "passwords that say whose they are are refused", check: func(t *testing.T, w *asvs) {
 			c := w.newMember("somebody.at.home")
 			for _, guess := range []string{"somebody.at.home", "SOMEBODY.AT.HOME@asvs.example"} {
-				newPassword(c, apptest.Password, guess).WantStatus(http.StatusBadRequest).WantText("Password is too easy to guess")
+				changedPassword(c, apptest.Password, guess).WantStatus(http.StatusBadRequest).WantText("Password is too easy to guess")
 			}
 		}},
 		{number: "6.2.12", words: "passwords known from breaches are refused", check: func(_ *testing.T, w *asvs) {
