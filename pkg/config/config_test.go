@@ -85,7 +85,7 @@ func TestFaultsNameTheVariableTheFaultAndWhatIsAccepted(t *testing.T) {
 		"ADMIT_PASSWORD_MIN_LENGTH=4":             `accepted: a number from 8 to 128`,
 		"ADMIT_ALLOW_PKCE_PLAIN=1":                `accepted: true or false`,
 		"ADMIT_PASSWORD_MIN_LENGTH=129":           `accepted: a number from 8 to 128`,
-		"ADMIT_LOG_LEVEL=loud":                    `accepted: debug, info, warn or error`,
+		"ADMIT_LOG_LEVEL=loud":                    `is "loud": none of these words; accepted: debug, info, warn or error`,
 		"ADMIT_LOG_FORMAT=xml":                    `accepted: text or json`,
 		"ADMIT_APP_NAME=a\nb":                     `not printable`,
 		"ADMIT_DATABASE=sqlite:x":                 `did you mean ADMIT_DATABASE_URL?`,

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/mail"
 	"net/netip"
@@ -102,7 +103,7 @@ func settings() []setting {
 		{name: "ADMIT_ALLOW_PRIVATE_URLS", fallback: "false", meaning: "let JWKS, identity-provider and webhook addresses be private, for tests", accepted: aBoolean,
 			parse: func(c *Config, v string) error { return set(&c.AllowPrivateURLs, v, oneOf("false", "true")) }},
 		{name: "ADMIT_LOG_LEVEL", fallback: "info", meaning: "least level that is logged", accepted: "debug, info, warn or error",
-			parse: func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
+			parse: func(c *Config, v string) error { return set(&c.LogLevel, v, level) }},
 		{name: "ADMIT_LOG_FORMAT", absent: "text on a terminal, else json", meaning: "form of the log", accepted: "text or json",
 			parse: func(c *Config, v string) error {
 				_, err := oneOf("text", "json")(v)
@@ -145,6 +146,15 @@ func oneOf(off, on string) func(string) (bool, error) {
 		}
 		return value == on, nil
 	}
+}
+
+// level reads a level of the log; slog's own error would name slog.
+func level(value string) (slog.Level, error) {
+	var l slog.Level
+	if l.UnmarshalText([]byte(value)) != nil {
+		return 0, errors.New("none of these words")
+	}
+	return l, nil
 }
 
 // word reads one of several words.

@@ -196,6 +196,8 @@ func TestMigrateUpAndStatus(t *testing.T) {
 	code, out, stderr := run(t, environ, "migrate", "status")
 	require.Zero(t, code, stderr)
 	require.Contains(t, out, "waits")
+	_, path, _ := strings.Cut(environ[0], "sqlite:")
+	require.NoFileExists(t, path, "who only looks makes no database")
 	code, out, stderr = run(t, environ, "migrate", "up")
 	require.Zero(t, code, stderr)
 	require.NotContains(t, out, "waits")
