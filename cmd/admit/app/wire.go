@@ -14,6 +14,7 @@ import (
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/admin/api"
+	"github.com/admitdev/admit/admin/openapi"
 	"github.com/admitdev/admit/admin/pages"
 	"github.com/admitdev/admit/admin/signin"
 	"github.com/admitdev/admit/fhir/attachment"
@@ -175,6 +176,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	administration := &api.Handler{Admin: r.services}
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	openapi.Mount(e)
 	r.pages.Mount(e)
 }
 

@@ -17,7 +17,7 @@ import (
 func public() map[string][]string {
 	return map[string][]string{
 		"tells nothing about anybody": {
-			"GET /", "GET /robots.txt", "GET /healthcheck", "GET /readyz", "GET /metrics", "GET /assets/style.css", "GET /assets/passkey.js",
+			"GET /", "GET /robots.txt", "GET /openapi.json", "GET /healthcheck", "GET /readyz", "GET /metrics", "GET /assets/style.css", "GET /assets/passkey.js",
 			"GET /fhir/R4/metadata", "GET /fhir/R4/$versions", "GET /fhir/R4/.well-known/*", "GET /.well-known/*", "GET /auth/clientinfo/:id",
 		},
 		"is how one gets in": {

@@ -119,9 +119,11 @@ func TestEveryOperationOfTheSeedsThroughTheAPI(t *testing.T) {
 		if testing.Verbose() {
 			defer table.Flush()
 		}
+		told := description(t, s)
 		for _, step := range seedSteps() {
 			method, path, _ := strings.Cut(fill(step.route), " ")
 			answer := admin.Do(method, path, fill(step.body)).WantStatus(step.status)
+			told.check(method, path, fill(step.body), answer)
 			for path, value := range step.want {
 				require.Equal(t, fill(value), answer.Field(path), "%s: %s: %s in %s", step.seed, step.operation, path, answer.Body)
 			}

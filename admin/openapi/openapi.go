@@ -1,0 +1,64 @@
+// Package openapi describes the routes of /admin, /auth and /oauth2 as OpenAPI 3.1, at /openapi.json. The
+// description is written first, by hand: openapi.json has what all paths share, paths/ the paths. A test
+// holds it to the router, which may have no other route, and to what the routes really answer.
+//
+// The FHIR surface describes itself in its CapabilityStatement, at /fhir/R4/metadata.
+package openapi
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+)
+
+//go:embed openapi.json paths/*.json
+var files embed.FS
+
+// Document is the whole description.
+func Document() ([]byte, error) {
+	var document map[string]json.RawMessage
+	if err := read("openapi.json", &document); err != nil {
+		return nil, err
+	}
+	entries, err := files.ReadDir("paths")
+	if err != nil {
+		return nil, err
+	}
+	paths := map[string]json.RawMessage{}
+	for _, entry := range entries {
+		if err := read("paths/"+entry.Name(), &paths); err != nil {
+			return nil, err
+		}
+	}
+	if document["paths"], err = json.Marshal(paths); err != nil {
+		return nil, err
+	}
+	return json.Marshal(document)
+}
+
+func read(name string, into any) error {
+	content, err := files.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(content, into)
+	}
+	if err != nil {
+		return fmt.Errorf("OpenAPI description %s: %w", name, err)
+	}
+	return nil
+}
+
+// Mount adds /openapi.json, which anybody may read.
+func Mount(e *echo.Echo) {
+	document := sync.OnceValues(Document)
+	e.GET("/openapi.json", func(c echo.Context) error {
+		content, err := document()
+		if err != nil {
+			return err
+		}
+		return c.JSONBlob(http.StatusOK, content)
+	})
+}
