@@ -9,10 +9,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"sync"
-
-	"github.com/labstack/echo/v4"
 )
 
 //go:embed openapi.json paths/*.json
@@ -49,16 +45,4 @@ func read(name string, into any) error {
 		return fmt.Errorf("OpenAPI description %s: %w", name, err)
 	}
 	return nil
-}
-
-// Mount adds /openapi.json, which anybody may read.
-func Mount(e *echo.Echo) {
-	document := sync.OnceValues(Document)
-	e.GET("/openapi.json", func(c echo.Context) error {
-		content, err := document()
-		if err != nil {
-			return err
-		}
-		return c.JSONBlob(http.StatusOK, content)
-	})
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/admin/api"
-	"github.com/admitdev/admit/admin/openapi"
 	"github.com/admitdev/admit/admin/pages"
 	"github.com/admitdev/admit/admin/signin"
 	"github.com/admitdev/admit/fhir/attachment"
@@ -176,7 +175,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	administration := &api.Handler{Admin: r.services}
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
-	openapi.Mount(e)
+	api.MountDescription(e)
 	r.pages.Mount(e)
 }
 
