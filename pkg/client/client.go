@@ -1,0 +1,173 @@
+// Package client is the Go SDK for the administration of a project: its users, their groups, roles and
+// tokens. It speaks the native API that /openapi.json describes and imports nothing of the server.
+//
+//		admit := client.New("https://admit.example.com", project, client.ClientCredentials(id, secret))
+//		user, err := admit.Users().Create(ctx, client.UserDraft{ProfileType: "Patient", UserFields: client.UserFields{Login: client.Text("bob")}})
+//
+//	  - An answer that is no success is an *Error, which names the field at fault.
+//	  - A Client may be used by several goroutines at once.
+//	  - Nothing is tried twice: a caller knows best what may be.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 20
+
+// Client administers one project.
+type Client struct {
+	base, project string
+	tokens        TokenSource
+	http          *http.Client
+}
+
+// Option changes how a Client works.
+type Option func(*Client)
+
+// WithHTTPClient has requests made by another http.Client than one with a timeout of a minute.
+func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+
+// New makes a Client of the server at baseURL for a project, given by its id.
+func New(baseURL, project string, tokens TokenSource, options ...Option) *Client {
+	c := &Client{base: strings.TrimSuffix(baseURL, "/"), project: project, tokens: tokens, http: &http.Client{Timeout: time.Minute}}
+	for _, option := range options {
+		option(c)
+	}
+	return c
+}
+
+// Error is an answer that is no success.
+type Error struct {
+	Status int
+	Issues []Issue
+}
+
+// Issue is one reason of an Error.
+type Issue struct {
+	Code       string   `json:"code"`
+	Expression []string `json:"expression"`
+	Details    struct {
+		Text string `json:"text"`
+	} `json:"details"`
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	texts := make([]string, len(e.Issues))
+	for i, issue := range e.Issues {
+		texts[i] = issue.Details.Text
+	}
+	return fmt.Sprintf("admit: %d %s", e.Status, strings.Join(texts, "; "))
+}
+
+// Field is the field at fault, empty when none is named.
+func (e *Error) Field() string {
+	for _, issue := range e.Issues {
+		if len(issue.Expression) > 0 {
+			return issue.Expression[0]
+		}
+	}
+	return ""
+}
+
+// call is one request. Into, when not nil, takes the answer's body.
+type call struct {
+	method string
+	path   []string // below the project, each step unescaped
+	query  url.Values
+	body   any
+	header http.Header
+	into   any
+}
+
+func (c *Client) do(ctx context.Context, call call) error {
+	address := c.base + "/admin/projects/" + url.PathEscape(c.project)
+	for _, step := range call.path {
+		address += "/" + url.PathEscape(step)
+	}
+	if len(call.query) > 0 {
+		address += "?" + call.query.Encode()
+	}
+	request, err := newRequest(ctx, call.method, address, call.body)
+	if err != nil {
+		return err
+	}
+	for name, values := range call.header {
+		request.Header[name] = values
+	}
+	token, err := c.tokens.Token(ctx, c.base, c.http)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	return send(c.http, request, call.into)
+}
+
+func newRequest(ctx context.Context, method, address string, body any) (*http.Request, error) {
+	if body == nil {
+		return http.NewRequestWithContext(ctx, method, address, nil)
+	}
+	content, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("admit: write the request: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(content))
+	if err == nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, err
+}
+
+func send(h *http.Client, request *http.Request, into any) error {
+	response, err := h.Do(request)
+	if err != nil {
+		return fmt.Errorf("admit: %w", err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("admit: read the answer: %w", err)
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		return refusal(response.StatusCode, content)
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return fmt.Errorf("admit: read the answer: %w", err)
+	}
+	return nil
+}
+
+// refusal reads an OperationOutcome, or OAuth's error, or nothing of a proxy's own page.
+func refusal(status int, content []byte) *Error {
+	var said struct {
+		Issue       []Issue `json:"issue"`
+		Error       string  `json:"error"`
+		Description string  `json:"error_description"`
+	}
+	refused := &Error{Status: status}
+	if json.Unmarshal(content, &said) != nil {
+		return refused
+	}
+	if refused.Issues = said.Issue; said.Error != "" {
+		issue := Issue{Code: said.Error}
+		issue.Details.Text = said.Error + ": " + said.Description
+		refused.Issues = []Issue{issue}
+	}
+	return refused
+}
+
+// Text is a pointer to s, for the fields of which nil means to leave them as they are.
+func Text(s string) *string { return &s }

@@ -1,0 +1,174 @@
+package client_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/client"
+)
+
+// administrator is a client of the clinic whose membership is an administrator's.
+func administrator(t *testing.T, s *apptest.Server) (*client.Client, *apptest.Client) {
+	t.Helper()
+	admin := s.As(apptest.Admin)
+	made := admin.POST("/admin/projects/"+admin.Project+"/client", `{"name":"SDK"}`).WantStatus(http.StatusCreated)
+	found := admin.GET("/fhir/R4/ProjectMembership?user=ClientApplication/" + made.Field("id")).WantStatus(http.StatusOK)
+	var membership map[string]any
+	require.NoError(t, json.Unmarshal([]byte(found.Field("entry.0.resource")), &membership))
+	membership["admin"] = true
+	body, err := json.Marshal(membership)
+	require.NoError(t, err)
+	admin.POST("/admin/projects/"+admin.Project+"/members/"+found.Field("entry.0.resource.id"), string(body)).WantStatus(http.StatusOK)
+	return client.New(s.URL+"/", admin.Project, client.ClientCredentials(made.Field("id"), made.Field("secret"))), admin
+}
+
+func ids(users []client.User) (ids []string) {
+	for _, u := range users {
+		ids = append(ids, u.ID)
+	}
+	return ids
+}
+
+func TestTheSDKDoesWhatTheSeedsManagementClientDoes(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		sdk, admin := administrator(t, s)
+		users, ctx := sdk.Users(), t.Context()
+		bob, err := users.Create(ctx, client.UserDraft{ProfileType: "Practitioner", UserFields: client.UserFields{
+			Login: client.Text("bob"), Email: client.Text("bob@example.com"), Phone: client.Text("18800008888"), Nickname: client.Text("Nick"), Password: client.Text(apptest.Password),
+		}})
+		require.NoError(t, err)
+		_, err = users.Create(ctx, client.UserDraft{ProfileType: "Patient", UserFields: client.UserFields{Login: client.Text("bob")}})
+		var refused *client.Error
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, http.StatusBadRequest, refused.Status)
+		assert.Equal(t, "login", refused.Field())
+
+		changed, err := users.Update(ctx, bob.ID, client.UserFields{Company: client.Text("Garage")})
+		require.NoError(t, err)
+		assert.Equal(t, "Garage", changed.Company)
+		_, err = users.UpdateVersion(ctx, bob.ID, bob.Version, client.UserFields{Company: client.Text("x")})
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, http.StatusPreconditionFailed, refused.Status)
+		detail, err := users.Detail(ctx, bob.ID)
+		require.NoError(t, err)
+		assert.Equal(t, changed, detail)
+		results, err := users.CreateMany(ctx, []client.UserDraft{
+			{ProfileType: "Patient", UserFields: client.UserFields{Login: client.Text("ann")}}, {ProfileType: "Patient"},
+		})
+		require.NoError(t, err)
+		require.NoError(t, results[0].Err())
+		require.Error(t, results[1].Err())
+		both, err := users.Batch(ctx, []string{bob.ID, results[0].ID})
+		require.NoError(t, err)
+		assert.Equal(t, []string{bob.ID, results[0].ID}, ids(both))
+
+		var all []client.User
+		for user, err := range users.All(ctx, client.Query{Limit: 1}) {
+			require.NoError(t, err)
+			all = append(all, user)
+		}
+		assert.Len(t, all, 3) // with the owner
+		page, err := users.List(ctx, client.Query{Limit: 1, Total: true})
+		require.NoError(t, err)
+		assert.Equal(t, 3, *page.Total)
+		for _, name := range []client.Name{{Email: "bob@example.com"}, {Login: "bob"}, {Phone: "18800008888"}} {
+			found, err := users.Find(ctx, name)
+			require.NoError(t, err)
+			assert.Equal(t, bob.ID, found.ID)
+		}
+		page, err = users.Search(ctx, "gar nick", 10)
+		require.NoError(t, err)
+		assert.Equal(t, []string{bob.ID}, ids(page.Users))
+
+		group, err := sdk.CreateGroup(ctx, "night/shift ü", "Night")
+		require.NoError(t, err)
+		_, err = users.AddGroup(ctx, bob.ID, group.Code)
+		require.NoError(t, err)
+		groups, err := users.ListGroups(ctx, bob.ID)
+		require.NoError(t, err)
+		assert.Equal(t, group.ID, groups[0].ID)
+		quit, err := users.RemoveGroup(ctx, bob.ID, group.Code)
+		require.NoError(t, err)
+		assert.Empty(t, quit.Groups)
+		require.NoError(t, sdk.DeleteGroup(ctx, group.Code))
+
+		role, err := sdk.CreateRole(ctx, "reader", json.RawMessage(`{"resourceType":"Patient","interaction":["read"]}`))
+		require.NoError(t, err)
+		_, err = users.AddRoles(ctx, bob.ID, "reader")
+		require.NoError(t, err)
+		require.Error(t, sdk.DeleteRole(ctx, role.ID))
+		roles, err := users.ListRoles(ctx, bob.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "reader", roles[1].Name)
+		_, err = users.RemoveRoles(ctx, bob.ID, "reader")
+		require.NoError(t, err)
+		_, err = users.AddPolicies(ctx, bob.ID, client.Access{
+			Policy: client.Reference{Reference: "AccessPolicy/" + role.ID}, Parameter: []client.Parameter{{Name: "ward", ValueString: client.Text("7")}},
+		})
+		require.NoError(t, err)
+		policies, err := users.ListPolicies(ctx, bob.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "7", *policies[1].Parameter[0].ValueString)
+		_, err = users.RemovePolicy(ctx, bob.ID, role.ID)
+		require.NoError(t, err)
+		require.NoError(t, sdk.DeleteRole(ctx, "reader"))
+
+		token, err := users.CreateToken(ctx, bob.ID, "app", time.Hour)
+		require.NoError(t, err)
+		valid, err := users.CheckToken(ctx, bob.ID, token.Token)
+		require.NoError(t, err)
+		assert.True(t, valid)
+		s.SignIn("bob@example.com", token.Token, admin.Project)
+		require.NoError(t, users.RevokeToken(ctx, bob.ID, "app"))
+		tokens, err := users.Tokens(ctx, bob.ID)
+		require.NoError(t, err)
+		assert.Empty(t, tokens)
+		access, err := users.RefreshToken(ctx, bob.ID)
+		require.NoError(t, err)
+		me := s.As(apptest.Anonymous).With("Authorization", "Bearer "+access.Token)
+		me.GET("/auth/me").WantStatus(http.StatusOK)
+		require.NoError(t, users.EndSessions(ctx, bob.ID))
+		me.GET("/auth/me").WantStatus(http.StatusUnauthorized)
+
+		_, err = users.SetProperties(ctx, bob.ID, map[string]json.RawMessage{"language": json.RawMessage(`"fr"`)})
+		require.NoError(t, err)
+		custom, err := users.SetCustomData(ctx, bob.ID, map[string]json.RawMessage{"icure": json.RawMessage(`{"a":1}`)})
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"a":1}`, string(custom.CustomData["icure"]))
+		require.NoError(t, users.ForgotPassword(ctx, client.Name{Login: "bob"}))
+		blocked, err := users.Block(ctx, bob.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "blocked", blocked.Status)
+		_, err = users.Unblock(ctx, bob.ID)
+		require.NoError(t, err)
+		require.NoError(t, users.Delete(ctx, bob.ID))
+		_, err = users.Undelete(ctx, bob.ID)
+		require.NoError(t, err)
+		gone, err := users.DeleteMany(ctx, []string{bob.ID})
+		require.NoError(t, err)
+		require.NoError(t, gone[0].Err())
+		require.NoError(t, users.Purge(ctx, bob.ID))
+		_, err = users.Detail(ctx, bob.ID)
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, http.StatusNotFound, refused.Status)
+	})
+}
+
+func TestAWrongSecretIsAnErrorThatSaysSo(t *testing.T) {
+	s := apptest.Start(t)
+	admin := s.As(apptest.Admin)
+	sdk := client.New(s.URL, admin.Project, client.ClientCredentials(admin.Project, "wrong"))
+	_, err := sdk.Users().List(t.Context(), client.Query{})
+	var refused *client.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Contains(t, err.Error(), "invalid")
+	_, err = client.New(s.URL, admin.Project, client.StaticToken("nonsense")).Users().List(t.Context(), client.Query{})
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, http.StatusUnauthorized, refused.Status)
+}
