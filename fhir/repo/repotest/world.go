@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +44,22 @@ type Member struct {
 	Claims                    caller.Claims
 }
 
+// ticking never tells the same time twice, so that what is done one after another has that order.
+type ticking struct {
+	clock.System
+	last atomic.Int64
+}
+
+func (c *ticking) Now() time.Time {
+	for {
+		last := c.last.Load()
+		now := max(c.System.Now().UnixMilli(), last+1)
+		if c.last.CompareAndSwap(last, now) {
+			return time.UnixMilli(now).UTC()
+		}
+	}
+}
+
 // New makes a World on a database.
 func New(t testing.TB, db storetest.DB) *World {
 	t.Helper()
@@ -53,7 +71,7 @@ func On(t testing.TB, opened *store.Store) *World {
 	t.Helper()
 	w := &World{Store: opened, Secrets: &Secrets{}}
 	log := slog.New(slog.DiscardHandler)
-	w.Repo = repo.New(repo.Options{Store: w.Store, Clock: clock.System{}, Secrets: w.Secrets, Log: log})
+	w.Repo = repo.New(repo.Options{Store: w.Store, Clock: &ticking{}, Secrets: w.Secrets, Log: log})
 	w.Resolver = caller.NewResolver(caller.Options{
 		Logins: Logins{w.Store}, Records: w.Repo, Changes: w.Store, Clock: clock.System{}, Log: log,
 	})
