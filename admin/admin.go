@@ -11,6 +11,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/url"
 
@@ -39,6 +40,12 @@ type Fingerprints interface {
 	Fingerprint(data []byte) string
 }
 
+// Contents keeps the bytes of Binaries; *blob.Shelf implements it.
+type Contents interface {
+	Put(ctx context.Context, project string, content io.Reader, size int64) (store.Blob, error)
+	Open(ctx context.Context, b store.Blob) (io.ReadSeekCloser, error)
+}
+
 // Options are what the services stand on.
 type Options struct {
 	Repo         *repo.Repo
@@ -50,6 +57,7 @@ type Options struct {
 	Letters      Letters
 	Fingerprints Fingerprints
 	AccessTokens AccessTokens
+	Contents     Contents
 	// BaseURL is the server's own address, AppURL where mailed links lead.
 	BaseURL, AppURL *url.URL
 	AppName         string

@@ -17,6 +17,7 @@ import (
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/blob"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/jobs"
 	admitmail "github.com/admitdev/admit/pkg/mail"
@@ -58,10 +59,13 @@ func newClinic(t testing.TB, rows *store.Store) *clinic {
 	letters, err := admitmail.NewLetters("Admit", &mail.Address{Address: "no-reply@admit.example"}, base, box)
 	require.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	blobs, err := blob.Open("file:" + t.TempDir())
+	require.NoError(t, err)
 	c := &clinic{rows: rows, passwords: &secret.Passwords{Rules: secret.Rules{MinLength: 8, BlockList: true}, Hasher: secret.NewHasher(2)}}
 	c.Service = admin.New(admin.Options{
 		Repo:  repo.New(repo.Options{Store: rows, Clock: clock.System{}, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: log}),
 		Store: rows, Clock: clock.System{}, Passwords: c.passwords, Mails: admitmail.NewMailer(queue, box), Letters: letters, Fingerprints: box,
+		Contents: &blob.Shelf{Blobs: blobs, Rows: rows, Clock: clock.System{}, Log: log, Limit: 1 << 20},
 		BaseURL: base, AppURL: base, AppName: "Admit", MailLimit: -1, Log: log,
 	})
 	return c

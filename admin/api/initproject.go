@@ -14,6 +14,7 @@ import (
 // MountFHIR adds the operations that administer under the FHIR surface (contract §1.3).
 func (h *Handler) MountFHIR(g *echo.Group) {
 	g.POST("/Project/$init", h.initProject)
+	g.POST("/Project/:id/$clone", h.cloneProject)
 }
 
 // initProject takes plain JSON, as Medplum's clients send it, or a Parameters resource.

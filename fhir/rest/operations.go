@@ -57,7 +57,10 @@ func named(resourceType string) []r4.CapabilityOperation {
 	case "Patient":
 		return []r4.CapabilityOperation{{Name: "everything", Definition: hl7Operation + "Patient-everything"}}
 	case medplum.TypeProject:
-		return []r4.CapabilityOperation{{Name: "init", Definition: medplumOperation + "Project-init"}}
+		return []r4.CapabilityOperation{
+			{Name: "init", Definition: medplumOperation + "Project-init"},
+			{Name: "clone", Definition: medplumOperation + "Project-clone"},
+		}
 	case typeAsyncJob:
 		return []r4.CapabilityOperation{{Name: "cancel", Definition: medplumOperation + "AsyncJob-cancel"}}
 	}

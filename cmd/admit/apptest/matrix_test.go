@@ -133,6 +133,7 @@ func matrix() []right {
 		{"POST /fhir/R4/:type/:id/$graph?graph=Care", "Patient", "", staff, super},
 		{"GET /fhir/R4/:type/$csv", "Patient", "", callers, callers},
 		{"POST /fhir/R4/Project/$init", "", "{}", super, super},
+		{"POST /fhir/R4/Project/:id/$clone", "Project", `{"name":"x"}`, super, super},
 		{"GET /fhir/R4/job/:id/status", "Patient", "", nil, nil}, // nobody's but who asked for the job
 		{"DELETE /fhir/R4/job/:id/status", "Patient", "", nil, nil},
 		{"DELETE /fhir/R4/job/:id", "Patient", "", nil, nil},
