@@ -168,6 +168,7 @@ func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, err
 		return Step{}, err
 	}
 	if in.only != "" {
+		login.ProvenAt = store.Stamp{} // whoever was given a token changes nothing that guards the account
 		choices = slices.DeleteFunc(choices, func(c Choice) bool { return c.ID != in.only })
 	}
 	switch {

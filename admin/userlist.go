@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/caller"
@@ -58,12 +59,12 @@ func (s *Service) ListUsers(ctx context.Context, who caller.Caller, project stri
 	if q.Status == StatusDeleted {
 		return s.deletedUsers(ctx, project, q)
 	}
-	where, err := s.where(ctx, project, q)
+	pointing, where, err := s.where(ctx, project, q)
 	if err != nil {
 		return UserPage{}, err
 	}
 	in := s.reading()
-	rows, err := in(project).Page(ctx, medplum.TypeProjectMembership, where, q.Cursor, q.Limit+1)
+	rows, err := pageOf(ctx, in(project), pointing, where, q)
 	if err != nil {
 		return UserPage{}, err
 	}
@@ -75,7 +76,7 @@ func (s *Service) ListUsers(ctx context.Context, who caller.Caller, project stri
 	if page.Users, err = s.describe(ctx, in, project, rows); err != nil || !q.Total {
 		return page, err
 	}
-	total, err := s.Repo.System("count the users of a project", project).CountWhere(ctx, medplum.TypeProjectMembership, where)
+	total, err := s.Repo.System("count the users of a project", project).CountWhere(ctx, medplum.TypeProjectMembership, all(pointing, where))
 	page.Total = &total
 	return page, err
 }
@@ -99,24 +100,45 @@ func (q *UserQuery) check() error {
 	return fields.Err()
 }
 
-// where is the query as the store has it. What most users satisfy is asked of each row, what few do
-// finds the rows.
-func (s *Service) where(ctx context.Context, project string, q UserQuery) (store.Predicate, error) {
+// pageOf reads a page. What a search or ids do not find is found by what points at a profile, a role or
+// a group; nobody knows how many that are.
+func pageOf(ctx context.Context, in reader, pointing []store.Reference, where store.And, q UserQuery) ([]store.Resource, error) {
+	if len(pointing) == 0 || q.Search != "" || q.IDs != nil {
+		return in.Page(ctx, medplum.TypeProjectMembership, all(pointing, where), q.Cursor, q.Limit+1)
+	}
+	first := pointing[0]
+	return in.PagePointing(ctx, medplum.TypeProjectMembership, first.Param, first.Values[0], all(pointing[1:], where), q.Cursor, q.Limit+1)
+}
+
+func all(pointing []store.Reference, where store.And) store.And {
+	both := slices.Clone(where)
+	for _, p := range pointing {
+		both = append(both, p)
+	}
+	return both
+}
+
+// where is the query as the store has it: what a membership points at, the most telling first, and what
+// else it satisfies. What most users satisfy is asked of each row, what few do finds the rows.
+func (s *Service) where(ctx context.Context, project string, q UserQuery) (pointing []store.Reference, where store.And, err error) {
 	has := func(code string) store.Predicate {
 		return store.Token{Param: repo.MemberParam, Values: []store.TokenValue{{Code: &code}}}
 	}
-	all := store.And{store.Not{Of: has(repo.MemberProgram)}}
+	where = store.And{store.Not{Of: has(repo.MemberProgram)}}
 	switch q.Status {
 	case StatusActive:
-		all = append(all, store.Not{Of: has(repo.MemberBlocked)})
+		where = append(where, store.Not{Of: has(repo.MemberBlocked)})
 	case StatusBlocked:
-		all = append(all, has(repo.MemberBlocked))
+		where = append(where, has(repo.MemberBlocked))
 	}
 	if q.IDs != nil {
-		all = append(all, store.IDIn(q.IDs))
+		where = append(where, store.IDIn(q.IDs))
+	}
+	for _, word := range strings.Fields(index.Fold(q.Search)) {
+		where = append(where, store.String{Param: repo.MemberParam, Match: store.StartsWith, Value: word})
 	}
 	refer := func(param, resourceType, id string) {
-		all = append(all, store.Reference{Param: param, Values: []store.ReferenceValue{{Type: resourceType, ID: id}}})
+		pointing = append(pointing, store.Reference{Param: param, Values: []store.ReferenceValue{{Type: resourceType, ID: id}}})
 	}
 	if q.Patient != "" {
 		refer("profile", "Patient", q.Patient)
@@ -127,30 +149,32 @@ func (s *Service) where(ctx context.Context, project string, q UserQuery) (store
 	if profileType, id := (medplum.Reference{Reference: q.Profile}).Split(); id != "" {
 		refer("profile", profileType, id)
 	}
-	for _, word := range strings.Fields(index.Fold(q.Search)) {
-		all = append(all, store.String{Param: repo.MemberParam, Match: store.StartsWith, Value: word})
-	}
 	if q.Role == "" && q.Group == "" {
-		return all, nil
+		return pointing, where, nil
 	}
-	err := s.Repo.System("find the role or group of a list", project).InTx(ctx, func(tx *repo.Tx) error {
+	err = s.Repo.System("find the role or group of a list", project).InTx(ctx, func(tx *repo.Tx) error {
+		var role Role
+		var groups []string
+		var err error
 		if q.Role != "" {
-			role, err := s.roleNamed(ctx, tx, project, q.Role)
-			if err != nil {
-				return err
-			}
+			role, err = s.roleNamed(ctx, tx, project, q.Role)
+		}
+		if err == nil && q.Group != "" {
+			groups, err = s.groupIDs(ctx, tx, project, []string{q.Group})
+		}
+		if err != nil {
+			return err
+		}
+		pointing = slices.DeleteFunc(pointing, func(r store.Reference) bool { return r.Param != "profile" }) // it may run twice
+		if role.ID != "" {
 			refer("access-policy", medplum.TypeAccessPolicy, role.ID)
 		}
-		if q.Group != "" {
-			ids, err := s.groupIDs(ctx, tx, project, []string{q.Group})
-			if err != nil {
-				return err
-			}
-			refer(repo.MemberParam, medplum.TypeGroup, ids[0])
+		for _, id := range groups {
+			refer(repo.MemberParam, medplum.TypeGroup, id)
 		}
 		return nil
 	})
-	return all, err
+	return pointing, where, err
 }
 
 // deletedUsers lists the users that were deleted and may be brought back.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/admitdev/admit/fhir/caller"
-	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -36,8 +35,7 @@ type NamedToken struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// CreateToken makes the user's token of a key, in place of the one that there is. Users may do so for
-// themselves.
+// CreateToken makes the user's token of a key, in place of the one that there is.
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
 func (s *Service) CreateToken(ctx context.Context, who caller.Caller, project, id, key string, seconds int) (made NamedToken, err error) {
@@ -76,15 +74,15 @@ func showToken(t store.MemberToken) NamedToken {
 	return NamedToken{Key: t.Name, CreatedAt: t.CreatedAt.Time, ExpiresAt: t.ExpiresAt.Time}
 }
 
-// withTokens is a transaction about the tokens of a user: the caller's own, or those of a user whom the
-// caller manages. The membership is held, so that it is not deleted meanwhile.
+// withTokens is a transaction about the tokens of a user. The membership is held, so that it is not
+// deleted meanwhile.
 func (s *Service) withTokens(ctx context.Context, who caller.Caller, project, id string, action audit.Action, do func(context.Context, *changing) error) error {
-	act := func(ctx context.Context, tx *repo.Tx, m manager) error {
+	return s.withUser(ctx, who, project, action, func(ctx context.Context, tx *repo.Tx, m manager) error {
 		c, err := s.open(ctx, tx, m, id)
 		switch {
 		case err != nil:
 			return err
-		case c.account.Project != project:
+		case !c.ofProject():
 			return outcome.New(outcome.Invalid, "Only a User of the project alone can have tokens")
 		}
 		if _, err := tx.Store().Hold(ctx, c.res.Ref); err != nil {
@@ -94,12 +92,7 @@ func (s *Service) withTokens(ctx context.Context, who caller.Caller, project, id
 			return err
 		}
 		return audit.Record(ctx, tx.Store(), event(who, project, action, c.res.Type+"/"+id, c.member.User.Reference))
-	}
-	self := manager{who: who, project: medplum.Project{ID: project}}
-	if who.Project == project && self.isSelf(id) && mayByScope(who) {
-		return s.Repo.System("change one's own tokens", project).InTx(ctx, func(tx *repo.Tx) error { return act(ctx, tx, self) })
-	}
-	return s.withUser(ctx, who, project, action, act)
+	})
 }
 
 // Tokens lists the live tokens of a user, without their values.

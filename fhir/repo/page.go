@@ -34,6 +34,31 @@ func (a *access) Page(ctx context.Context, resourceType string, where store.Pred
 	return found, nil
 }
 
+// pointingWindow is how many that point at a target are looked at together, for each that is wanted.
+const pointingWindow = 2
+
+// PagePointing is Page of those that also point with param at a target, which may be very many: only
+// as many as the page needs are looked at.
+//
+// Errors: as Page's.
+func (a *access) PagePointing(ctx context.Context, resourceType, param string, at store.ReferenceValue, where store.Predicate, after string, limit int) ([]store.Resource, error) {
+	var found []store.Resource
+	for window := pointingWindow * limit; ; {
+		ids, err := a.rows.Pointing(ctx, a.home(resourceType), resourceType, param, at, after, window)
+		if err != nil || len(ids) == 0 {
+			return found, err
+		}
+		rows, err := a.Page(ctx, resourceType, store.And{store.IDIn(ids), where}, "", limit-len(found))
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, rows...); len(found) == limit || len(ids) < window {
+			return found, nil
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
 // CountWhere says how many resources Page would read without its limit.
 //
 // Errors: as Page's.

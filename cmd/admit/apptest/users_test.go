@@ -113,7 +113,9 @@ func TestATokenSignsItsUserInUntilItIsEnded(t *testing.T) {
 		}
 		first := make("app")
 		works(first, true)
-		s.SignIn("tok@example.com", first, admin.Project)
+		holder := s.SignIn("tok@example.com", first, admin.Project)
+		holder.POST("/auth/changeemail", `{"email":"thief@example.com"}`).WantStatus(http.StatusForbidden)
+		holder.POST(path+"/tokens", `{"key":"more"}`).WantStatus(http.StatusForbidden)
 		signInByName(s, admin.Project, "other", first).WantStatus(http.StatusBadRequest)
 		s.As(apptest.Anonymous).With("Authorization", "Bearer "+first).GET("/auth/me").WantStatus(http.StatusUnauthorized)
 		second := make("app")
