@@ -105,26 +105,30 @@ func (s *SignIn) configured(ctx context.Context, of store.Ref, idp *medplum.Iden
 
 // recognise finds the User whom a provider knows. Issuer and subject name somebody; an address leads only
 // to the first meeting, and then only when the provider has verified it and the User is not known to the
-// same provider as somebody else (an address that was given to another person since).
+// same provider as somebody else (an address that was given to another person since). An external id is a
+// project's word: it holds there, and nothing is remembered that would hold anywhere else.
 //
 // Errors: outcome Invalid.
-func (s *SignIn) recognise(ctx context.Context, p provider, id openid.Identity, project string) (account, error) {
-	who, err := s.boundTo(ctx, p, id)
+func (s *SignIn) recognise(ctx context.Context, p provider, id openid.Identity, project string) (who account, err error) {
+	if p.useSubject {
+		who, err = s.bySubject(ctx, p, id, project)
+		return who, notKnown(err)
+	}
+	who, err = s.boundTo(ctx, p, id)
 	if !errors.Is(err, store.ErrNotFound) {
 		return who, err
 	}
-	if p.useSubject {
-		who, err = s.bySubject(ctx, p, id, project)
-	} else {
-		who, err = s.byVerifiedEmail(ctx, p, id, project)
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return account{}, outcome.New(outcome.Invalid, "User not found")
-	}
-	if err != nil {
-		return account{}, err
+	if who, err = s.byVerifiedEmail(ctx, p, id, project); err != nil {
+		return account{}, notKnown(err)
 	}
 	return who, s.meet(ctx, p, id, who)
+}
+
+func notKnown(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return outcome.New(outcome.Invalid, "User not found")
+	}
+	return err
 }
 
 // boundTo is the User that was bound to the subject before. One who has been deleted since is nobody.
@@ -205,7 +209,7 @@ func (s *SignIn) meet(ctx context.Context, p provider, id openid.Identity, who a
 		if err == nil && !won {
 			err = s.mustBe(ctx, tx, p, id, who)
 		}
-		if err != nil || p.useSubject || !p.speaksFor(who.ref) {
+		if err != nil || !p.speaksFor(who.ref) {
 			return err
 		}
 		if err := s.shutOutStranger(ctx, tx, who); err != nil {

@@ -399,3 +399,26 @@ func TestAProviderThatIsNotWhatIsConfiguredIsNotGoneTo(t *testing.T) {
 		assert.Empty(t, idp.asked)
 	})
 }
+
+// TestAnExternalIdOpensItsProjectAlone: the administrators of a project choose the external ids there, for
+// people of other projects as well.
+func TestAnExternalIdOpensItsProjectAlone(t *testing.T) {
+	withProvider(t, func(t *testing.T, h hospital) {
+		h.As(apptest.SuperAdmin).POST("/fhir/R4/DomainConfiguration",
+			`{"resourceType":"DomainConfiguration","domain":"corp.example","identityProvider":`+h.idp.config(`,"useSubject":true`)+`}`).WantStatus(http.StatusCreated)
+		h.Invite(h.admin, "Practitioner", "vic@corp.example", "")
+		elsewhere := h.As(apptest.OtherAdmin)
+		member := elsewhere.POST("/admin/projects/"+elsewhere.Project+"/invite",
+			`{"resourceType":"Practitioner","firstName":"V","lastName":"Ic","email":"vic@corp.example","sendEmail":false}`).WantStatus(http.StatusOK).Field("id")
+		elsewhere.PATCH(usersOf(elsewhere)+"/"+member, `{"externalId":"mallory"}`).WantStatus(http.StatusOK)
+		v := newVisitor(t, h.Server)
+		into := func(project string) *visitor {
+			return h.idp.signIn(v, h.wish(`"domain":"corp.example","projectId":"`+project+`"`), map[string]any{"sub": "mallory"})
+		}
+		require.Contains(t, into(elsewhere.Project).page, "Your sign-in works")
+		assert.Contains(t, into(h.admin.Project).page, "User not found")
+		assert.Contains(t, into("").page, "User not found")
+		elsewhere.PATCH(usersOf(elsewhere)+"/"+member, `{"externalId":"vic"}`).WantStatus(http.StatusOK)
+		assert.Contains(t, into(elsewhere.Project).page, "User not found")
+	})
+}
