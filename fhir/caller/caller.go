@@ -47,6 +47,8 @@ type Caller struct {
 	LoginID  string
 	ClientID string
 	Scope    string
+	// ScopeOnly says that without scopes about data there are no rights: the client has registered itself.
+	ScopeOnly bool
 	// Patient is whom the client was launched about; without one it is the profile, if that is one.
 	Patient medplum.Reference
 

@@ -48,9 +48,12 @@ func (r *Resolver) Enter(ctx context.Context, claims Claims, onBehalfOf, address
 //
 // Errors: outcome Forbidden.
 func (r *Resolver) member(ctx context.Context, who Caller, target string) (Caller, error) {
-	claims := Claims{Project: who.Project, ClientID: who.ClientID, Scope: who.Scope}
+	claims := Claims{Project: who.Project, ClientID: who.ClientID, Scope: who.Scope, ScopeOnly: who.ScopeOnly}
 	_, claims.Patient = who.Patient.Split()
 	key := "on behalf of " + target + " in " + who.Project + " about " + claims.Patient + " with " + who.Scope
+	if who.ScopeOnly {
+		key += " only"
+	}
 	other, ok, since := r.cache.get(key, r.clock.Now())
 	if ok {
 		return other, nil

@@ -24,6 +24,8 @@ type Claims struct {
 	ClientID   string
 	Scope      string
 	Patient    string // id of the patient that the client was launched about, empty when there is none
+	// ScopeOnly says that the client may do what the scopes about data say, and without any nothing.
+	ScopeOnly bool
 }
 
 // Logins knows the sessions; pkg/oauth decides which are live.
@@ -154,7 +156,7 @@ func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {
 	if who.Quota, err = l.quota(ctx, project, membership); err != nil {
 		return Caller{}, err
 	}
-	who.LoginID, who.ClientID, who.Scope = claims.LoginID, claims.ClientID, claims.Scope
+	who.LoginID, who.ClientID, who.Scope, who.ScopeOnly = claims.LoginID, claims.ClientID, claims.Scope, claims.ScopeOnly
 	if claims.Patient != "" {
 		who.Patient = medplum.RefTo("Patient", claims.Patient, "")
 	}
@@ -286,6 +288,6 @@ func (c Caller) subject() policy.Subject {
 	}
 	return policy.Subject{
 		Project: c.Project, Linked: linked, Profile: c.Profile,
-		Admin: c.Admin, SuperAdmin: c.SuperAdmin, Scope: c.Scope, Patient: c.Patient,
+		Admin: c.Admin, SuperAdmin: c.SuperAdmin, Scope: c.Scope, ScopeOnly: c.ScopeOnly, Patient: c.Patient,
 	}
 }

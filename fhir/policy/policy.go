@@ -47,10 +47,11 @@ type Subject struct {
 	Profile medplum.Reference
 	// Admin and SuperAdmin add the rules for identity types.
 	Admin, SuperAdmin bool
-	// Scope is the token's; its SMART scopes narrow the policy. Patient is the launch's patient,
-	// the profile when there is none.
-	Scope   string
-	Patient medplum.Reference
+	// Scope is the token's; its SMART scopes narrow the policy, and without any it is whole, unless
+	// ScopeOnly leaves nothing then. Patient is the launch's patient, the profile when there is none.
+	Scope     string
+	ScopeOnly bool
+	Patient   medplum.Reference
 }
 
 // Policy is what a caller may do.

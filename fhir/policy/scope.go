@@ -12,7 +12,7 @@ import (
 )
 
 // scopes are the SMART scopes of a token (SMART App Launch 2, scopes-and-launch-context); given is
-// false when it has none, which leaves the policy as it is.
+// false when it has none, which leaves the policy as it is unless the subject is ScopeOnly.
 type scopes struct {
 	given bool
 	list  []smartScope
@@ -34,6 +34,7 @@ var (
 
 // scope reads the token's scopes.
 func (c *compiler) scope() {
+	c.scopes.given = c.subject.ScopeOnly
 	for text := range strings.FieldsSeq(c.subject.Scope) {
 		if !aboutData.MatchString(text) {
 			continue

@@ -21,6 +21,8 @@ type Claims struct {
 	ClientID   string
 	Scope      string
 	Patient    string // id of the patient that the client was launched about, empty when there is none
+	// ScopeOnly says that the client may do what the scopes about data say, and without any nothing.
+	ScopeOnly bool
 }
 
 const claimsKey = "oauth.claims"
@@ -128,31 +130,32 @@ func nobody(err error) error {
 // LiveLogin completes the claims of a login that is not revoked, has a membership, and whose client
 // has not been switched off or deleted. Any other is store.ErrNotFound.
 func (s *Server) LiveLogin(ctx context.Context, id string) (Claims, error) {
-	login, err := s.liveLogin(ctx, id)
+	login, client, err := s.liveLogin(ctx, id)
 	if err != nil {
 		return Claims{}, err
 	}
 	return Claims{
 		LoginID: login.ID, Project: login.MembershipProject, Membership: login.Membership, ClientID: login.Client, Scope: login.Scope,
-		Patient: login.LaunchPatient,
+		Patient: login.LaunchPatient, ScopeOnly: client.Registered,
 	}, nil
 }
 
-func (s *Server) liveLogin(ctx context.Context, id string) (store.Login, error) {
-	login, err := s.Store.Login(ctx, id)
+// liveLogin is such a login with its client, if it has one.
+func (s *Server) liveLogin(ctx context.Context, id string) (login store.Login, client Client, err error) {
+	login, err = s.Store.Login(ctx, id)
 	switch {
 	case err != nil:
-		return store.Login{}, err
+		return store.Login{}, client, err
 	case login.Revoked || !login.Granted || login.Membership == "":
-		return store.Login{}, store.ErrNotFound
+		return store.Login{}, client, store.ErrNotFound
 	case login.Client == "":
-		return login, nil
+		return login, client, nil
 	}
-	client, err := s.Directory.Client(ctx, login.Client)
+	client, err = s.Directory.Client(ctx, login.Client)
 	if err == nil && !client.Active {
 		err = store.ErrNotFound
 	}
-	return login, err
+	return login, client, err
 }
 
 // caller is the live session of a request that Authenticate has seen: its login (zero for Basic)
@@ -166,7 +169,7 @@ func (s *Server) caller(c echo.Context) (store.Login, Membership, error) {
 	var login store.Login
 	if claims.LoginID != "" {
 		var err error
-		if login, err = s.liveLogin(ctx, claims.LoginID); err != nil {
+		if login, _, err = s.liveLogin(ctx, claims.LoginID); err != nil {
 			return store.Login{}, Membership{}, unauthorized(err)
 		}
 		claims.Project, claims.Membership = login.MembershipProject, login.Membership

@@ -97,7 +97,7 @@ func (s *Server) look(ctx context.Context, token, project string) (introspection
 	if err != nil || !shown.Active {
 		return introspection{}, err
 	}
-	login, err := s.liveLogin(ctx, claims.LoginID)
+	login, _, err := s.liveLogin(ctx, claims.LoginID)
 	if err != nil || login.MembershipProject != project {
 		return introspection{}, ignore(err, store.ErrNotFound)
 	}

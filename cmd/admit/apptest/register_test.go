@@ -103,3 +103,25 @@ func TestWhatRegistrationRefuses(t *testing.T) {
 	found := s.As(apptest.Admin).GET("/fhir/R4/ClientApplication?_tag=registered-itself&_count=10").WantStatus(http.StatusOK)
 	require.Len(t, gjson.GetBytes(found.Body, "entry").Array(), 3)
 }
+
+// TestAClientThatRegisteredItselfHasItsScopesAlone: to be told who somebody is gives it none of their
+// rights.
+func TestAClientThatRegisteredItselfHasItsScopesAlone(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		made := s.As(apptest.Anonymous).POST(registering(s, ""),
+			`{"redirect_uris":["`+appRedirect+`"],"scope":"openid patient/*.rs","token_endpoint_auth_method":"none"}`).WantStatus(http.StatusCreated)
+		id, owner := made.Field("client_id"), s.As(apptest.Admin)
+		_, ask := newApp(s)
+		v := newVisitor(t, s).send(http.MethodGet, ask("client_id", id, "scope", "openid"), nil).fill("email", owner.Email, "password", apptest.Password)
+		tokens := exchangeApp(s, id, v.fill("answer", "allow").at(appRedirect).Get("code")).WantStatus(http.StatusOK)
+		as := s.As(apptest.Anonymous).With("Authorization", "Bearer "+tokens.Field("access_token"))
+		as.GET("/oauth2/userinfo").WantStatus(http.StatusOK)
+		as.GET("/fhir/R4/Patient").WantStatus(http.StatusForbidden)
+		as.POST("/fhir/R4/Patient", `{"resourceType":"Patient"}`).WantStatus(http.StatusForbidden)
+		as.GET(usersOf(owner)).WantStatus(http.StatusForbidden)
+		as.With("X-Medplum-On-Behalf-Of", s.As(apptest.Practitioner).Profile).GET("/fhir/R4/Patient").WantStatus(http.StatusForbidden)
+		for _, r := range ofAccount {
+			assert.Equal(t, http.StatusForbidden, as.Do(r.method, r.path, r.body).Status, r.path)
+		}
+	})
+}
