@@ -163,6 +163,9 @@ func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, err
 	login := s.newLogin(in.who.ref, in.method, from)
 	in.wish.apply(&login, in.client)
 	login.MFAVerified = in.method == methodPasskey
+	if in.only != "" {
+		login.ProvenAt = store.Stamp{} // a named token opens its membership, and changes nothing of the account
+	}
 	choices, err := s.begun(ctx, login, in.password)
 	if err != nil {
 		return Step{}, err

@@ -75,7 +75,7 @@ func notUser(resourceType string) error {
 // Errors: store.ErrNotFound.
 func (s *SignIn) verifyToken(ctx context.Context, who account, in LoginRequest) (proof, error) {
 	token, err := s.Store.MemberTokenByHash(ctx, secret.SHA256(in.Password))
-	if err == nil && (token.Project != who.ref.Project || token.User != who.ref.ID || !store.ValidProject(in.ProjectID)) {
+	if err == nil && (token.Project != who.ref.Project || token.User != who.ref.ID || in.OwnAccount || !store.ValidProject(in.ProjectID)) {
 		err = store.ErrNotFound
 	}
 	return proof{password: store.Credential{Opens: token.Project}, token: token}, err

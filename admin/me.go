@@ -116,11 +116,18 @@ func (s *SignIn) mySelf(ctx context.Context, who caller.Caller, me *Me) error {
 	}
 	me.User = &myUser{medplum.TypeUser, own.ref.ID, own.user.Email, own.user.Identifier}
 	me.Security = &mySecurity{MFAEnrolled: own.user.MFAEnrolled, Sessions: []mySession{}, Memberships: []myMembership{}}
+	sees, err := s.ownSessions(ctx, who)
+	if err != nil {
+		return err
+	}
 	logins, err := s.Store.Logins(ctx, own.ref, maxSessions)
 	if err != nil {
 		return err
 	}
 	for _, login := range logins {
+		if !sees(login) {
+			continue
+		}
 		browser, system := device(login.UserAgent)
 		me.Security.Sessions = append(me.Security.Sessions, mySession{
 			login.ID, login.UpdatedAt.Format(instant), login.AuthMethod, login.RemoteAddress, browser, system,

@@ -15,7 +15,6 @@ import (
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/mail"
-	"github.com/admitdev/admit/pkg/oauth"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
@@ -341,23 +340,6 @@ func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, h
 		return err
 	}
 	return forgive(ctx)
-}
-
-// callersAccount is the User who calls and may change how they sign in; a client or bot has no password and
-// no second factor. An identity provider's word is enough to come in, not to change what opens other projects:
-// it may be the word of one project's administrator.
-//
-// Errors: outcome Forbidden.
-func (s *SignIn) callersAccount(ctx context.Context, who caller.Caller) (account, error) {
-	me, err := s.accountOf(ctx, who)
-	if err != nil {
-		return me, err
-	}
-	login, err := s.Store.Login(ctx, who.LoginID)
-	if err == nil && (login.AuthMethod == methodExternal || login.AuthMethod == oauth.MethodExchange) && me.ref.Project == store.SystemProject {
-		err = outcome.New(outcome.Forbidden, "Please sign in with your password to do this")
-	}
-	return me, err
 }
 
 // accountOf is the User who calls.

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/caller"
@@ -38,9 +39,13 @@ type SessionClient struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Sessions lists the caller's sessions, in every project.
+// Sessions lists those of the caller's sessions that are its to see.
 func (s *SignIn) Sessions(ctx context.Context, who caller.Caller) ([]Session, error) {
 	me, err := s.accountOf(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	own, err := s.ownSessions(ctx, who)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +53,7 @@ func (s *SignIn) Sessions(ctx context.Context, who caller.Caller) ([]Session, er
 	if err != nil {
 		return nil, err
 	}
+	logins = slices.DeleteFunc(logins, func(login store.Login) bool { return !own(login) })
 	sessions, err := s.directory.sessions(ctx, logins)
 	for i := range sessions {
 		sessions[i].Current = sessions[i].ID == who.LoginID
@@ -143,7 +149,11 @@ func (s *SignIn) RevokeLogin(ctx context.Context, who caller.Caller, id string) 
 	if err != nil {
 		return err
 	}
-	if login.UserType+"/"+login.UserID != who.User.Reference {
+	own, err := s.ownSessions(ctx, who)
+	if err != nil {
+		return err
+	}
+	if login.UserType+"/"+login.UserID != who.User.Reference || !own(login) {
 		return outcome.New(outcome.NotFound, "")
 	}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
