@@ -73,7 +73,8 @@ func (b *browser) fill(label, value string) {
 	if err != nil || id == "" {
 		b.t.Fatalf("no field labelled %q: %v\n%s", label, err, b.text())
 	}
-	b.do(chromedp.Clear("#"+id), chromedp.SendKeys("#"+id, value))
+	field := quote(`//*[@id=%q]`, id) // "#id" would find links to it as well
+	b.do(chromedp.Clear(field), chromedp.SendKeys(field, value))
 }
 
 // press presses the button with this name and waits for the page it leads to.

@@ -117,10 +117,10 @@ func (w *world) membershipOf(t *testing.T, owner, s session) string {
 	return found.Entry[0].Resource.ID
 }
 
-// expiredToken is a token of a client whose tokens live a second, waited for until it is over.
+// expiredToken is a token of a client whose tokens live three seconds, waited for until it is over.
 func (w *world) expiredToken(t *testing.T) string {
 	a := w.api(t)
-	client := a.post("/admin/projects/"+w.owner.projectID()+"/client", w.owner.AccessToken, `{"name":"Short","accessTokenLifetime":"1s"}`)
+	client := a.post("/admin/projects/"+w.owner.projectID()+"/client", w.owner.AccessToken, `{"name":"Short","accessTokenLifetime":"3s"}`)
 	token := a.clientToken(client.field(t, "id"), client.field(t, "secret"))
 	a.do(call{Method: http.MethodGet, Path: "/auth/me", Token: token}).wantStatus(t, http.StatusOK)
 	_, claims, _ := parts(t, token)
