@@ -181,6 +181,9 @@ func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, err
 		return Step{}, in.nothing
 	case len(choices) == 1:
 		login.MembershipProject, login.Membership = choices[0].project, choices[0].ID
+		if err := s.mayComeFrom(ctx, login.MembershipProject, login.Membership, from); err != nil {
+			return Step{}, err
+		}
 	}
 	var step Step
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {

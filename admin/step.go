@@ -210,7 +210,7 @@ func (s *SignIn) Status(ctx context.Context, id string) (step Step, err error) {
 // ChooseProfile picks the membership of a login.
 //
 // Errors: outcome NotFound, Invalid.
-func (s *SignIn) ChooseProfile(ctx context.Context, id, membership string) (step Step, err error) {
+func (s *SignIn) ChooseProfile(ctx context.Context, id, membership string, from Device) (step Step, err error) {
 	var fields outcome.Fields
 	fields.Check(id != "", "login", "Missing login")
 	fields.Check(membership != "", "profile", "Missing profile")
@@ -225,6 +225,9 @@ func (s *SignIn) ChooseProfile(ctx context.Context, id, membership string) (step
 		return Step{}, outcome.New(outcome.Invalid, "Login profile already set")
 	}
 	project, err := s.chosen(ctx, login, membership)
+	if err == nil {
+		err = s.mayComeFrom(ctx, project, membership, from)
+	}
 	if err != nil {
 		return Step{}, err
 	}

@@ -190,7 +190,7 @@ func (h *Handler) profileFor(c echo.Context, a asked) error {
 	if err != nil {
 		return err
 	}
-	step, err := h.SignIn.ChooseProfile(c.Request().Context(), login, a.entered.Get("profile"))
+	step, err := h.SignIn.ChooseProfile(c.Request().Context(), login, a.entered.Get("profile"), device(c))
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (h *Handler) profile(c echo.Context) error {
 	if err := web.ReadJSON(c, &in); err != nil {
 		return err
 	}
-	step, err := h.people.ChooseProfile(c.Request().Context(), in.Login, in.Profile)
+	step, err := h.people.ChooseProfile(c.Request().Context(), in.Login, in.Profile, device(c))
 	return answer(c, step, err)
 }
 

@@ -130,15 +130,15 @@ func newWorldAt(t testing.TB, db storetest.DB, at *testClock, change ...func(*ad
 	service := admin.New(admin.Options{
 		Repo: w.repo, Store: w.store, Clock: w.clock, Passwords: w.passwords, Mails: w.post, Fingerprints: box, BaseURL: base, AppURL: base, AppName: "Admit", MailLimit: -1, Log: log,
 	})
+	callers := caller.NewResolver(caller.Options{Logins: logins{server}, Records: w.repo, Changes: w.store, Clock: w.clock, Log: log})
 	options := admin.SignInOptions{
 		Service: service, Repo: w.repo, Store: w.store, Clock: w.clock, Passwords: w.passwords, Codes: server, Box: box,
-		Jobs: w.post, Mails: w.post, AppName: "Admit", RegistrationOpen: true, LoginLimit: -1,
+		Jobs: w.post, Mails: w.post, AppName: "Admit", RegistrationOpen: true, LoginLimit: -1, Entrance: callers,
 	}
 	for _, fn := range change {
 		fn(&options)
 	}
 	w.people = admin.NewSignIn(options)
-	callers := caller.NewResolver(caller.Options{Logins: logins{server}, Records: w.repo, Changes: w.store, Clock: w.clock, Log: log})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = callers.Run(ctx) })

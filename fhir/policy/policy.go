@@ -9,6 +9,11 @@
 //   - A policy that cannot be understood is an error, never a wider or narrower policy.
 //   - The token's SMART scopes only take away.
 //   - A compiled Policy never changes; goroutines share it.
+//
+// A rule that hides one form of a choice (hiddenFields valueString) and lets another be written tells, by one
+// refusal, that the hidden form is there: an element has one form, so the other cannot stand beside it
+// ("Duplicate choice of type property"), must not replace what its writer does not see, and left out in silence
+// it would be missed from the answer. To tell nothing, hide the choice as a whole: value[x].
 package policy
 
 import (

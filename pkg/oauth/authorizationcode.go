@@ -78,6 +78,9 @@ func (s *Server) authorizationCode(ctx context.Context, r grantRequest) (tokens,
 	if err := s.verifier(ctx, of, r); err != nil {
 		return tokens{}, err
 	}
+	if err := s.mayComeFrom(ctx, of.member, r.address); err != nil {
+		return tokens{}, err
+	}
 	return s.exchange(ctx, of, hash)
 }
 

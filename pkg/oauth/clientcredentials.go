@@ -25,6 +25,9 @@ func (s *Server) clientCredentials(ctx context.Context, r grantRequest) (tokens,
 		return tokens{}, refuse(invalidScope, "Invalid scope")
 	}
 	member, err := s.clientMember(ctx, client)
+	if err == nil {
+		err = s.mayComeFrom(ctx, member, r.address)
+	}
 	if err != nil {
 		return tokens{}, err
 	}

@@ -36,6 +36,9 @@ func (s *Server) refreshToken(ctx context.Context, r grantRequest) (tokens, erro
 		return tokens{}, s.reused(ctx, login.ID)
 	}
 	of, err := s.sessionOf(ctx, login)
+	if err == nil {
+		err = s.mayComeFrom(ctx, of.member, r.address)
+	}
 	if err != nil {
 		return tokens{}, err
 	}

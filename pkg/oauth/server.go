@@ -34,6 +34,8 @@ type Options struct {
 	AllowPrivateURLs bool
 	// Externals knows people by the tokens of other servers; without it no token is exchanged.
 	Externals Externals
+	// Addresses knows from where members may come; without it from anywhere.
+	Addresses Addresses
 }
 
 // Server is the authorization server.

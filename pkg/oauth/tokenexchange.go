@@ -134,6 +134,9 @@ func (s *Server) exchanged(ctx context.Context, r grantRequest, client Client, u
 		Granted: true, RemoteAddress: r.address, UserAgent: r.agent,
 	}
 	of, err := s.sessionOf(ctx, login)
+	if err == nil {
+		err = s.mayComeFrom(ctx, of.member, r.address)
+	}
 	if err != nil {
 		return tokens{}, err
 	}

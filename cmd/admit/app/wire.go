@@ -144,7 +144,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 		Entrance: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
 		Providers: openid.New(c.AllowPrivateURLs, o.Clock, r.oauth.Issuer()), ProviderSecrets: oauth.ClientSecrets{Store: r.store, Box: box},
 	})
-	r.oauth.Externals = r.signIn
+	r.oauth.Externals, r.oauth.Addresses = r.signIn, r.signIn
 }
 
 // logins lets the resolver of callers ask package oauth: the same claims, each in its own room's

@@ -1,0 +1,22 @@
+package oauth
+
+import "context"
+
+// Addresses knows from where members may come.
+type Addresses interface {
+	// LetsIn says whether a membership may be used from an address.
+	LetsIn(ctx context.Context, member Membership, address string) (bool, error)
+}
+
+// mayComeFrom refuses tokens to an address that the membership's policies keep out (contract §5.7). It is
+// asked last: only who would get tokens otherwise learns of it.
+func (s *Server) mayComeFrom(ctx context.Context, member Membership, address string) error {
+	if s.Addresses == nil {
+		return nil
+	}
+	ok, err := s.Addresses.LetsIn(ctx, member, address)
+	if err == nil && !ok {
+		err = refuse(invalidRequest, "IP address not allowed")
+	}
+	return err
+}
