@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -63,8 +64,8 @@ func isSet(settings []medplum.Setting, name string) bool {
 	return false
 }
 
-// held notes the policies that a limited manager may give: its own as far as nothing narrows them, and
-// those that the project gives to every patient.
+// held notes the policies that a limited manager may give: its own as far as nothing narrows them and they
+// mean the same whoever has them, and those that the project gives to every patient.
 func (s *Service) held(ctx context.Context, m *manager) error {
 	_, id := m.who.Membership.Split()
 	own, err := fetch[medplum.ProjectMembership](ctx, s.Repo, "see which rights a manager has",
@@ -72,13 +73,19 @@ func (s *Service) held(ctx context.Context, m *manager) error {
 	if err != nil {
 		return err
 	}
-	m.holds = map[string]bool{}
+	whole := []medplum.Reference{}
 	if own.AccessPolicy != nil {
-		m.holds[own.AccessPolicy.Reference] = true
+		whole = append(whole, *own.AccessPolicy)
 	}
 	for _, entry := range own.Access {
 		if len(entry.Parameter)+len(entry.ModifierExtension) == 0 {
-			m.holds[entry.Policy.Reference] = true
+			whole = append(whole, entry.Policy)
+		}
+	}
+	m.holds = map[string]bool{}
+	for _, ref := range whole {
+		if m.holds[ref.Reference], err = s.meansTheSame(ctx, m.project.ID, ref); err != nil {
+			return err
 		}
 	}
 	for _, profileType := range []string{"Patient", "RelatedPerson"} {
@@ -89,6 +96,22 @@ func (s *Service) held(ctx context.Context, m *manager) error {
 	return nil
 }
 
+// meansTheSame says whether a policy gives the same to everybody: it does not say whose profile it is
+// about.
+func (s *Service) meansTheSame(ctx context.Context, project string, ref medplum.Reference) (bool, error) {
+	_, id := ref.Split()
+	rules, err := fetch[medplum.AccessPolicy](ctx, s.Repo, "see which rights a manager has",
+		store.Ref{Project: project, Type: medplum.TypeAccessPolicy, ID: id})
+	if err != nil {
+		return false, err
+	}
+	text, err := marshal(rules)
+	return !ofHolder.Match(text), err
+}
+
+// ofHolder are the parameters of a policy that stand for whoever has it.
+var ofHolder = regexp.MustCompile(`%(profile|patient)\b`)
+
 // mayGive says whether the manager may let somebody have a membership with these rights.
 func (m manager) mayGive(member medplum.ProjectMembership) bool {
 	if !m.limited {
@@ -98,7 +121,7 @@ func (m manager) mayGive(member medplum.ProjectMembership) bool {
 		return false
 	}
 	for _, entry := range member.Access {
-		if !m.holds[entry.Policy.Reference] {
+		if len(entry.Parameter) > 0 || !m.holds[entry.Policy.Reference] { // a parameter can stand for anybody's profile
 			return false
 		}
 	}

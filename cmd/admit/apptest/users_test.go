@@ -182,6 +182,31 @@ func TestPractitionersManageNobodyWithMoreRights(t *testing.T) {
 	})
 }
 
+// TestPractitionersGiveNobodyAnothersRights: a parameter, or another profile, makes other rights of a policy
+// that they hold.
+func TestPractitionersGiveNobodyAnothersRights(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		admin, staff := s.As(apptest.Admin), s.As(apptest.Practitioner)
+		admin.POST("/admin/projects/"+admin.Project+"/settings", `[{"name":"practitionersManageUsers","valueBoolean":true}]`).WantStatus(http.StatusOK)
+		users, patient := usersOf(staff), addUser(admin, `{"profileType":"Patient","login":"pat"}`)
+		_, own, _ := strings.Cut(staff.Membership, "/")
+		records := admin.GET(usersOf(admin) + "/" + patient + "/policies").WantStatus(http.StatusOK).Field("policies.0.policy.reference")
+		of := `{"policy":{"reference":"` + records + `"},"parameter":[{"name":"patient","valueReference":{"reference":"` +
+			admin.GET(usersOf(admin)+"/"+patient).Field("profile.reference") + `"}}]}`
+		staff.POST(users+"/"+own+"/policies", `{"policies":[`+of+`]}`).WantStatus(http.StatusForbidden)
+
+		colleague := addUser(admin, `{"profileType":"Practitioner","login":"colleague"}`)
+		profile := admin.GET(usersOf(admin) + "/" + colleague).Field("profile.reference")
+		admin.POST("/admin/projects/"+admin.Project+"/roles",
+			`{"name":"own patients","resource":[{"resourceType":"Practitioner"},{"resourceType":"Patient","criteria":"Patient?general-practitioner=%profile"}]}`).WantStatus(http.StatusCreated)
+		for _, id := range []string{own, colleague} {
+			admin.POST(usersOf(admin)+"/"+id+"/roles", `{"roles":["own patients"]}`).WantStatus(http.StatusOK)
+		}
+		staff.POST(users, `{"profileType":"Practitioner","login":"x","roles":["own patients"],"profile":{"reference":"`+profile+`"}}`).WantStatus(http.StatusForbidden)
+		staff.PATCH(users+"/"+colleague, `{"password":"another-password-24"}`).WantStatus(http.StatusForbidden)
+	})
+}
+
 func TestADeletedUserComesBackUnlessTheNamesAreTaken(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		admin := s.As(apptest.Admin)
