@@ -76,7 +76,7 @@ func (s *Service) ListUsers(ctx context.Context, who caller.Caller, project stri
 	if page.Users, err = s.describe(ctx, in, project, rows); err != nil || !q.Total {
 		return page, err
 	}
-	total, err := s.Repo.System("count the users of a project", project).CountWhere(ctx, medplum.TypeProjectMembership, all(pointing, where))
+	total, err := s.Repo.System("count the users of a project", project).CountWhere(ctx, medplum.TypeProjectMembership, withWords(all(pointing, where), q.words()))
 	page.Total = &total
 	return page, err
 }
@@ -103,11 +103,25 @@ func (q *UserQuery) check() error {
 // pageOf reads a page. What a search or ids do not find is found by what points at a profile, a role or
 // a group; nobody knows how many that are.
 func pageOf(ctx context.Context, in reader, pointing []store.Reference, where store.And, q UserQuery) ([]store.Resource, error) {
-	if len(pointing) == 0 || q.Search != "" || q.IDs != nil {
-		return in.Page(ctx, medplum.TypeProjectMembership, all(pointing, where), q.Cursor, q.Limit+1)
+	words := q.words()
+	switch {
+	case q.IDs != nil || len(words) == 0 && len(pointing) == 0:
+		return in.Page(ctx, medplum.TypeProjectMembership, withWords(all(pointing, where), words), q.Cursor, q.Limit+1)
+	case len(words) > 0:
+		return in.PageBeginning(ctx, medplum.TypeProjectMembership, repo.MemberParam, words, all(pointing, where), q.Cursor, q.Limit+1)
 	}
 	first := pointing[0]
 	return in.PagePointing(ctx, medplum.TypeProjectMembership, first.Param, first.Values[0], all(pointing[1:], where), q.Cursor, q.Limit+1)
+}
+
+// words are what is searched for, folded.
+func (q UserQuery) words() []string { return strings.Fields(index.Fold(q.Search)) }
+
+func withWords(where store.And, words []string) store.And {
+	for _, word := range words {
+		where = append(where, store.String{Param: repo.MemberParam, Match: store.StartsWith, Value: word})
+	}
+	return where
 }
 
 func all(pointing []store.Reference, where store.And) store.And {
@@ -133,9 +147,6 @@ func (s *Service) where(ctx context.Context, project string, q UserQuery) (point
 	}
 	if q.IDs != nil {
 		where = append(where, store.IDIn(q.IDs))
-	}
-	for _, word := range strings.Fields(index.Fold(q.Search)) {
-		where = append(where, store.String{Param: repo.MemberParam, Match: store.StartsWith, Value: word})
 	}
 	refer := func(param, resourceType, id string) {
 		pointing = append(pointing, store.Reference{Param: param, Values: []store.ReferenceValue{{Type: resourceType, ID: id}}})

@@ -14,11 +14,15 @@ import (
 //
 // Errors: outcome Forbidden when the type is not granted.
 func (a *access) Page(ctx context.Context, resourceType string, where store.Predicate, after string, limit int) ([]store.Resource, error) {
+	return a.pageBy(ctx, resourceType, where, after, limit, false)
+}
+
+func (a *access) pageBy(ctx context.Context, resourceType string, where store.Predicate, after string, limit int, probe bool) ([]store.Resource, error) {
 	q, err := a.pageOf(resourceType, where)
 	if err != nil {
 		return nil, err
 	}
-	if q.Limit = limit; after != "" {
+	if q.Limit, q.Probe = limit, probe; after != "" {
 		q.After = []string{after}
 	}
 	rows, err := a.rows.Search(ctx, q)
@@ -32,6 +36,30 @@ func (a *access) Page(ctx context.Context, resourceType string, where store.Pred
 		}
 	}
 	return found, nil
+}
+
+// rareWord is how many rows of the index a word may have to be one that finds resources. One with more
+// is common, and soon met by asking each resource in turn.
+const rareWord = 1000
+
+// PageBeginning is Page of those of which a string of param begins with each of the folded words.
+//
+// Errors: as Page's.
+func (a *access) PageBeginning(ctx context.Context, resourceType, param string, words []string, where store.Predicate, after string, limit int) ([]store.Resource, error) {
+	all := store.And{where}
+	for _, word := range words {
+		all = append(all, store.String{Param: param, Match: store.StartsWith, Value: word})
+	}
+	for _, word := range words {
+		ids, err := a.rows.Beginning(ctx, a.home(resourceType), resourceType, param, word, after, rareWord)
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) < rareWord {
+			return a.pageBy(ctx, resourceType, append(store.And{store.IDIn(ids)}, all...), after, limit, true)
+		}
+	}
+	return a.pageBy(ctx, resourceType, all, after, limit, true)
 }
 
 // pointingWindow is how many that point at a target are looked at together, for each that is wanted.
@@ -48,7 +76,7 @@ func (a *access) PagePointing(ctx context.Context, resourceType, param string, a
 		if err != nil || len(ids) == 0 {
 			return found, err
 		}
-		rows, err := a.Page(ctx, resourceType, store.And{store.IDIn(ids), where}, "", limit-len(found))
+		rows, err := a.pageBy(ctx, resourceType, store.And{store.IDIn(ids), where}, "", limit-len(found), true)
 		if err != nil {
 			return nil, err
 		}

@@ -102,6 +102,7 @@ type rows interface {
 	EachVersion(ctx context.Context, q store.HistoryQuery, fn func(store.HistoryRow) (bool, error)) error
 	Search(ctx context.Context, q store.Query) ([]store.Row, error)
 	Count(ctx context.Context, q store.Query) (int, error)
+	Beginning(ctx context.Context, project, resourceType, param, prefix, after string, limit int) ([]string, error)
 	Pointing(ctx context.Context, project, resourceType, param string, at store.ReferenceValue, after string, limit int) ([]string, error)
 	HistoryCount(ctx context.Context, ref store.Ref) (int, error)
 	CountAll(ctx context.Context, project string) (int, error)

@@ -18,6 +18,9 @@ type Query struct {
 	After []string
 	// Limit is the greatest number of rows; Offset skips rows.
 	Limit, Offset int
+	// Probe has the conditions asked of each row in the order, instead of rows found by them: for a page
+	// of what many rows satisfy.
+	Probe bool
 }
 
 // Sort is one key of the order. Kind says which index table holds Param; the special params

@@ -128,7 +128,9 @@ func (q Query) nothing(where Predicate) bool {
 	return len(q.Projects) == 0 || len(q.Types) == 0 || (ok && len(never) == 0)
 }
 
-func (q Query) scope() scope { return scope{alias: "r", projects: q.Projects, types: q.Types} }
+func (q Query) scope() scope {
+	return scope{alias: "r", projects: q.Projects, types: q.Types, probe: q.Probe}
+}
 
 // search renders the statement. When the order needs index tables, ids are sorted first and
 // contents fetched for the page alone.

@@ -17,7 +17,7 @@ func Run(t *testing.T, database func(testing.TB) DB) {
 	db := database(t)
 	s := Open(t, db)
 	for _, group := range []map[string]func(*testing.T, fixture){
-		writeRules(), transactionRules(), keyRules(), raceRules(), searchRules(), orderRules(), historyRules(), generationRules(),
+		writeRules(), transactionRules(), keyRules(), raceRules(), searchRules(), orderRules(), historyRules(), generationRules(), pageRules(),
 	} {
 		for name, rule := range group {
 			t.Run(name, func(t *testing.T) { rule(t, newFixture(t, s)) })
