@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/store"
@@ -40,7 +41,7 @@ func (a *access) pageBy(ctx context.Context, resourceType string, where store.Pr
 
 // rareWord is how many rows of the index a word may have to be one that finds resources. One with more
 // is common, and soon met by asking each resource in turn.
-const rareWord = 1000
+const rareWord = 4000
 
 // PageBeginning is Page of those of which a string of param begins with each of the folded words.
 //
@@ -56,23 +57,45 @@ func (a *access) PageBeginning(ctx context.Context, resourceType, param string, 
 			return nil, err
 		}
 		if len(ids) < rareWord {
-			return a.pageBy(ctx, resourceType, append(store.And{store.IDIn(ids)}, all...), after, limit, true)
+			slices.Sort(ids)
+			return a.pageAmong(ctx, resourceType, all, after, limit, among(slices.Compact(ids)))
 		}
 	}
 	return a.pageBy(ctx, resourceType, all, after, limit, true)
 }
-
-// pointingWindow is how many that point at a target are looked at together, for each that is wanted.
-const pointingWindow = 2
 
 // PagePointing is Page of those that also point with param at a target, which may be very many: only
 // as many as the page needs are looked at.
 //
 // Errors: as Page's.
 func (a *access) PagePointing(ctx context.Context, resourceType, param string, at store.ReferenceValue, where store.Predicate, after string, limit int) ([]store.Resource, error) {
+	return a.pageAmong(ctx, resourceType, where, after, limit, func(after string, n int) ([]string, error) {
+		return a.rows.Pointing(ctx, a.home(resourceType), resourceType, param, at, after, n)
+	})
+}
+
+// window gives the next n ids, in their order, from behind the one given; fewer when there are no more.
+type window func(after string, n int) ([]string, error)
+
+// among is the window of ids that are in order.
+func among(ids []string) window {
+	return func(after string, n int) ([]string, error) {
+		begin, found := slices.BinarySearch(ids, after)
+		if found {
+			begin++
+		}
+		return ids[begin:min(begin+n, len(ids))], nil
+	}
+}
+
+// lookedAt is how many candidates are looked at together, for each resource that is wanted.
+const lookedAt = 2
+
+// pageAmong is Page of those that a window gives.
+func (a *access) pageAmong(ctx context.Context, resourceType string, where store.Predicate, after string, limit int, next window) ([]store.Resource, error) {
 	var found []store.Resource
-	for window := pointingWindow * limit; ; {
-		ids, err := a.rows.Pointing(ctx, a.home(resourceType), resourceType, param, at, after, window)
+	for n := lookedAt * limit; ; {
+		ids, err := next(after, n)
 		if err != nil || len(ids) == 0 {
 			return found, err
 		}
@@ -80,7 +103,7 @@ func (a *access) PagePointing(ctx context.Context, resourceType, param string, a
 		if err != nil {
 			return nil, err
 		}
-		if found = append(found, rows...); len(found) == limit || len(ids) < window {
+		if found = append(found, rows...); len(found) == limit || len(ids) < n {
 			return found, nil
 		}
 		after = ids[len(ids)-1]
