@@ -204,6 +204,36 @@ func TestCloneTakesWhatIsAskedFor(t *testing.T) {
 	})
 }
 
+func TestCloneLeavesSecretsAndPowerBehind(t *testing.T) {
+	eachClinic(t, func(t *testing.T, c *clinic) {
+		c.open(t)
+		ctx := context.Background()
+		super := c.superProject(t)
+		for list, item := range map[admin.List]string{
+			admin.Secrets:  `{"name":"key","valueString":"hunter2"}`,
+			admin.Sites:    `{"name":"site","domain":["clinic.example"],"recaptchaSecretKey":"hunter2"}`,
+			admin.Settings: `{"name":"icure","valueBoolean":true}`,
+		} {
+			_, err := c.ReplaceList(ctx, c.super, super, list, []json.RawMessage{json.RawMessage(item)})
+			require.NoError(t, err)
+		}
+		made, err := c.CloneProject(ctx, c.super, super, admin.ProjectClone{Name: "Copy"})
+		require.NoError(t, err)
+		got := gjson.ParseBytes(c.all(t, store.SystemProject)["Project"][0].Content)
+		for _, res := range c.all(t, store.SystemProject)["Project"] {
+			if res.ID == made.ID {
+				got = gjson.ParseBytes(res.Content)
+			}
+		}
+		assert.Equal(t, made.ID, got.Get("id").String())
+		for _, left := range []string{"superAdmin", "owner", "secret", "systemSecret", "site"} {
+			assert.False(t, got.Get(left).Exists(), left)
+		}
+		assert.Equal(t, "icure", got.Get("setting.0.name").String())
+		assert.NotContains(t, got.Raw, super)
+	})
+}
+
 func TestCloneCopiesTheContentOfBinaries(t *testing.T) {
 	eachClinic(t, func(t *testing.T, c *clinic) {
 		c.open(t)

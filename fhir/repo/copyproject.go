@@ -17,7 +17,7 @@ import (
 const (
 	maxCopiedBytes   = 64 << 20
 	maxCopiedContent = 1 << 30 // of Binaries
-	copyPage         = 500
+	copyPage         = 50
 )
 
 // Copying says what of a project becomes another's.

@@ -44,6 +44,32 @@ func TestAFailingCloneLeavesNothing(t *testing.T) {
 	})
 }
 
+// TestACloneKilledAtAStatementLeavesNothing ends the process by SIGKILL in the midst of a $clone's writes.
+func TestACloneKilledAtAStatementLeavesNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		owner := registerOwner(t, db)
+		rows := openSQL(t, db.URL)
+		server := startDying(t, db)
+		super := api{t, server.url}.signIn(superAdminEmail, superAdminPassword, "")
+		before := wantCopies(t, rows, 0)
+		clone := func(n int) int {
+			return server.post(super, "fhir/R4/Project/"+owner.projectID()+"/$clone", `{"name":"Copy"}`, "", n)
+		}
+		if status := clone(15); status != 0 {
+			t.Fatalf("%d instead of a broken connection", status)
+		}
+		server.kill()
+		if after := wantCopies(t, rows, 0); after != before {
+			t.Errorf("%d resources instead of %d", after, before)
+		}
+		server = startDying(t, db)
+		if status := clone(0); status != http.StatusCreated {
+			t.Errorf("the retry: %d", status)
+		}
+		wantCopies(t, rows, 1)
+	})
+}
+
 // wantCopies looks for projects called Copy, and counts all resources.
 func wantCopies(t *testing.T, rows *sql.DB, want int) (resources int) {
 	t.Helper()

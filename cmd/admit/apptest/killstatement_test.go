@@ -110,14 +110,20 @@ func (d *dying) kill() {
 // invite tells the status, or 0 when the connection broke. n is the statement to die at, 0 for none.
 func (d *dying) invite(owner session, email string, n int) int {
 	d.t.Helper()
-	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.url+"admin/projects/"+owner.projectID()+"/invite",
-		strings.NewReader(quote(`{"resourceType":"Practitioner","firstName":"K","lastName":"Illed","email":%q}`, email)))
+	return d.post(owner, "admin/projects/"+owner.projectID()+"/invite",
+		quote(`{"resourceType":"Practitioner","firstName":"K","lastName":"Illed","email":%q}`, email), email, n)
+}
+
+// post is invite for any route.
+func (d *dying) post(by session, path, body, key string, n int) int {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.url+path, strings.NewReader(body))
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+owner.AccessToken)
-	request.Header.Set("Idempotency-Key", email)
+	request.Header.Set("Authorization", "Bearer "+by.AccessToken)
+	request.Header.Set("Idempotency-Key", key)
 	request.Header.Set(dieAt, strconv.Itoa(n))
 	response, err := new(http.Transport).RoundTrip(request)
 	if err != nil {
