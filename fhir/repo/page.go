@@ -51,17 +51,34 @@ func (a *access) PageBeginning(ctx context.Context, resourceType, param string, 
 	for _, word := range words {
 		all = append(all, store.String{Param: param, Match: store.StartsWith, Value: word})
 	}
+	var rare []string
+	found := false // a rare word
 	for _, word := range words {
 		ids, err := a.rows.Beginning(ctx, a.home(resourceType), resourceType, param, word, after, rareWord)
 		if err != nil {
 			return nil, err
 		}
 		if len(ids) < rareWord {
-			slices.Sort(ids)
-			return a.pageAmong(ctx, resourceType, all, after, limit, among(slices.Compact(ids)))
+			rare, found = both(rare, ids, found), true
 		}
 	}
+	if found {
+		return a.pageAmong(ctx, resourceType, all, after, limit, among(rare))
+	}
 	return a.pageBy(ctx, resourceType, all, after, limit, true)
+}
+
+// both are the ids in order that are in each of two lists, or those of the second when it is the first.
+func both(known, ids []string, also bool) []string {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if !also {
+		return ids
+	}
+	return slices.DeleteFunc(ids, func(id string) bool {
+		_, found := slices.BinarySearch(known, id)
+		return !found
+	})
 }
 
 // PagePointing is Page of those that also point with param at a target, which may be very many: only
