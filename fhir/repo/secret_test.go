@@ -95,6 +95,21 @@ func TestAClientsSecretIsShownToItsAdministratorsAlone(t *testing.T) {
 	})
 }
 
+// TestATokenToReadShowsNoSecrets: it could act as the client by them, which may do more than read.
+func TestATokenToReadShowsNoSecrets(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		const secret = "hush0123456789abcdef"
+		client := create(t, w.As(t, w.A.Admin), `{"resourceType":"ClientApplication","name":"c","secret":"`+secret+`"}`)
+		for scope, shown := range map[string]bool{"user/*.rs": false, "user/*.rs user/Patient.u": false, "user/*.cruds": true, "openid": true} {
+			scoped := w.A.Admin
+			scoped.Claims.LoginID, scoped.Claims.Scope = "", scope
+			got, err := w.As(t, scoped).Read(ctx, medplum.TypeClientApplication, client.ID)
+			require.NoError(t, err)
+			assert.Equal(t, shown, strings.Contains(string(got.Content), secret), scope)
+		}
+	})
+}
+
 func TestALinkShowsNoSecrets(t *testing.T) {
 	each(t, func(t *testing.T, w *repotest.World) {
 		const secret = "hush0123456789abcdef"

@@ -36,7 +36,7 @@ func (a *access) shown(ctx context.Context, interaction policy.Interaction, res 
 	if a.who.Extended {
 		res.Content = extend(res.Content, res.Meta)
 	}
-	if !hasProvider(res.Type) || !a.administers(res.Project) {
+	if !hasProvider(res.Type) || !a.seesSecrets(res.Project, res.Type) {
 		return res, nil
 	}
 	if !slices.Contains(hidden, "identityProvider.clientSecret") {
@@ -55,6 +55,12 @@ func (a *access) shown(ctx context.Context, interaction policy.Interaction, res 
 // and no more.
 func (a *access) administers(project string) bool {
 	return a.system == "" && (a.who.SuperAdmin || a.who.Admin && a.who.Project == project)
+}
+
+// seesSecrets says whether the caller administers the project, with a token that lets replace the secrets
+// of the type as well: one that was given to read must not become a client that may do more.
+func (a *access) seesSecrets(project, resourceType string) bool {
+	return a.administers(project) && a.who.Policy != nil && a.who.Policy.ScopesGrant(policy.Update, resourceType)
 }
 
 // mask removes the fields that the rule hides which lets the caller see this resource. A
@@ -106,7 +112,7 @@ func (a *access) unseen(ref store.Ref) []string {
 	if ref.Type == medplum.TypeProject {
 		project = ref.ID
 	}
-	if a.administers(project) {
+	if a.seesSecrets(project, ref.Type) {
 		return nil
 	}
 	return guarded(ref.Type)
