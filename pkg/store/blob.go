@@ -122,14 +122,14 @@ func (tx *Tx) ForgetBlob(ctx context.Context, b Blob) error {
 	return nil
 }
 
-// purgeBlobs gives up the blobs of all versions of a Binary.
-func (tx *Tx) purgeBlobs(ctx context.Context, of Ref) error {
-	const ofBinary = "project_id = ? AND binary_id = ?"
-	named := tx.gorm(ctx).Model(&blobUseRow{}).Select("blob_id").Where(ofBinary, of.Project, clean(of.ID))
+// purgeBlobs gives up the blobs of all versions of Binaries.
+func (tx *Tx) purgeBlobs(ctx context.Context, project string, ids []string) error {
+	const ofBinary = "project_id = ? AND binary_id IN ?"
+	named := tx.gorm(ctx).Model(&blobUseRow{}).Select("blob_id").Where(ofBinary, project, ids)
 	if err := tx.gorm(ctx).Model(&blobRow{}).Where("id IN (?)", named).UpdateColumn("state", blobDoomed).Error; err != nil {
 		return fmt.Errorf("give up blobs: %w", err)
 	}
-	if err := tx.gorm(ctx).Where(ofBinary, of.Project, clean(of.ID)).Delete(&blobUseRow{}).Error; err != nil {
+	if err := tx.gorm(ctx).Where(ofBinary, project, ids).Delete(&blobUseRow{}).Error; err != nil {
 		return fmt.Errorf("forget blobs: %w", err)
 	}
 	return nil

@@ -124,29 +124,3 @@ func (r reader) HistoryCount(ctx context.Context, ref Ref) (int, error) {
 	}
 	return n, nil
 }
-
-// Purge removes a resource with its history, index rows and keys, as if it had never been.
-func (tx *Tx) Purge(ctx context.Context, ref Ref) error {
-	if !validProject(ref.Project) {
-		return nil
-	}
-	tables := []string{"unique_key", "resource_history", "resource"}
-	for _, t := range indexTables() {
-		tables = append(tables, t.name)
-	}
-	for _, name := range tables {
-		statement := "DELETE FROM " + name + " WHERE project_id = $1::uuid AND type = $2 AND id = $3"
-		if _, err := tx.q.ExecContext(ctx, tx.dialect.text(statement), ref.Project, clean(ref.Type), clean(ref.ID)); err != nil {
-			return fmt.Errorf("purge %s/%s: %w", ref.Type, ref.ID, err)
-		}
-	}
-	if ref.Type == withBlobs {
-		return tx.purgeBlobs(ctx, ref)
-	}
-	return nil
-}
-
-// Purge is Tx.Purge in a transaction of its own.
-func (s *Store) Purge(ctx context.Context, ref Ref) error {
-	return s.InTx(ctx, func(tx *Tx) error { return tx.Purge(ctx, ref) })
-}
