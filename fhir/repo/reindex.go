@@ -15,6 +15,7 @@ import (
 // Queue takes jobs; *jobs.Client implements it.
 type Queue interface {
 	Enqueue(ctx context.Context, tx *store.Tx, args jobs.Args) error
+	EnqueueAt(ctx context.Context, tx *store.Tx, args jobs.Args, at time.Time) error
 }
 
 // ReindexJob is the job that goes on with a task: the rows of resources are made again, without a new
@@ -227,9 +228,18 @@ func (r *Repo) Resume(ctx context.Context) error {
 		}
 		open = append(open, tasks...)
 	}
+	expunging, err := r.Store.UnfinishedExpunges(ctx)
+	if err != nil {
+		return err
+	}
 	return r.Store.InTx(ctx, func(tx *store.Tx) error {
 		for _, task := range open {
 			if err := r.goOn(ctx, tx, task); err != nil {
+				return err
+			}
+		}
+		for _, task := range expunging {
+			if err := r.goOnExpunging(ctx, tx, task); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package repo_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,11 @@ type accountsQueue struct{ job *repo.AccountsJob }
 func (q accountsQueue) Enqueue(_ context.Context, _ *store.Tx, args jobs.Args) error {
 	*q.job = args.(repo.AccountsJob)
 	return nil
+}
+
+// EnqueueAt implements repo.Queue.
+func (q accountsQueue) EnqueueAt(ctx context.Context, tx *store.Tx, args jobs.Args, _ time.Time) error {
+	return q.Enqueue(ctx, tx, args)
 }
 
 func account(reference string) []medplum.Reference {

@@ -187,7 +187,7 @@ func (h *Handler) jobStatus(c echo.Context) error {
 	}
 	row, state, res, err := h.job(c)
 	if outcome.Has(err, outcome.NotFound) && caller.From(c).SuperAdmin {
-		return h.reindexed(c)
+		return h.taskStatus(c)
 	}
 	if err != nil {
 		return err

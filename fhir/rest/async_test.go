@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,11 @@ func (q *queue) Enqueue(_ context.Context, tx *store.Tx, args jobs.Args) error {
 		})
 	}
 	return nil
+}
+
+// EnqueueAt implements repo.Queue.
+func (q *queue) EnqueueAt(ctx context.Context, tx *store.Tx, args jobs.Args, _ time.Time) error {
+	return q.Enqueue(ctx, tx, args)
 }
 
 // run carries out what is queued.

@@ -68,6 +68,8 @@ func patternOf(interaction string) pattern {
 		return pattern{"Update", "U", sender, receiver, author}
 	case "delete":
 		return pattern{"Delete", "D", application, custodian, author}
+	case "expunge": // an operation, of which there is no pattern
+		return pattern{"", "D", application, custodian, author}
 	case "read", "vread":
 		return pattern{"Read", "R", receiver, sender, recipient}
 	case "search-type", "search-system":
