@@ -30,7 +30,7 @@ func (s *Service) Project(ctx context.Context, who caller.Caller, project string
 	if err := s.mayAdminister(ctx, who, project, audit.ProjectRead); err != nil {
 		return details, err
 	}
-	res, err := s.Repo.System("read the project that is administered", store.SystemProject).Read(ctx, medplum.TypeProject, project)
+	res, err := s.Repo.System("read the project that is administered", store.SystemProject).ReadWhole(ctx, medplum.TypeProject, project)
 	if outcome.Has(err, outcome.Gone) {
 		return details, outcome.New(outcome.NotFound, "")
 	}
@@ -80,7 +80,7 @@ func (s *Service) ReplaceList(ctx context.Context, who caller.Caller, project st
 
 func (s *Service) replaceList(ctx context.Context, tx *repo.Tx, who caller.Caller, project string, list List, content []byte) error {
 	projects := tx.Administer(who, "replace a list of a project", store.SystemProject)
-	stored, err := projects.Read(ctx, medplum.TypeProject, project)
+	stored, err := projects.ReadWhole(ctx, medplum.TypeProject, project)
 	if outcome.Has(err, outcome.Gone) {
 		return outcome.New(outcome.NotFound, "")
 	}

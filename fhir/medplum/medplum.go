@@ -2,8 +2,8 @@
 // their elements. Clients' resources are kept as bytes and never re-encoded through these; they
 // build what Admit makes itself and read what it needs. It imports nothing of ours.
 //
-// Elements that hold secrets upstream (passwordHash, mfaSecret, secret of a request) have no
-// place here: they live in credential tables.
+// Elements that hold secrets (passwordHash, mfaSecret, the secrets of a client, a request or a
+// project) have no place here: they live in credential tables.
 package medplum
 
 import (
@@ -67,7 +67,7 @@ type User struct {
 	Project       *Reference   `json:"project,omitempty"`
 }
 
-// Setting is a named value of a Project (settings, secrets).
+// Setting is a named value of a Project.
 type Setting struct {
 	Name         string      `json:"name"`
 	ValueString  *string     `json:"valueString,omitempty"`
@@ -78,12 +78,10 @@ type Setting struct {
 
 // Site is a web site of a Project.
 type Site struct {
-	Name               string   `json:"name"`
-	Domain             []string `json:"domain"`
-	GoogleClientID     string   `json:"googleClientId,omitempty"`
-	GoogleClientSecret string   `json:"googleClientSecret,omitempty"`
-	RecaptchaSiteKey   string   `json:"recaptchaSiteKey,omitempty"`
-	RecaptchaSecretKey string   `json:"recaptchaSecretKey,omitempty"`
+	Name             string   `json:"name"`
+	Domain           []string `json:"domain"`
+	GoogleClientID   string   `json:"googleClientId,omitempty"`
+	RecaptchaSiteKey string   `json:"recaptchaSiteKey,omitempty"`
 }
 
 // Link makes another project readable.
@@ -112,9 +110,7 @@ type Project struct {
 	DefaultPatientAccessPolicy *Reference            `json:"defaultPatientAccessPolicy,omitempty"`
 	DefaultAccessPolicies      []DefaultAccessPolicy `json:"defaultAccessPolicies,omitempty"`
 	Setting                    []Setting             `json:"setting,omitempty"`
-	Secret                     []Setting             `json:"secret,omitempty"`
 	SystemSetting              []Setting             `json:"systemSetting,omitempty"`
-	SystemSecret               []Setting             `json:"systemSecret,omitempty"`
 	Site                       []Site                `json:"site,omitempty"`
 	Link                       []Link                `json:"link,omitempty"`
 	ExportedResourceType       []string              `json:"exportedResourceType,omitempty"`

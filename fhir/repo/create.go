@@ -99,6 +99,9 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 	if err := putIndexed(ctx, a.rows, w); err != nil {
 		return store.Resource{}, err
 	}
+	if err := a.keepSealed(ctx, c, d); err != nil {
+		return store.Resource{}, err
+	}
 	if c.ref.Type == typeSearchParameter {
 		if err := a.define(ctx, c.ref, d.doc); err != nil {
 			return store.Resource{}, err

@@ -14,7 +14,8 @@ import (
 // draft is a version on its way into the store.
 type draft struct {
 	ref   store.Ref
-	doc   *document.Node // as it is stored
+	doc   *document.Node // whole
+	open  *document.Node // as it is stored: doc itself, unless secrets were taken out
 	at    time.Time
 	index store.Index
 	// generation is that of the project's parameters by which index is made.
@@ -32,10 +33,13 @@ func (a *access) stamp(ctx context.Context, doc *document.Node, ref store.Ref, v
 	}
 	d := draft{ref: ref, at: at}
 	d.doc = document.Stamp(doc, document.Identity{Type: ref.Type, ID: ref.ID, Version: version, LastUpdated: at})
+	if d.open, err = open(ref.Type, d.doc); err != nil {
+		return draft{}, err
+	}
 	accounts := references(d.doc.Find("meta", "accounts"))
 	compartments := compartmentRows(d.doc, ref, accounts)
 	d.custom, d.generation = set.of(ref.Type)
-	d.index = rowsOf(d.doc, ref.Type, compartments, d.custom...)
+	d.index = rowsOf(d.open, ref.Type, compartments, d.custom...)
 	d.meta = a.fragment(ref, accounts, compartments)
 	return d, nil
 }
@@ -89,7 +93,7 @@ func (d draft) mustBeIndexable() error {
 		return nil
 	}
 	if len(d.hidden) > 0 {
-		seen, err := drop(d.doc, pathsOf(d.hidden))
+		seen, err := drop(d.open, pathsOf(d.hidden))
 		if err != nil {
 			return err
 		}
@@ -156,7 +160,7 @@ func (a *access) author() medplum.Reference {
 func (d draft) write(version, replaces string) store.Write {
 	return store.Write{
 		Resource: store.Resource{
-			Ref: d.ref, Version: version, LastUpdated: d.at, Content: d.doc.Raw, Meta: d.meta,
+			Ref: d.ref, Version: version, LastUpdated: d.at, Content: d.open.Raw, Meta: d.meta,
 		},
 		Replaces:   replaces,
 		Index:      d.index,

@@ -37,13 +37,18 @@ func (a *access) mayProvide(c *change, doc *document.Node) error {
 	return nil
 }
 
-// sameProvider says whether the identity provider is the one that was there before.
+// sameProvider says whether the identity provider is the one that was there before, whatever it is shown.
 func (a *access) sameProvider(c *change, doc *document.Node) bool {
 	if c.oldDoc == nil {
 		return false
 	}
-	before, now := c.oldDoc.Get("identityProvider"), doc.Get("identityProvider")
-	return before != nil && now != nil && same(before, now)
+	before, errBefore := open(c.ref.Type, c.oldDoc)
+	now, errNow := open(c.ref.Type, doc)
+	if errBefore != nil || errNow != nil {
+		return false
+	}
+	was, is := before.Get("identityProvider"), now.Get("identityProvider")
+	return was != nil && is != nil && same(was, is)
 }
 
 // keepProviderSecret takes the secret that came along. Without one the provider keeps what it has, unless
@@ -61,13 +66,10 @@ func (a *access) keepProviderSecret(ctx context.Context, c *change) error {
 
 // forgetSecrets lets the secrets go with what they were kept for.
 func (a *access) forgetSecrets(ctx context.Context, ref store.Ref) error {
-	switch ref.Type {
-	case medplum.TypeClientApplication:
-		return a.repo.Secrets.DeleteClientSecrets(ctx, a.tx, ref.Project, ref.ID)
-	case medplum.TypeDomainConfiguration:
-		return a.repo.Secrets.SetProviderSecret(ctx, a.tx, ref, "")
+	if !hasProvider(ref.Type) && guarded(ref.Type) == nil {
+		return nil
 	}
-	return nil
+	return a.repo.Secrets.Forget(ctx, a.tx, ref)
 }
 
 // withProviderSecret adds the secret of a client or a domain to its identity provider.

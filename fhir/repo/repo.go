@@ -5,7 +5,8 @@
 //     whoever asks for it.
 //   - The partition of a write follows from the caller, never from the body.
 //   - Reads and searches are narrowed in SQL by the same predicates; what one shows the other shows.
-//   - Secrets (passwordHash, mfaSecret, ClientApplication.secret …) never reach a stored resource.
+//   - Secrets (passwordHash, ClientApplication.secret, Project.secret …) never reach a stored resource. What
+//     administrators may see again is kept sealed for the current version alone.
 //   - A write names the version it replaces.
 //
 // What may be done is fhir/policy's to say, how rows are kept pkg/store's.
@@ -23,20 +24,25 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// Secrets keeps what ClientApplication.secret holds on the wire; the credential store implements it.
+// Secrets keeps what elements like ClientApplication.secret hold on the wire; the credential store implements it.
 type Secrets interface {
 	// SetClientSecret replaces the client's current secret.
 	SetClientSecret(ctx context.Context, tx *store.Tx, project, client, secret string) error
 	// ClientSecrets gives the secrets back for showing to an administrator; empty when there are
 	// none. It reads in tx when that is not nil.
 	ClientSecrets(ctx context.Context, tx *store.Tx, project, client string) (secret, retiring string, err error)
-	// DeleteClientSecrets forgets them and what the client shows to its identity provider.
-	DeleteClientSecrets(ctx context.Context, tx *store.Tx, project, client string) error
 	// SetProviderSecret replaces what a client or a domain shows to its identity provider; empty
 	// forgets it.
 	SetProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref, secret string) error
 	// ProviderSecret gives it back; empty when there is none. It reads in tx when that is not nil.
 	ProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref) (string, error)
+	// SetSealed keeps the content of a resource's current version as it was before its secrets were
+	// taken out; nil forgets it.
+	SetSealed(ctx context.Context, tx *store.Tx, of store.Ref, content []byte) error
+	// Sealed gives it back; nil when there is none. It reads in tx when that is not nil.
+	Sealed(ctx context.Context, tx *store.Tx, of store.Ref) ([]byte, error)
+	// Forget forgets all that is kept of a client, a domain or a project.
+	Forget(ctx context.Context, tx *store.Tx, of store.Ref) error
 }
 
 // Options are what a Repo stands on.

@@ -13,7 +13,7 @@ import (
 
 // show makes of a stored version what the caller is to see; of a Binary in the context of something
 // that the caller may not read, nothing (see inContext). Else it is without hidden fields, with the
-// extended members of meta when asked for, and with a client's secret for its administrators.
+// extended members of meta when asked for, and with its secrets for its administrators.
 // The stored bytes pass through untouched when nothing of that applies.
 func (a *access) show(ctx context.Context, interaction policy.Interaction, res store.Resource) (store.Resource, error) {
 	if interaction != policy.Create && interaction != policy.Update {
@@ -27,8 +27,13 @@ func (a *access) show(ctx context.Context, interaction policy.Interaction, res s
 // shown is show of what is known to be in its context.
 func (a *access) shown(ctx context.Context, interaction policy.Interaction, res store.Resource) (store.Resource, error) {
 	var hidden []string
+	var err error
+	if a.system == "" && a.unseen(res.Ref) == nil {
+		if res, err = a.unsealed(ctx, interaction, res); err != nil {
+			return store.Resource{}, err
+		}
+	}
 	if a.hasFields(res.Type) {
-		var err error
 		if res, hidden, err = a.mask(interaction, res); err != nil {
 			return store.Resource{}, err
 		}
@@ -40,7 +45,6 @@ func (a *access) shown(ctx context.Context, interaction policy.Interaction, res 
 		return res, nil
 	}
 	if !slices.Contains(hidden, "identityProvider.clientSecret") {
-		var err error
 		if res, err = a.withProviderSecret(ctx, res); err != nil {
 			return store.Resource{}, err
 		}
@@ -94,28 +98,6 @@ func (a *access) hidden(interaction policy.Interaction, res store.Resource, ix s
 		}
 	}
 	return a.unseen(res.Ref)
-}
-
-// guarded are the elements that hold secrets of others and, because somebody must be able to read
-// them again, are stored. They are shown to the administrators of their project alone.
-func guarded(resourceType string) []string {
-	switch resourceType {
-	case medplum.TypeProject:
-		return []string{"secret", "systemSecret", "site.googleClientSecret", "site.recaptchaSecretKey"}
-	}
-	return nil
-}
-
-// unseen are the guarded elements that are none of the caller's business.
-func (a *access) unseen(ref store.Ref) []string {
-	project := ref.Project
-	if ref.Type == medplum.TypeProject {
-		project = ref.ID
-	}
-	if a.seesSecrets(project, ref.Type) {
-		return nil
-	}
-	return guarded(ref.Type)
 }
 
 var metaStart = []byte(`"meta":{`)

@@ -102,6 +102,9 @@ func (a *access) before(ctx context.Context, c *change, got found) (err error) {
 			return err
 		}
 	}
+	if was, err = a.unsealed(ctx, c.interaction, was); err != nil {
+		return err
+	}
 	if a.hasFields(c.ref.Type) {
 		c.oldDoc, c.oldIndex, err = indexed(was)
 	} else {

@@ -93,7 +93,7 @@ func respondAsync(header http.Header) bool {
 
 // later keeps a Bundle to be carried out by a job, and says where its status is.
 func (h *Handler) later(c echo.Context, body []byte) error {
-	if h.queue == nil {
+	if h.queue == nil || h.box == nil {
 		return outcome.New(outcome.NotSupported, "Nothing is done in the background here")
 	}
 	who := caller.From(c)
@@ -117,7 +117,7 @@ func (h *Handler) later(c echo.Context, body []byte) error {
 		if _, err := tx.Administer(who, "keep a request for later", who.Project).CreateAs(ctx, typeAsyncJob, id, content); err != nil {
 			return err
 		}
-		row := store.AsyncJob{Project: who.Project, ID: id, Caller: string(by), Request: body, Created: now}
+		row := store.AsyncJob{Project: who.Project, ID: id, Caller: string(by), Request: h.sealJob(who.Project, id, body), Created: now}
 		if err := tx.Store().CreateAsyncJob(ctx, row, now.Add(-keptJobs)); err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (h *Handler) accepted(c echo.Context, id string) error {
 // asked for through another client or with other scopes.
 func (h *Handler) job(c echo.Context) (store.AsyncJob, asyncJob, store.Resource, error) {
 	who, ctx := caller.From(c), c.Request().Context()
-	row, err := h.repo.Store.AsyncJob(ctx, who.Project, c.Param("id"))
+	row, err := h.keptJob(ctx, who.Project, c.Param("id"))
 	if errors.Is(err, store.ErrNotFound) {
 		err = outcome.New(outcome.NotFound, "")
 	}
@@ -164,6 +164,9 @@ func (h *Handler) job(c echo.Context) (store.AsyncJob, asyncJob, store.Resource,
 		return row, asyncJob{}, store.Resource{}, outcome.New(outcome.NotFound, "")
 	}
 	state, res, err := h.jobState(ctx, row.Project, row.ID, who.Extended)
+	if err == nil && state.final() && len(row.Request) > 0 { // it ended between the two reads
+		row, err = h.keptJob(ctx, row.Project, row.ID)
+	}
 	return row, state, res, err
 }
 
@@ -236,7 +239,7 @@ func (h *Handler) endJob(ctx context.Context, tx *repo.Tx, state asyncJob, res s
 	state.Status = status
 	if state.final() {
 		state.TransactionTime = tx.Store().Now().UTC().Format(document.InstantFormat)
-		if err := tx.Store().AnswerAsyncJob(ctx, res.Project, res.ID, answer); err != nil {
+		if err := tx.Store().AnswerAsyncJob(ctx, res.Project, res.ID, h.sealJob(res.Project, res.ID, answer)); err != nil {
 			return err
 		}
 	}
@@ -254,7 +257,7 @@ var errInterrupted = outcome.New(outcome.Exception, "The server was stopped whil
 // RunBundle carries out a Bundle that was kept. A transaction ends in the statement that records its
 // end, so that it is done once however often the job is tried; a batch is begun once.
 func (h *Handler) RunBundle(ctx context.Context, job BundleJob) error {
-	row, err := h.repo.Store.AsyncJob(ctx, job.Project, job.ID)
+	row, err := h.keptJob(ctx, job.Project, job.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

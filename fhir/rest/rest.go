@@ -37,6 +37,8 @@ type Options struct {
 	// turn has come.
 	Queue   repo.Queue
 	Callers Callers
+	// Box seals those Bundles and their answers, which may hold secrets; without it they are not taken.
+	Box Box
 	// Quota is how many units of interactions a member may use in a minute, -1 any number; Counter
 	// counts them.
 	Quota   int
@@ -56,6 +58,7 @@ type Handler struct {
 	limits   Limits
 	queue    repo.Queue
 	callers  Callers
+	box      Box
 	large    chan struct{} // a place for each large Bundle at work
 	// strangers counts the refusals of nobody known.
 	strangers *web.Counter
@@ -71,7 +74,7 @@ func New(o Options) (*Handler, error) {
 	}
 	limits := o.Limits.orDefault()
 	return &Handler{
-		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, large: make(chan struct{}, limits.Large), strangers: web.NewCounter(clock.System{}),
+		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, box: o.Box, large: make(chan struct{}, limits.Large), strangers: web.NewCounter(clock.System{}),
 		counter: o.Counter, quota: o.Quota,
 	}, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/admitdev/admit/fhir/rest"
 	"github.com/admitdev/admit/pkg/blob"
 	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store/storetest"
 	"github.com/admitdev/admit/pkg/web"
 )
@@ -34,6 +35,7 @@ type server struct {
 	members map[string]caller.Claims
 	handler *rest.Handler
 	queue   *queue
+	box     *secret.Box
 	shelf   *blob.Shelf
 	blobs   string // the directory of the shelf
 	urls    *attachment.URLs
@@ -65,7 +67,9 @@ func startWithin(t *testing.T, world *repotest.World, limits rest.Limits) *serve
 	require.NoError(t, err)
 	s.shelf = &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 3 << 20}
 	s.queue = &queue{}
-	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0), Queue: s.queue, Callers: s.Resolver, Limits: limits, Quota: -1})
+	s.box, err = secret.NewBox(secret.Key())
+	require.NoError(t, err)
+	h, err := rest.New(rest.Options{Repo: s.Repo, Shelf: s.shelf, URLs: s.urls, Base: base, Version: "test", Released: time.Unix(0, 0), Queue: s.queue, Callers: s.Resolver, Box: s.box, Limits: limits, Quota: -1})
 	require.NoError(t, err)
 	s.handler = h
 	e := echo.New()

@@ -74,36 +74,54 @@ func (c ClientSecrets) ClientSecrets(ctx context.Context, tx *store.Tx, project,
 
 // SetProviderSecret replaces what a client or a domain shows to its identity provider; empty forgets it.
 func (c ClientSecrets) SetProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref, value string) error {
-	if value == "" {
-		return tx.DeleteCredential(ctx, of, store.ProviderSecret)
-	}
-	return tx.SetCredential(ctx, store.Credential{
-		Project: of.Project, Type: of.Type, ID: of.ID, Kind: store.ProviderSecret,
-		Sealed: c.Box.Seal([]byte(value), placeOfSecret(of, store.ProviderSecret)),
-	})
+	return c.seal(ctx, tx, of, store.ProviderSecret, []byte(value))
 }
 
 // ProviderSecret gives it back; empty when there is none. It reads in tx when that is not nil.
 func (c ClientSecrets) ProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref) (string, error) {
+	plain, err := c.open(ctx, tx, of, store.ProviderSecret)
+	return string(plain), err
+}
+
+// SetSealed keeps the content of a resource that holds secrets; nil forgets it.
+func (c ClientSecrets) SetSealed(ctx context.Context, tx *store.Tx, of store.Ref, content []byte) error {
+	return c.seal(ctx, tx, of, store.SealedContent, content)
+}
+
+// Sealed gives it back; nil when there is none. It reads in tx when that is not nil.
+func (c ClientSecrets) Sealed(ctx context.Context, tx *store.Tx, of store.Ref) ([]byte, error) {
+	return c.open(ctx, tx, of, store.SealedContent)
+}
+
+// Forget forgets all that is kept of a client, a domain or a project.
+func (c ClientSecrets) Forget(ctx context.Context, tx *store.Tx, of store.Ref) error {
+	return tx.DeleteCredentials(ctx, of)
+}
+
+func (c ClientSecrets) seal(ctx context.Context, tx *store.Tx, of store.Ref, kind store.CredentialKind, value []byte) error {
+	if len(value) == 0 {
+		return tx.DeleteCredential(ctx, of, kind)
+	}
+	return tx.SetCredential(ctx, store.Credential{
+		Project: of.Project, Type: of.Type, ID: of.ID, Kind: kind, Sealed: c.Box.Seal(value, placeOfSecret(of, kind)),
+	})
+}
+
+func (c ClientSecrets) open(ctx context.Context, tx *store.Tx, of store.Ref, kind store.CredentialKind) ([]byte, error) {
 	read := c.Store.Credential
 	if tx != nil {
 		read = tx.Credential
 	}
-	kept, err := read(ctx, of, store.ProviderSecret)
+	kept, err := read(ctx, of, kind)
 	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
+		return nil, nil
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	plain, err := c.Box.Open(kept.Sealed, placeOfSecret(of, store.ProviderSecret))
+	plain, err := c.Box.Open(kept.Sealed, placeOfSecret(of, kind))
 	if err != nil {
-		return "", fmt.Errorf("open the provider's secret of %s/%s: %w", of.Type, of.ID, err)
+		return nil, fmt.Errorf("open the %s of %s/%s: %w", kind, of.Type, of.ID, err)
 	}
-	return string(plain), nil
-}
-
-// DeleteClientSecrets forgets them.
-func (c ClientSecrets) DeleteClientSecrets(ctx context.Context, tx *store.Tx, project, client string) error {
-	return tx.DeleteCredentials(ctx, clientRef(project, client))
+	return plain, nil
 }

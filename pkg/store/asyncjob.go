@@ -15,6 +15,7 @@ type AsyncJob struct {
 	Caller      string // who asked and how, as JSON
 	Request     []byte // empty when there is an answer
 	Answer      []byte
+	Sealed      bool // Request and Answer are under the server key, as all are that this version writes
 	Created     time.Time
 }
 
@@ -27,8 +28,8 @@ func (r reader) AsyncJob(ctx context.Context, project, id string) (AsyncJob, err
 		return job, ErrNotFound
 	}
 	var created int64
-	const query = `SELECT caller, request, answer, created_at FROM async_job WHERE project_id = $1::uuid AND id = $2`
-	err := first(r.dialect.statementContext(ctx), r.q, r.dialect.text(query), []any{project, job.ID}, &job.Caller, &job.Request, &job.Answer, &created)
+	const query = `SELECT caller, request, answer, sealed, created_at FROM async_job WHERE project_id = $1::uuid AND id = $2`
+	err := first(r.dialect.statementContext(ctx), r.q, r.dialect.text(query), []any{project, job.ID}, &job.Caller, &job.Request, &job.Answer, &job.Sealed, &created)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return job, ErrNotFound
@@ -39,14 +40,14 @@ func (r reader) AsyncJob(ctx context.Context, project, id string) (AsyncJob, err
 	return job, nil
 }
 
-// CreateAsyncJob keeps a request, and forgets the project's jobs from before a time.
+// CreateAsyncJob keeps a sealed request, and forgets the project's jobs from before a time.
 func (tx *Tx) CreateAsyncJob(ctx context.Context, job AsyncJob, forget time.Time) error {
 	ctx = tx.dialect.statementContext(ctx)
 	const old = `DELETE FROM async_job WHERE project_id = $1::uuid AND created_at < $2`
 	if _, err := tx.q.ExecContext(ctx, tx.dialect.text(old), job.Project, forget.UnixMilli()); err != nil {
 		return fmt.Errorf("forget async jobs: %w", err)
 	}
-	const statement = `INSERT INTO async_job (project_id, id, caller, request, answer, created_at) VALUES ($1::uuid, $2, $3, $4, $5, $6)`
+	const statement = `INSERT INTO async_job (project_id, id, caller, request, answer, sealed, created_at) VALUES ($1::uuid, $2, $3, $4, $5, true, $6)`
 	_, err := tx.q.ExecContext(ctx, tx.dialect.text(statement), job.Project, job.ID, clean(job.Caller), job.Request, []byte{}, job.Created.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("keep async job: %w", err)
@@ -54,9 +55,9 @@ func (tx *Tx) CreateAsyncJob(ctx context.Context, job AsyncJob, forget time.Time
 	return nil
 }
 
-// AnswerAsyncJob keeps the answer in place of the request.
+// AnswerAsyncJob keeps the sealed answer in place of the request.
 func (tx *Tx) AnswerAsyncJob(ctx context.Context, project, id string, answer []byte) error {
-	const statement = `UPDATE async_job SET request = $3, answer = $4 WHERE project_id = $1::uuid AND id = $2`
+	const statement = `UPDATE async_job SET request = $3, answer = $4, sealed = true WHERE project_id = $1::uuid AND id = $2`
 	_, err := tx.q.ExecContext(tx.dialect.statementContext(ctx), tx.dialect.text(statement), project, clean(id), []byte{}, answer)
 	if err != nil {
 		return fmt.Errorf("answer async job: %w", err)

@@ -10,7 +10,8 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Credential is what a User, a ClientApplication or a Bot proves itself with.
+// Credential is what a User, a ClientApplication or a Bot proves itself with, and what else of a resource
+// is secret.
 type Credential struct {
 	Project string         `gorm:"column:project_id;primaryKey"`
 	Type    string         `gorm:"primaryKey"`
@@ -42,6 +43,9 @@ const (
 	TOTP           CredentialKind = "totp"
 	// ProviderSecret is what a client or a domain shows to its identity provider.
 	ProviderSecret CredentialKind = "provider-secret"
+	// SealedContent is the current version of a resource that holds secrets, whole; what is stored of
+	// it elsewhere is without them.
+	SealedContent CredentialKind = "sealed-content"
 )
 
 // OpensAll is Opens of a password whose holder has shown that the User's address is theirs.

@@ -84,7 +84,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		OwnPages: c.AppURL.String() == c.BaseURL.String(),
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
-	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers, Quota: c.FHIRQuota, Counter: r.counter,
+	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers, Box: box, Quota: c.FHIRQuota, Counter: r.counter,
 		Limits: rest.Limits{Bytes: c.BundleMax, Entries: c.BundleEntries, Searches: c.BundleSearches}})
 	if err != nil {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)
@@ -188,6 +188,9 @@ func (r *rooms) start(ctx context.Context, running *sync.WaitGroup, log *slog.Lo
 	running.Go(func() { _ = r.sealer.Run(ctx) })
 	running.Go(func() { r.notes.Run(ctx) })
 	running.Go(func() { r.counter.Run(ctx, r.store, log) })
+	if err := r.repo.SealStored(ctx); err != nil {
+		return fmt.Errorf("seal secrets that were stored: %w", err)
+	}
 	if err := r.repo.Resume(ctx); err != nil {
 		return fmt.Errorf("go on with what is indexed again: %w", err)
 	}

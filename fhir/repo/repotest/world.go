@@ -207,10 +207,23 @@ func (s *Secrets) ProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref
 	return kept, err
 }
 
-// DeleteClientSecrets implements repo.Secrets.
-func (s *Secrets) DeleteClientSecrets(_ context.Context, _ *store.Tx, project, client string) error {
+// SetSealed implements repo.Secrets.
+func (s *Secrets) SetSealed(ctx context.Context, tx *store.Tx, of store.Ref, content []byte) error {
+	return s.SetClientSecret(ctx, tx, of.Project, of.ID+"/sealed", string(content))
+}
+
+// Sealed implements repo.Secrets.
+func (s *Secrets) Sealed(ctx context.Context, tx *store.Tx, of store.Ref) ([]byte, error) {
+	kept, _, err := s.ClientSecrets(ctx, tx, of.Project, of.ID+"/sealed")
+	return []byte(kept), err
+}
+
+// Forget implements repo.Secrets.
+func (s *Secrets) Forget(_ context.Context, _ *store.Tx, of store.Ref) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.kept, project+"/"+client)
+	for _, kind := range []string{"", "/provider", "/sealed"} {
+		delete(s.kept, of.Project+"/"+of.ID+kind)
+	}
 	return nil
 }
