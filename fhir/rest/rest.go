@@ -7,6 +7,7 @@
 package rest
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -40,7 +41,7 @@ type Options struct {
 	// Box seals those Bundles and their answers, which may hold secrets; without it they are not taken.
 	Box Box
 	// Quota is how many units of interactions a member may use in a minute, -1 any number; Counter
-	// counts them.
+	// counts them, one of this Handler alone when it is nil.
 	Quota   int
 	Counter *web.Counter
 	// Limits bound the Bundles that are taken; zero values stand for the default.
@@ -75,7 +76,7 @@ func New(o Options) (*Handler, error) {
 	limits := o.Limits.orDefault()
 	return &Handler{
 		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, box: o.Box, large: make(chan struct{}, limits.Large), strangers: web.NewCounter(clock.System{}),
-		counter: o.Counter, quota: o.Quota,
+		counter: cmp.Or(o.Counter, web.NewCounter(clock.System{})), quota: o.Quota,
 	}, nil
 }
 
