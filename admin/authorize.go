@@ -40,7 +40,7 @@ func (s *SignIn) Resume(ctx context.Context, a oauth.Authorization, browser stri
 		if session.MembershipProject != a.Client.Project || tooOld || other || session.UserType != medplum.TypeUser {
 			continue
 		}
-		same := session.Client == a.Client.ID && wordsWithin(a.Scope, session.Scope)
+		same := session.Client == a.Client.ID && wordsWithin(a.Scope, session.Scope) && oauth.Covers(session.Scope, a.Scope)
 		if found == nil || same && !allowed {
 			found, allowed = &sessions[i], same
 		}
