@@ -295,8 +295,11 @@ func (h *Handler) consentForm(a asked, login string) form {
 		intro:   "You go back to " + origin(a.RedirectURI) + ".",
 		choices: choices{legend: "It asks to", name: "scope", kind: "checkbox"},
 	}
-	if a.Client.Registered {
+	switch {
+	case a.Client.Registered:
 		f.intro += " This application has registered itself; nobody has checked that it is what its name says."
+	case !oauth.AboutData(a.Scope):
+		f.intro += " It can then see and change all that you can."
 	}
 	for word := range strings.FieldsSeq(a.Scope) {
 		f.choices.options = append(f.choices.options, option{word, scopeText(word), true})

@@ -33,14 +33,23 @@ func readAllSMART(scope string) (all []smartScope) {
 	return all
 }
 
+// AboutData says whether a scope says what data it is about, be it understood or not. One that does not
+// leaves its token all that the person may do.
+func AboutData(scope string) bool {
+	return slices.ContainsFunc(words(scope), func(word string) bool {
+		whose, _, ok := strings.Cut(word, "/")
+		return ok && slices.Contains([]string{"patient", "user", "system"}, whose)
+	})
+}
+
 // Covers says whether every SMART word of chosen is within one of granted. A scope without any
 // restricts nothing, so none may be left out of one that has some; other words are not compared.
 func Covers(granted, chosen string) bool {
-	allowed, wanted := readAllSMART(granted), readAllSMART(chosen)
-	if len(allowed) == 0 {
+	if !AboutData(granted) {
 		return true
 	}
-	return len(wanted) > 0 && !slices.ContainsFunc(wanted, func(s smartScope) bool { return !s.withinAny(allowed) })
+	allowed := readAllSMART(granted)
+	return AboutData(chosen) && !slices.ContainsFunc(readAllSMART(chosen), func(s smartScope) bool { return !s.withinAny(allowed) })
 }
 
 func (s smartScope) withinAny(allowed []smartScope) bool {

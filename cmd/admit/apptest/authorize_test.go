@@ -187,6 +187,8 @@ func TestAClientIsLetInOnOurOwnPages(t *testing.T) {
 		exchangeApp(s, client, silent.Get("code")).WantStatus(http.StatusOK)
 		all := v.send(http.MethodGet, ask("prompt", "none", "scope", "openid"), nil).at(appRedirect)
 		assert.Equal(t, "consent_required", all.Get("error"), "without scopes about data it would have all that the member has")
+		assert.Contains(t, v.send(http.MethodGet, ask("scope", "openid"), nil).page, "see and change all that you can")
+		assert.NotContains(t, v.send(http.MethodGet, ask(), nil).page, "see and change all that you can")
 		hinted := ask("prompt", "none", "scope", "openid user/Patient.rs", "id_token_hint", tokens.Field("id_token"))
 		assert.NotEmpty(t, v.send(http.MethodGet, hinted, nil).at(appRedirect).Get("code"))
 		assert.Equal(t, "login_required", v.send(http.MethodGet, ask("prompt", "none", "max_age", "0", "scope", "openid"), nil).at(appRedirect).Get("error"))
