@@ -106,8 +106,13 @@ func (r *Repo) Expunge(ctx context.Context, job ExpungeJob) error {
 // errOvertaken undoes a page that another job has erased meanwhile; that one goes on.
 var errOvertaken = errors.New("repo: another job works on the task")
 
-// expungeLeft erases what those have written who were in when the Project was marked.
+// expungeLeft erases what those have written who were in when the Project was marked, unless one has been
+// made anew with its id.
 func (r *Repo) expungeLeft(ctx context.Context, task store.Expunge) error {
+	_, err := r.Record(ctx, "look whether a Project was made anew", task.Of)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	for _, step := range []string{stepRows, stepResources, stepRest} {
 		for task.Step = step; task.Step == step; {
 			err := r.System("expunge everything", task.Of.Project).InTx(ctx, func(tx *Tx) (err error) {
