@@ -74,8 +74,20 @@ func (s *Service) forcePassword(ctx context.Context, who caller.Caller, scope st
 		if err := replacePassword(ctx, tx, user, newPassword{hash, store.OpensAll}); err != nil {
 			return err
 		}
+		if err := s.tellOfPassword(ctx, tx, user); err != nil {
+			return err
+		}
 		return audit.Record(ctx, rows, event(who, who.Project, audit.PasswordSet, medplum.TypeUser+"/"+user.ID))
 	})
+}
+
+// tellOfPassword tells a User whose password somebody else has set.
+func (s *Service) tellOfPassword(ctx context.Context, tx *repo.Tx, ref store.Ref) error {
+	_, user, err := s.userOf(ctx, tx, medplum.RefTo(medplum.TypeUser, ref.ID, ""))
+	if err != nil {
+		return err
+	}
+	return tell(ctx, s.Mails, tx.Store(), account{user, ref}, mail.PasswordChanged)
 }
 
 // ResetMemberPassword mails the User of a membership a link to set a new password.

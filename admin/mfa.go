@@ -8,6 +8,7 @@ import (
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/audit"
+	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -186,7 +187,7 @@ func (s *SignIn) EnrollLogin(ctx context.Context, id, token string) (step Step, 
 		return Step{}, err
 	}
 	err = s.tryToken(ctx, who, attempt{token: token, wrong: "Invalid token", enrolling: true}, func(tx *repo.Tx) error {
-		codes, err := enroll(ctx, tx, who, audit.MFAEnroll)
+		codes, err := s.enroll(ctx, tx, who, audit.MFAEnroll)
 		if err != nil {
 			return err
 		}
@@ -200,7 +201,7 @@ func (s *SignIn) EnrollLogin(ctx context.Context, id, token string) (step Step, 
 
 // enroll lets a User sign in with a second factor alone from now on. With the first one come recovery
 // codes.
-func enroll(ctx context.Context, tx *repo.Tx, who account, action audit.Action) (codes []string, err error) {
+func (s *SignIn) enroll(ctx context.Context, tx *repo.Tx, who account, action audit.Action) (codes []string, err error) {
 	if !who.user.MFAEnrolled {
 		if err := setUser(ctx, tx, who.ref, "mfaEnrolled", true); err != nil {
 			return nil, err
@@ -208,6 +209,9 @@ func enroll(ctx context.Context, tx *repo.Tx, who account, action audit.Action) 
 		if codes, err = makeRecoveryCodes(ctx, tx.Store(), who.ref); err != nil {
 			return nil, err
 		}
+	}
+	if err := tell(ctx, s.Mails, tx.Store(), who, mail.FactorsChanged); err != nil {
+		return nil, err
 	}
 	return codes, audit.Record(ctx, tx.Store(), ownEvent(who.ref, action))
 }
@@ -252,7 +256,7 @@ func (s *SignIn) EnrollMFA(ctx context.Context, who caller.Caller, token string)
 		return nil, err
 	}
 	err = s.tryToken(ctx, me, attempt{token: token, wrong: "Invalid token", enrolling: true}, func(tx *repo.Tx) error {
-		codes, err = enroll(ctx, tx, me, audit.MFAEnroll)
+		codes, err = s.enroll(ctx, tx, me, audit.MFAEnroll)
 		return err
 	})
 	return codes, err
@@ -281,20 +285,23 @@ func (s *SignIn) DisableMFA(ctx context.Context, who caller.Caller, token string
 		if err := tx.Store().DeleteCredential(ctx, me.ref, store.TOTP); err != nil {
 			return err
 		}
-		return lessFactors(ctx, tx, me.ref, audit.MFADisable)
+		return s.lessFactors(ctx, tx, me, audit.MFADisable)
 	})
 }
 
 // lessFactors ends the second step of signing in with the last factor. The caller holds the User.
-func lessFactors(ctx context.Context, tx *repo.Tx, user store.Ref, action audit.Action) error {
-	left, err := factorsOf(ctx, tx.Store(), user)
+func (s *SignIn) lessFactors(ctx context.Context, tx *repo.Tx, who account, action audit.Action) error {
+	left, err := factorsOf(ctx, tx.Store(), who.ref)
 	if err == nil && !left.totp && len(left.passkeys) == 0 {
-		err = unenroll(ctx, tx, user)
+		err = unenroll(ctx, tx, who.ref)
+	}
+	if err == nil {
+		err = tell(ctx, s.Mails, tx.Store(), who, mail.FactorsChanged)
 	}
 	if err != nil {
 		return err
 	}
-	return audit.Record(ctx, tx.Store(), ownEvent(user, action))
+	return audit.Record(ctx, tx.Store(), ownEvent(who.ref, action))
 }
 
 // unenroll ends every second factor of a User; the next enrolment has a new secret.

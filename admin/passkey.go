@@ -124,7 +124,7 @@ func (s *SignIn) AddPasskey(ctx context.Context, who caller.Caller, in NewPasske
 		if added.Passkey, err = describePasskey(kept); err != nil {
 			return err
 		}
-		added.RecoveryCodes, err = enroll(ctx, tx, me, audit.PasskeyAdd)
+		added.RecoveryCodes, err = s.enroll(ctx, tx, me, audit.PasskeyAdd)
 		return err
 	})
 	return added, err
@@ -206,7 +206,7 @@ func (s *SignIn) DeletePasskey(ctx context.Context, who caller.Caller, id string
 		if err := oneOfTheirs(found, err); err != nil {
 			return err
 		}
-		return lessFactors(ctx, tx, me.ref, audit.PasskeyDelete)
+		return s.lessFactors(ctx, tx, me, audit.PasskeyDelete)
 	})
 }
 

@@ -154,7 +154,10 @@ func (s *SignIn) SetPassword(ctx context.Context, in PasswordSetting) error {
 		if err := setUser(ctx, tx, who.ref, "emailVerified", true); err != nil {
 			return err
 		}
-		return changePassword(ctx, tx, who.ref, newPassword{hash, store.OpensAll})
+		if err := changePassword(ctx, tx, who.ref, newPassword{hash, store.OpensAll}); err != nil || request.Type == store.RequestInvite {
+			return err // a first password is no change
+		}
+		return tell(ctx, s.Mails, tx.Store(), who, mail.PasswordChanged)
 	})
 }
 
@@ -300,7 +303,11 @@ func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fre
 		if err := confirmPassword(ctx, tx.Store(), me.ref, kept, "oldPassword"); err != nil {
 			return err
 		}
-		return changePassword(ctx, tx, me.ref, newPassword{hash, kept.Opens}) // who knew the old one has shown no more by that
+		err := changePassword(ctx, tx, me.ref, newPassword{hash, kept.Opens}) // who knew the old one has shown no more by that
+		if err != nil {
+			return err
+		}
+		return tell(ctx, s.Mails, tx.Store(), me, mail.PasswordChanged)
 	})
 }
 

@@ -53,11 +53,8 @@ func (s *SignIn) useRecoveryCode(ctx context.Context, tx *store.Tx, who account,
 	if err != nil || !used {
 		return false, err
 	}
-	if who.user.Email != "" {
-		letter := mail.Letter{Template: mail.RecoveryUsed, To: who.user.Email, Project: who.ref.Project}
-		if _, err := s.Mails.Queue(ctx, tx, letter); err != nil {
-			return false, err
-		}
+	if err := tell(ctx, s.Mails, tx, who, mail.RecoveryUsed); err != nil {
+		return false, err
 	}
 	return true, audit.Record(ctx, tx, ownEvent(who.ref, audit.RecoveryCodeUse))
 }

@@ -227,7 +227,10 @@ func (c *changing) setPassword(ctx context.Context, hash string) error {
 	case !c.ofProject():
 		return outcome.New(outcome.Invalid, "The password of a User of the server is theirs to change").At("password")
 	}
-	return replacePassword(ctx, c.tx, c.account, newPassword{hash, store.OpensAll})
+	if err := replacePassword(ctx, c.tx, c.account, newPassword{hash, store.OpensAll}); err != nil {
+		return err
+	}
+	return c.s.tellOfPassword(ctx, c.tx, c.account)
 }
 
 // SetUserStatus blocks a user or lets them in again. Blocking ends their sessions in this project.

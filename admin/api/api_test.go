@@ -62,12 +62,12 @@ func TestRoutesAnswerAsMedplumsClientsExpect(t *testing.T) {
 			WantStatus(http.StatusBadRequest).WantText("User not found")
 
 		super := srv.As(apptest.SuperAdmin)
-		super.POST("/admin/super/setpassword", `{"email":"bob@example.com","password":"correct horse battery"}`).WantStatus(http.StatusOK)
-		srv.SignIn("bob@example.com", "correct horse battery", "")
 		mails := super.GET("/admin/super/mail").WantStatus(http.StatusOK)
 		message := super.GET("/admin/super/mail/" + mails.Field("mail.0.id")).WantStatus(http.StatusOK)
 		assert.Contains(t, message.Field("link"), srv.URL+"/setpassword/")
 		admin.GET("/admin/super/mail").WantStatus(http.StatusForbidden)
+		super.POST("/admin/super/setpassword", `{"email":"bob@example.com","password":"correct horse battery"}`).WantStatus(http.StatusOK)
+		srv.SignIn("bob@example.com", "correct horse battery", "")
 	})
 }
 

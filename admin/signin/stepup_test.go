@@ -66,7 +66,7 @@ func guarded(t *testing.T, w *world) {
 		require.Contains(t, got.body, "/auth/stepup", path)
 		require.Equal(t, `Bearer error="insufficient_user_authentication", max_age="300"`, got.header.Get("WWW-Authenticate"), path)
 	}
-	require.Empty(t, w.post.letters)
+	require.Len(t, w.post.letters, 1, "the notice of the passkey")
 	require.Empty(t, w.do("GET", "/auth/mfa/status", token, nil).text("enrollUri"), "whoever reads the secret holds the factor")
 
 	w.do("POST", "/auth/stepup", token, object{}).refusedWith(t, 400, "Missing password, token or credential")

@@ -30,6 +30,9 @@ const (
 	RecoveryUsed   Template = "recovery" // a recovery code was used
 	ChangeEmail    Template = "newemail" // proof of an address that is to take the place of another
 	EmailChanging  Template = "oldemail" // notice to the address that is to be replaced
+	// PasswordChanged and FactorsChanged tell the person, for whom it may not have been.
+	PasswordChanged Template = "password"
+	FactorsChanged  Template = "factors" // an authenticator app or a passkey came or went
 )
 
 // Letter is a mail to be sent.

@@ -79,6 +79,12 @@ func TestHowMailsRead(t *testing.T) {
 		{admitmail.Reset, "Admit Password Reset", "https://app.example/portal/setpassword/r1/s3cret", []string{
 			"Someone requested to reset your Admit password.", "you can safely ignore it.",
 		}},
+		{admitmail.PasswordChanged, "The password of your Admit account was changed", "https://app.example/portal/signin", []string{
+			"If it was you, there is nothing to do.",
+		}},
+		{admitmail.FactorsChanged, "The second factors of your Admit account were changed", "https://app.example/portal/signin", []string{
+			"An authenticator app or a passkey of your Admit account was added or removed.",
+		}},
 		{admitmail.VerifyEmail, "Admit Email Verification", "https://app.example/portal/verifyemail/r1/s3cret", nil},
 	} {
 		t.Run(string(tc.template), func(t *testing.T) {
