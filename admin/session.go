@@ -21,6 +21,7 @@ type Session struct {
 	Client        *SessionClient `json:"client,omitempty"` // none: Admit's own pages, or a sign-in without client
 	Project       string         `json:"project,omitempty"`
 	Membership    string         `json:"membership,omitempty"`
+	Scope         string         `json:"scope,omitempty"` // what the client was allowed
 	AuthMethod    string         `json:"authMethod"`
 	MFAVerified   bool           `json:"mfaVerified"`
 	RemoteAddress string         `json:"remoteAddress,omitempty"`
@@ -68,7 +69,7 @@ func (d *Directory) sessions(ctx context.Context, logins []store.Login) ([]Sessi
 	for i, login := range logins {
 		browser, system := device(login.UserAgent)
 		all[i] = Session{
-			ID: login.ID, Project: login.MembershipProject, Membership: login.Membership,
+			ID: login.ID, Project: login.MembershipProject, Membership: login.Membership, Scope: login.Scope,
 			AuthMethod: login.AuthMethod, MFAVerified: login.MFAVerified,
 			RemoteAddress: login.RemoteAddress, UserAgent: login.UserAgent, Browser: browser, OS: system,
 			Started: login.AuthTime.Format(instant), LastUsed: login.UpdatedAt.Format(instant), Expires: login.ExpiresAt.Format(instant),

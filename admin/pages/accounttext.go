@@ -32,6 +32,18 @@ func sessionName(s admin.Session) string {
 	return "Signed in without an application"
 }
 
+// sessionScope is what its application was allowed.
+func sessionScope(s admin.Session) string {
+	if s.Scope == "" {
+		return "allowed to do all that you may"
+	}
+	var may []string
+	for word := range strings.FieldsSeq(s.Scope) {
+		may = append(may, scopeText(word))
+	}
+	return "allowed to: " + strings.Join(may, ", ")
+}
+
 // sessionPlace is what tells sessions of one application apart.
 func sessionPlace(s admin.Session) string {
 	var parts []string

@@ -281,6 +281,7 @@ func (h *Handler) profileForm(a asked, step admin.Step) form {
 	f := form{
 		title: "Who are you today?", button: "Go on", action: h.action("profile"), hidden: h.hiddenOf(a, step.Login),
 		choices: choices{legend: "Choose how you go on to " + clientName(a), name: "profile", kind: "radio"},
+		further: h.toSignOut(),
 	}
 	for i, m := range step.Memberships {
 		text := mail.OneLine(m.Profile.Display) + ", " + profileType(m.Profile) + " at " + mail.OneLine(m.Project.Display)
@@ -294,6 +295,7 @@ func (h *Handler) consentForm(a asked, login string) form {
 		title: "Allow " + clientName(a) + "?", button: "Allow", second: "Do not allow", action: h.action("consent"), hidden: h.hiddenOf(a, login),
 		intro:   "You go back to " + origin(a.RedirectURI) + ".",
 		choices: choices{legend: "It asks to", name: "scope", kind: "checkbox"},
+		further: h.toSignOut(),
 	}
 	switch {
 	case a.Client.Registered:

@@ -54,6 +54,11 @@ func (h *Handler) endSession(c echo.Context) error {
 	return h.ended(c, e)
 }
 
+// toSignOut leads there from the pages that know somebody already.
+func (h *Handler) toSignOut() *link {
+	return &link{h.BaseURL.JoinPath(endSessionPath).String(), "Sign out"}
+}
+
 // confirmEnd is the answer of the person who was asked.
 func (h *Handler) confirmEnd(c echo.Context) error {
 	entered, err := web.ReadForm(c)
