@@ -12,10 +12,10 @@ import (
 // asvsAuthorization is chapter 8.
 func asvsAuthorization() []asvsLine {
 	return []asvsLine{
-		{number: "8.1.1", words: "rules for functions and data are documented", check: documented("A membership's rights are its `accessPolicy` and the policies of `access[]`", "Without a policy that holds, a membership may do nothing")},
-		{number: "8.1.2", words: "rules for fields are documented", check: documented("hiddenFields, writeConstraint")},
-		{number: "8.1.3", words: "what of the surroundings decides is documented", check: documented("with which scopes, from where and when", "ipAccessRule", "An entry of `access[]` may hold for a time alone")},
-		{number: "8.1.4", words: "how the surroundings decide is documented", check: documented("`layer` that decided (membership, policy, time, ipAccessRule")},
+		{number: "8.1.1", words: "rules for functions and data are documented", documented: []string{"A membership's rights are its `accessPolicy` and the policies of `access[]`", "Without a policy that holds, a membership may do nothing"}},
+		{number: "8.1.2", words: "rules for fields are documented", documented: []string{"hiddenFields, writeConstraint"}},
+		{number: "8.1.3", words: "what of the surroundings decides is documented", documented: []string{"with which scopes, from where and when", "ipAccessRule", "An entry of `access[]` may hold for a time alone"}},
+		{number: "8.1.4", words: "how the surroundings decide is documented", documented: []string{"`layer` that decided (membership, policy, time, ipAccessRule"}},
 		{number: "8.2.1", words: "functions are for those with the right to them", check: func(_ *testing.T, w *asvs) {
 			for _, c := range []*apptest.Client{w.staff, w.patient} {
 				c.POST("/admin/projects/"+c.Project+"/invite", "{}").WantStatus(http.StatusForbidden)

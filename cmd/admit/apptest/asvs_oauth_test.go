@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
 	"github.com/admitdev/admit/pkg/clock"
@@ -48,13 +49,11 @@ func asvsOAuth() []asvsLine {
 			answer := w.nobody.GET("/auth/external?code=x&state=" + url.QueryEscape(`{"clientId":"`+w.app+`"}`))
 			assert.GreaterOrEqual(t, answer.Status, http.StatusBadRequest)
 		}},
-		{number: "10.2.2", words: "as a client: providers are not mixed up", check: documented("Issuer and subject name them", "Its discovery document must name the same endpoints")},
+		{number: "10.2.2", words: "as a client: providers are not mixed up", check: answersOfOthers},
 		{number: "10.2.3", words: "as a client: no scope but what is needed is asked for", check: func(t *testing.T, w *asvs) {
-			w.super.POST("/fhir/R4/DomainConfiguration", `{"resourceType":"DomainConfiguration","domain":"asvs-idp.example","identityProvider":{"authorizeUrl":"https://idp.example/authorize","tokenUrl":"https://idp.example/t","userInfoUrl":"https://idp.example/u","clientId":"c","clientSecret":"hush0123456789abcdef"}}`).WantStatus(http.StatusCreated)
-			location := w.nobody.GET("/auth/external/start?domain=asvs-idp.example").Header.Get("Location")
-			for _, scope := range strings.Fields(mustURL(t, location).Query().Get("scope")) {
-				assert.Contains(t, []string{"openid", "email", "profile"}, scope)
-			}
+			asked := strings.Fields(mustURL(t, w.started(t).header.Get("Location")).Query().Get("scope"))
+			assert.Contains(t, asked, "openid")
+			assert.Subset(t, []string{"openid", "email", "profile"}, asked)
 		}},
 		{number: "10.3.1", words: "an access token for another service is refused", check: func(t *testing.T, w *asvs) {
 			assert.Equal(t, http.StatusUnauthorized, w.opens(w.elsewhere.As(apptest.Admin).Token))
@@ -117,7 +116,18 @@ func asvsOAuth() []asvsLine {
 			_, answer := w.allowed(t, w.staff)
 			exchangeApp(w.Server, w.app, answer.Get("code"), "code_verifier", "another-verifier-of-at-least-forty-three-chars").WantStatus(http.StatusBadRequest)
 		}},
-		{number: "10.4.7", words: "clients that register themselves are checked and told of", check: documented("Such a client has no rights of its own", "people are told that nobody has checked it")},
+		{number: "10.4.7", words: "clients that register themselves are checked and told of", check: func(t *testing.T, w *asvs) {
+			w.nobody.POST("/oauth2/register?project="+w.other.Project, `{"redirect_uris":["`+appRedirect+`"]}`).WantStatus(http.StatusForbidden)
+			endpoint := registering(w.Server, "")
+			for _, bad := range []string{"javascript:alert(1)", "http://evil.example/", "https://a.example/#f"} {
+				w.nobody.POST(endpoint, `{"redirect_uris":["`+bad+`"]}`).WantStatus(http.StatusBadRequest)
+			}
+			made := w.nobody.POST(endpoint, `{"redirect_uris":["`+appRedirect+`"],"client_name":"Stranger"}`).WantStatus(http.StatusCreated)
+			id := made.Field("client_id")
+			w.nobody.FORM("/oauth2/token", "grant_type=client_credentials&client_id="+id+"&client_secret="+made.Field("client_secret")).WantStatus(http.StatusBadRequest)
+			v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("client_id", id, "scope", "openid"), nil).fill("email", w.staff.Email, "password", apptest.Password)
+			assert.Contains(t, v.page, "has registered itself; nobody has checked")
+		}},
 		{number: "10.4.8", words: "refresh tokens end at a fixed time", check: tooOld},
 		{number: "10.4.9", words: "people revoke what clients were given", check: func(t *testing.T, w *asvs) {
 			c := w.newMember("revokes")
@@ -134,7 +144,17 @@ func asvsOAuth() []asvsLine {
 			w.nobody.FORM("/oauth2/introspect", "token="+w.staff.Token).WantStatus(http.StatusUnauthorized)
 			w.nobody.FORM("/oauth2/token", "grant_type=client_credentials&client_id="+made.Field("id")+"&client_secret="+made.Field("secret")).OK()
 		}},
-		{number: "10.4.11", words: "clients get the scopes they need alone", check: documented("may ask for nothing but `clientRegistrationScope`", "Scopes only take away from what the member's policies grant")},
+		{number: "10.4.11", words: "clients get the scopes they need alone", check: func(t *testing.T, w *asvs) {
+			endpoint := registering(w.Server, `,{"name":"clientRegistrationScope","valueString":"openid patient/Patient.rs"}`)
+			made := w.nobody.POST(endpoint, `{"redirect_uris":["`+appRedirect+`"],"scope":"openid user/*.cruds","token_endpoint_auth_method":"none"}`).WantStatus(http.StatusCreated)
+			assert.Equal(t, "openid", made.Field("scope"))
+			v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("client_id", made.Field("client_id"), "scope", "openid user/Patient.rs"), nil)
+			assert.Equal(t, "invalid_scope", v.at(appRedirect).Get("error"))
+			_, answer := w.allowed(t, w.staff, "scope", "openid user/Patient.rs")
+			tokens := exchangeApp(w.Server, w.app, answer.Get("code")).OK()
+			assert.Equal(t, "openid user/Patient.rs", tokens.Field("scope"))
+			w.nobody.With("Authorization", "Bearer "+tokens.Field("access_token")).GET("/fhir/R4/Observation").WantStatus(http.StatusForbidden)
+		}},
 		{number: "10.4.12", words: "only the response mode that is needed is allowed", check: func(t *testing.T, w *asvs) {
 			v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("response_mode", "fragment"), nil)
 			assert.NotEqual(t, http.StatusOK, v.status)
@@ -145,16 +165,16 @@ func asvsOAuth() []asvsLine {
 		{number: "10.4.15", words: "authorization_details come from the client's backend", applies: "authorization_details are not taken"},
 		{number: "10.4.16", words: "clients authenticate by keys alone", unmet: "private_key_jwt is offered; secrets and public clients are too"},
 		{number: "10.5.1", words: "as a client: ID tokens are not replayed (nonce)", check: func(t *testing.T, w *asvs) {
-			first := mustURL(t, w.nobody.GET("/auth/external/start?domain=asvs-idp.example").Header.Get("Location")).Query()
-			second := mustURL(t, w.nobody.GET("/auth/external/start?domain=asvs-idp.example").Header.Get("Location")).Query()
-			if first.Get("client_id") != "" { // the provider was found
-				assert.NotEmpty(t, first.Get("nonce"))
-				assert.NotEqual(t, first.Get("nonce"), second.Get("nonce"))
-			}
+			first := mustURL(t, w.started(t).header.Get("Location")).Query().Get("nonce")
+			require.NotEmpty(t, first)
+			assert.NotEqual(t, first, mustURL(t, w.started(t).header.Get("Location")).Query().Get("nonce"))
+			w.refusedToken(t, "nonce", first, "")
 		}},
-		{number: "10.5.2", words: "as a client: people are known by issuer and sub", check: documented("Issuer and subject name them")},
-		{number: "10.5.3", words: "as a client: metadata names the issuer that was expected", check: documented("Its discovery document must name the same endpoints")},
-		{number: "10.5.4", words: "as a client: an ID token is for Admit", check: documented("prefer ID tokens where the provider serves applications that you do not trust")},
+		{number: "10.5.2", words: "as a client: people are known by issuer and sub", check: subjectsAreWho},
+		{number: "10.5.3", words: "as a client: metadata names the issuer that was expected", check: metadataOfOthers},
+		{number: "10.5.4", words: "as a client: an ID token is for Admit", check: func(t *testing.T, w *asvs) {
+			w.refusedToken(t, "aud", "somebody else", []string{providerClient, "somebody else"}, "")
+		}},
 		{number: "10.5.5", words: "as a client: back-channel logout is checked", applies: "back-channel logout is not taken"},
 		{number: "10.6.1", words: "no implicit flow of OpenID Connect", check: func(t *testing.T, w *asvs) {
 			assert.Equal(t, `["code"]`, w.nobody.GET("/.well-known/openid-configuration").OK().Field("response_types_supported"))
@@ -181,6 +201,21 @@ func asvsOAuth() []asvsLine {
 				assert.Contains(t, v.page, said)
 			}
 		}},
-		{number: "10.7.3", words: "people see and revoke what they have consented to", unmet: "a session is ended at /auth/revoke; there is no list of consents that outlive it"},
+		{number: "10.7.3", words: "people see and revoke what they have consented to", check: func(t *testing.T, w *asvs) {
+			c := w.newMember("consents")
+			v, answer := w.allowed(t, c, "scope", "openid user/Patient.rs")
+			token := exchangeApp(w.Server, w.app, answer.Get("code")).OK().Field("access_token")
+			silently := func() string {
+				return v.send(http.MethodGet, w.ask("scope", "openid user/Patient.rs", "prompt", "none"), nil).at(appRedirect).Get("error")
+			}
+			require.Empty(t, silently())
+			given := gjson.GetBytes(c.GET("/auth/sessions").OK().Body, `sessions.#(client.id=="`+w.app+`")`)
+			assert.Equal(t, "openid user/Patient.rs", given.Get("scope").String())
+			account := newVisitor(t, w.Server).send(http.MethodGet, "/account", nil).fill("email", c.Email, "password", apptest.Password)
+			assert.Contains(t, account.send(http.MethodGet, "/account", nil).page, "allowed to: know who you are, see Patient")
+			c.POST("/auth/revoke", `{"loginId":"`+given.Get("id").String()+`"}`).OK()
+			assert.Equal(t, http.StatusUnauthorized, w.opens(token))
+			assert.Equal(t, "login_required", silently(), "the consent is gone with it")
+		}},
 	}
 }

@@ -28,12 +28,16 @@ type hospital struct {
 func withProvider(t *testing.T, test func(t *testing.T, h hospital)) {
 	t.Helper()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		h := hospital{Server: s, idp: newProvider(t), admin: s.As(apptest.Admin)}
-		s.As(apptest.SuperAdmin).POST("/fhir/R4/DomainConfiguration",
-			`{"resourceType":"DomainConfiguration","domain":"hospital.example","identityProvider":`+h.idp.config("")+`}`).WantStatus(http.StatusCreated)
-		h.client = h.newClient(h.admin, `,"identityProvider":`+h.idp.config(`,"tokenAuthMethod":"client_secret_post"`))
-		test(t, h)
+		test(t, newHospital(t, s))
 	}, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true"))
+}
+
+func newHospital(t *testing.T, s *apptest.Server) hospital {
+	h := hospital{Server: s, idp: newProvider(t), admin: s.As(apptest.Admin)}
+	s.As(apptest.SuperAdmin).POST("/fhir/R4/DomainConfiguration",
+		`{"resourceType":"DomainConfiguration","domain":"hospital.example","identityProvider":`+h.idp.config("")+`}`).WantStatus(http.StatusCreated)
+	h.client = h.newClient(h.admin, `,"identityProvider":`+h.idp.config(`,"tokenAuthMethod":"client_secret_post"`))
+	return h
 }
 
 func (h hospital) newClient(admin *apptest.Client, more string) string {
