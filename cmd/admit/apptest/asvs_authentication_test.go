@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
-	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -111,7 +109,7 @@ func asvsAuthentication() []asvsLine {
 					assert.NotEmpty(t, got.Header.Get("Retry-After"))
 					return
 				}
-				require.Less(t, tries, elsewhereLimit)
+				require.Less(t, tries, 2*elsewhereLimit, "a minute may end meanwhile")
 				got.WantStatus(http.StatusBadRequest)
 			}
 		}},
@@ -139,22 +137,15 @@ func asvsAuthentication() []asvsLine {
 		}},
 		{number: "6.3.7", words: "people are told of changed credentials", check: func(t *testing.T, w *asvs) {
 			c := w.newMember("told")
-			told := func(subject string) {
-				t.Helper()
-				require.Eventually(t, func() bool {
-					return slices.ContainsFunc(w.Mails(), func(m mail.Rendered) bool { return m.To == c.Email && strings.Contains(m.Subject, subject) })
-				}, 10*time.Second, 5*time.Millisecond, subject)
-			}
 			enrol(t, c)
-			told("second factors of your Admit account were changed")
+			w.MailAbout(c.Email, "second factors of your Admit account were changed")
 			changedPassword(c, apptest.Password, "A-new-long-password-8").OK()
-			told("password of your Admit account was changed")
+			w.MailAbout(c.Email, "password of your Admit account was changed")
 			w.admin.POST("/admin/projects/"+w.admin.Project+"/members/"+idOf(c.Membership)+"/mfa/reset", "{}").OK()
-			told("multi-factor authentication has been reset")
+			w.MailAbout(c.Email, "multi-factor authentication has been reset")
 			forced := w.newMember("toldforced")
 			w.super.POST("/admin/super/setpassword", `{"email":"`+forced.Email+`","password":"A-forced-password-8"}`).OK()
-			c = forced
-			told("password of your Admit account was changed")
+			w.MailAbout(forced.Email, "password of your Admit account was changed")
 		}},
 		{number: "6.3.8", words: "nobody learns who has an account", check: func(t *testing.T, w *asvs) {
 			known, unknown := w.login(w.staff.Email, "wrong-password-1"), w.login("nobody@asvs.example", "wrong-password-1")

@@ -37,7 +37,7 @@ func TestAPasswordThatAStrangerChoseOpensNoOtherProject(t *testing.T) {
 				admin := s.As(apptest.Admin)
 				made := admin.POST("/admin/projects/"+admin.Project+"/invite",
 					`{"resourceType":"Practitioner","firstName":"Vic","lastName":"Tim","email":"`+victim+`"}`).WantStatus(http.StatusOK)
-				link := s.MailTo(victim).Link
+				link := s.MailAbout(victim, "Welcome").Link
 				require.Contains(t, link, "/setpassword/")
 
 				nobody := s.As(apptest.Anonymous)

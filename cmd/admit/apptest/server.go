@@ -166,15 +166,21 @@ func (s *Server) Mails() []mail.Rendered {
 // MailTo waits for the job that puts a mail to address into the drawer, and returns the newest.
 func (s *Server) MailTo(address string) mail.Rendered {
 	s.t.Helper()
+	return s.MailAbout(address, "")
+}
+
+// MailAbout is MailTo for a subject with a text in it.
+func (s *Server) MailAbout(address, subject string) mail.Rendered {
+	s.t.Helper()
 	var found mail.Rendered
 	require.Eventually(s.t, func() bool {
 		for _, m := range s.Mails() {
-			if strings.EqualFold(m.To, address) {
+			if strings.EqualFold(m.To, address) && strings.Contains(m.Subject, subject) {
 				found = m
 			}
 		}
 		return found.ID != ""
-	}, waitForMail, pollForMail, "no mail to %s", address)
+	}, waitForMail, pollForMail, "no mail to %s about %q", address, subject)
 	return found
 }
 
