@@ -41,10 +41,11 @@ func (s *Service) describe(ctx context.Context, in func(project string) reader, 
 		return nil, err
 	}
 	shown := make([]User, 0, len(rows))
-	for i, m := range members {
+	for i, row := range rows {
+		m := members[i]
 		_, id := m.User.Split()
 		if account, ok := known[id]; ok {
-			u := describeUser(rows[i], m, account)
+			u := describeUser(row, m, account)
 			u.addRoles(m, roles)
 			u.addGroups(m, joined)
 			shown = append(shown, u)

@@ -1,7 +1,7 @@
 // Package client is the Go SDK for the administration of a project: its users, their groups, roles and
 // tokens. It speaks the native API that /openapi.json describes and imports nothing of the server.
 //
-//		admit := client.New("https://admit.example.com", project, client.ClientCredentials(id, secret))
+//		admit := client.New("https://admit.example.com", project, client.Credentials(id, secret))
 //		user, err := admit.Users().Create(ctx, client.UserDraft{ProfileType: "Patient", UserFields: client.UserFields{Login: client.Text("bob")}})
 //
 //	  - An answer that is no success is an *Error, which names the field at fault.

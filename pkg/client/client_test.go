@@ -25,7 +25,7 @@ func administrator(t *testing.T, s *apptest.Server) (*client.Client, *apptest.Cl
 	body, err := json.Marshal(membership)
 	require.NoError(t, err)
 	admin.POST("/admin/projects/"+admin.Project+"/members/"+found.Field("entry.0.resource.id"), string(body)).WantStatus(http.StatusOK)
-	return client.New(s.URL+"/", admin.Project, client.ClientCredentials(made.Field("id"), made.Field("secret"))), admin
+	return client.New(s.URL+"/", admin.Project, client.Credentials(made.Field("id"), made.Field("secret"))), admin
 }
 
 func ids(users []client.User) (ids []string) {
@@ -163,7 +163,7 @@ func TestTheSDKDoesWhatTheSeedsManagementClientDoes(t *testing.T) {
 func TestAWrongSecretIsAnErrorThatSaysSo(t *testing.T) {
 	s := apptest.Start(t)
 	admin := s.As(apptest.Admin)
-	sdk := client.New(s.URL, admin.Project, client.ClientCredentials(admin.Project, "wrong"))
+	sdk := client.New(s.URL, admin.Project, client.Credentials(admin.Project, "wrong"))
 	_, err := sdk.Users().List(t.Context(), client.Query{})
 	var refused *client.Error
 	require.ErrorAs(t, err, &refused)

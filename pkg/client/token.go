@@ -27,9 +27,9 @@ func (t StaticToken) Token(context.Context, string, *http.Client) (string, error
 // earlier is how long before its end a token is replaced.
 const earlier = time.Minute
 
-// ClientCredentials signs in as a ClientApplication with its secret (RFC 6749 §4.4), whose membership
+// Credentials signs in as a ClientApplication with its secret (RFC 6749 §4.4), whose membership
 // must be an administrator's. A token is kept until shortly before it runs out.
-func ClientCredentials(id, secret string) TokenSource {
+func Credentials(id, secret string) TokenSource {
 	return &credentials{id: id, secret: secret}
 }
 

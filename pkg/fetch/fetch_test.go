@@ -79,9 +79,9 @@ func TestALibrarysRequestsAreHeldToTheSame(t *testing.T) {
 	get := func(c *fetch.Client, path string) (*http.Response, error) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 		require.NoError(t, err)
-		return c.HTTP().Do(request) //nolint:bodyclose // closed by who asks
+		return c.HTTP().Do(request)
 	}
-	_, err := get(fetch.New(false), "/long") //nolint:bodyclose // there is none
+	_, err := get(fetch.New(false), "/long")
 	require.ErrorIs(t, err, fetch.ErrRefused)
 	require.Zero(t, asked)
 	answer, err := get(fetch.New(true), "/long")

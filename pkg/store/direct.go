@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -20,7 +19,11 @@ func each(ctx context.Context, q querier, query string, args []any, row func(sca
 	if err != nil {
 		return err
 	}
-	return errors.Join(eachOf(rows, row), rows.Close())
+	defer rows.Close()
+	if err := eachOf(rows, row); err != nil {
+		return err
+	}
+	return rows.Err()
 }
 
 // direct is PostgreSQL's pool, whose reads pgx itself carries out: database/sql would start a goroutine
@@ -74,7 +77,10 @@ func (d direct) each(ctx context.Context, query string, args []any, row func(sca
 			return err
 		}
 		defer rows.Close()
-		return eachOf(rows, row)
+		if err := eachOf(rows, row); err != nil {
+			return err
+		}
+		return rows.Err()
 	})
 }
 
@@ -82,7 +88,6 @@ func (d direct) each(ctx context.Context, query string, args []any, row func(sca
 type found interface {
 	scanner
 	Next() bool
-	Err() error
 }
 
 func eachOf(rows found, row func(scanner) error) error {
@@ -91,5 +96,5 @@ func eachOf(rows found, row func(scanner) error) error {
 			return err
 		}
 	}
-	return rows.Err()
+	return nil
 }

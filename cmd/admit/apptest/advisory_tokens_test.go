@@ -40,12 +40,15 @@ func anyKey(t *testing.T) *ecdsa.PrivateKey {
 func (a *attacked) serverKeys(t *testing.T) [][]byte {
 	set := a.nobody.GET("/.well-known/jwks.json").WantStatus(http.StatusOK).Body
 	key := gjson.GetBytes(set, "keys.0")
-	coordinate := func(name string) *big.Int {
-		raw, err := base64.RawURLEncoding.DecodeString(key.Get(name).String())
+	uncompressed := []byte{4}
+	for _, name := range []string{"x", "y"} {
+		coordinate, err := base64.RawURLEncoding.DecodeString(key.Get(name).String())
 		require.NoError(t, err)
-		return new(big.Int).SetBytes(raw)
+		uncompressed = append(uncompressed, coordinate...)
 	}
-	der, err := x509.MarshalPKIXPublicKey(&ecdsa.PublicKey{Curve: elliptic.P256(), X: coordinate("x"), Y: coordinate("y")})
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), uncompressed)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKIXPublicKey(public)
 	require.NoError(t, err)
 	return [][]byte{der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), []byte(key.Raw), set}
 }

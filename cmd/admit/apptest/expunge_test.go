@@ -37,6 +37,9 @@ func (w *world) naming(t *testing.T, value string) (tables []string) {
 		}
 		all = append(all, name)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	for _, table := range all {
 		if isSQLite(w.db) {
 			row = w.columnsOf(t, table)
