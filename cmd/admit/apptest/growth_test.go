@@ -148,9 +148,9 @@ func (g *growth) multiply(from, to int) error {
 			case "id", "target_id":
 				values[i] = fmt.Sprintf("CASE WHEN %s LIKE '%s%%' THEN digits || substr(%[1]s, %[3]d) ELSE %[1]s END", column, prefix, idDigits+1)
 			case "content", "meta":
-				values[i] = fmt.Sprintf(`replace(replace(replace(%s, '"id":"%s', '"id":"' || digits), 'Patient/%[2]s', 'Patient/' || digits), 'MRN-', 'MRN-' || digits || '-')`, column, prefix)
+				values[i] = fmt.Sprintf(`replace(replace(replace(%s, '"id":"%s', '"id":"' || digits), 'Patient/%[2]s', 'Patient/' || digits), 'MRN-', digits || '-MRN-')`, column, prefix)
 			case "code", "folded", "exact":
-				values[i] = fmt.Sprintf("replace(replace(%s, 'MRN-', 'MRN-' || digits || '-'), 'mrn-', 'mrn-' || digits || '-')", column)
+				values[i] = fmt.Sprintf("replace(replace(%s, 'MRN-', digits || '-MRN-'), 'mrn-', digits || '-mrn-')", column)
 			}
 		}
 		_, err = g.sql.Exec(fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s CROSS JOIN %s c WHERE type IN ('Patient', 'Observation') AND id IN (SELECT id FROM original) AND digits <> '%s'",

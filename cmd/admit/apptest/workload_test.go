@@ -3,6 +3,7 @@ package apptest
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -142,17 +143,42 @@ func (c *connection) ask(request []byte, want int) error {
 	if _, err := c.Write(request); err != nil {
 		return err
 	}
-	answer, err := http.ReadResponse(c.answers, nil)
+	status, length, err := c.head()
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != want {
-		text, err := io.ReadAll(answer.Body)
-		return fmt.Errorf("%s: %s %w", answer.Status, text, err)
+	if status != want {
+		text := make([]byte, length)
+		_, err := io.ReadFull(c.answers, text)
+		return fmt.Errorf("%d: %s %w", status, text, err)
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
+	_, err = c.answers.Discard(length)
 	return err
+}
+
+// head reads what comes before the body. An answer in chunks has no length, and is an error here.
+func (c *connection) head() (status, length int, err error) {
+	length = -1
+	for {
+		line, err := c.answers.ReadSlice('\n')
+		if err != nil {
+			return 0, 0, err
+		}
+		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
+		switch {
+		case len(name) == 0 && length < 0:
+			return 0, 0, errors.New("an answer without a Content-Length")
+		case len(name) == 0:
+			return status, length, nil
+		case status == 0:
+			status, err = strconv.Atoi(string(value[:min(3, len(value))]))
+		case string(name) == "Content-Length:":
+			length, err = strconv.Atoi(string(value))
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+	}
 }
 
 // parsed is a request as net/http hands it to the server's handler.
