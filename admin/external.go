@@ -232,10 +232,11 @@ func (s *SignIn) mustBe(ctx context.Context, tx *repo.Tx, p provider, id openid.
 // showing that the address is theirs.
 func (s *SignIn) shutOutStranger(ctx context.Context, tx *repo.Tx, who account) error {
 	kept, err := tx.Store().Credential(ctx, who.ref, store.Password)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	none := errors.Is(err, store.ErrNotFound)
+	if err != nil && !none {
 		return err
 	}
-	if who.user.EmailVerified && (err != nil || kept.Opens == store.OpensAll) {
+	if who.user.EmailVerified && (none || kept.Opens == store.OpensAll) {
 		return nil
 	}
 	if err := unenroll(ctx, tx, who.ref); err != nil {

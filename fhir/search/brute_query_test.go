@@ -115,7 +115,11 @@ func (w *bruteWorld) term(resourceType string, depth int) term {
 	modifier, of := w.modifier(p)
 	var values []string
 	var alternatives []func(object) bool
-	for range 1 + w.IntN(5)/3 + w.IntN(2) {
+	n := 1 + w.IntN(5)/3 + w.IntN(2)
+	if asksTerminology(modifier, p) {
+		n = 1 // a search may ask for ten, and a union asks for each of its parameters
+	}
+	for range n {
 		value, holds := of()
 		values, alternatives = append(values, value), append(alternatives, holds)
 	}
@@ -123,6 +127,10 @@ func (w *bruteWorld) term(resourceType string, depth int) term {
 	return term{p.code + modifier, strings.Join(values, ","), func(r object) bool {
 		return slices.ContainsFunc(alternatives, func(holds func(object) bool) bool { return holds(r) }) != negated
 	}}
+}
+
+func asksTerminology(modifier string, p bruteParam) bool {
+	return p.kind == "token" && slices.Contains([]string{":in", ":not-in", ":below", ":above"}, modifier)
 }
 
 // drawn is one value of a parameter and what it means.
