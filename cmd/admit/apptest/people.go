@@ -55,10 +55,14 @@ type Person struct {
 // As is somebody who has signed in; each comes into being when first asked for.
 func (s *Server) As(role Role) *Client {
 	s.t.Helper()
+	s.mu.Lock()
 	c, known := s.people[role]
+	s.mu.Unlock()
 	if !known {
 		c = s.enter(role)
+		s.mu.Lock()
 		s.people[role] = c
+		s.mu.Unlock()
 	}
 	s.remember()
 	return c

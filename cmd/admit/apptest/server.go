@@ -211,11 +211,14 @@ func (s *Server) WantUnchanged(types ...string) {
 // remember is what WantUnchanged and WantNoMail compare with.
 func (s *Server) remember() {
 	s.t.Helper()
-	s.before = map[string]map[string]string{}
+	before := map[string]map[string]string{}
 	for _, resourceType := range watched() {
-		s.before[resourceType] = s.versions(resourceType)
+		before[resourceType] = s.versions(resourceType)
 	}
-	s.mailsBefore = s.queuedMails()
+	mails := s.queuedMails()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.mailsBefore = before, mails
 }
 
 // watched are the types that refusals must leave alone.
