@@ -72,21 +72,15 @@ func (s *Service) CreateGroup(ctx context.Context, who caller.Caller, project st
 		if err != nil {
 			return err
 		}
-		body, err := marshal(group{
+		res, err := createRecorded(ctx, tx, who, ref, "make a group of users", audit.GroupChange, group{
 			ResourceType: ref.Type, ID: ref.ID, Type: "person", Actual: true, Name: in.Name,
 			Identifier: []medplum.Identifier{{System: medplum.GroupSystem, Value: in.Code}},
 		})
 		if err != nil {
 			return err
 		}
-		res, err := tx.Administer(who, "make a group of users", project).Create(ctx, ref.Type, body)
-		if err != nil {
-			return err
-		}
-		if made, err = groupOf(res); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx.Store(), event(who, project, audit.GroupChange, ref.Type+"/"+ref.ID))
+		made, err = groupOf(res)
+		return err
 	})
 	return made, err
 }

@@ -26,17 +26,6 @@ func (s *Service) DeleteUser(ctx context.Context, who caller.Caller, project, id
 	})
 }
 
-// withUser is one transaction of a manager.
-func (s *Service) withUser(ctx context.Context, who caller.Caller, project string, action audit.Action, do func(context.Context, *repo.Tx, manager) error) error {
-	m, err := s.manage(ctx, who, project, action)
-	if err != nil {
-		return err
-	}
-	return s.again(ctx, func() error {
-		return s.Repo.System("change a user", project).InTx(ctx, func(tx *repo.Tx) error { return do(ctx, tx, m) })
-	})
-}
-
 func (c *changing) delete(ctx context.Context) error {
 	project := c.m.project.ID
 	if err := c.tx.Administer(c.m.who, "delete a user", project).Delete(ctx, c.res.Type, c.res.ID); err != nil {

@@ -155,3 +155,27 @@ func (m manager) reach(ctx context.Context, tx *repo.Tx, member medplum.ProjectM
 func (m manager) isSelf(membership string) bool {
 	return m.who.Membership.Reference == medplum.TypeProjectMembership+"/"+membership
 }
+
+// withUser is one transaction of a manager.
+func (s *Service) withUser(ctx context.Context, who caller.Caller, project string, action audit.Action, do func(context.Context, *repo.Tx, manager) error) error {
+	m, err := s.manage(ctx, who, project, action)
+	if err != nil {
+		return err
+	}
+	return s.again(ctx, func() error {
+		return s.Repo.System("change a user", project).InTx(ctx, func(tx *repo.Tx) error { return do(ctx, tx, m) })
+	})
+}
+
+// createRecorded makes a resource of a project's administration with its audit event.
+func createRecorded(ctx context.Context, tx *repo.Tx, who caller.Caller, ref store.Ref, reason string, action audit.Action, resource any) (store.Resource, error) {
+	body, err := marshal(resource)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	made, err := tx.Administer(who, reason, ref.Project).Create(ctx, ref.Type, body)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	return made, audit.Record(ctx, tx.Store(), event(who, ref.Project, action, ref.Type+"/"+ref.ID))
+}

@@ -55,18 +55,12 @@ func (s *Service) CreateRole(ctx context.Context, who caller.Caller, project str
 		if err := errors.Join(doc.set("resourceType", ref.Type), doc.set("id", ref.ID), doc.set("name", in.Name), doc.set("resource", in.Resource)); err != nil {
 			return err
 		}
-		body, err := marshal(doc)
+		res, err := createRecorded(ctx, tx, who, ref, "make a role", audit.RoleChange, doc)
 		if err != nil {
 			return err
 		}
-		res, err := tx.Administer(who, "make a role", project).Create(ctx, ref.Type, body)
-		if err != nil {
-			return err
-		}
-		if made, err = roleOf(res); err != nil {
-			return err
-		}
-		return audit.Record(ctx, tx.Store(), event(who, project, audit.RoleChange, ref.Type+"/"+ref.ID))
+		made, err = roleOf(res)
+		return err
 	})
 	return made, err
 }
