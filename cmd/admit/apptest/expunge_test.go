@@ -17,30 +17,10 @@ import (
 var tellOfExpunge = []string{"expunge", "river_job", "change", "audit", "resource", "string_index", "reference_index", "blob", "credential"}
 
 // naming lists the tables that have a row in which a value occurs.
-func (w *world) naming(t *testing.T, value string) (tables []string) {
+func (w *world) naming(t *testing.T, value string) (named []string) {
 	t.Helper()
-	list := `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace`
 	row := "CAST(x AS text)"
-	if isSQLite(w.db) {
-		list = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
-	}
-	rows, err := w.db.QueryContext(t.Context(), list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, name)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range all {
+	for _, table := range tables(t, w.db) {
 		if isSQLite(w.db) {
 			row = w.columnsOf(t, table)
 		}
@@ -50,11 +30,10 @@ func (w *world) naming(t *testing.T, value string) (tables []string) {
 			t.Fatal(query, err)
 		}
 		if n > 0 {
-			tables = append(tables, table)
+			named = append(named, table)
 		}
 	}
-	slices.Sort(tables)
-	return tables
+	return named
 }
 
 // columnsOf is all columns of a table of SQLite as one text.
