@@ -31,19 +31,9 @@ type Client struct {
 	http          *http.Client
 }
 
-// Option changes how a Client works.
-type Option func(*Client)
-
-// WithHTTPClient has requests made by another http.Client than one with a timeout of a minute.
-func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
-
 // New makes a Client of the server at baseURL for a project, given by its id.
-func New(baseURL, project string, tokens TokenSource, options ...Option) *Client {
-	c := &Client{base: strings.TrimSuffix(baseURL, "/"), project: project, tokens: tokens, http: &http.Client{Timeout: time.Minute}}
-	for _, option := range options {
-		option(c)
-	}
-	return c
+func New(baseURL, project string, tokens TokenSource) *Client {
+	return &Client{base: strings.TrimSuffix(baseURL, "/"), project: project, tokens: tokens, http: &http.Client{Timeout: time.Minute}}
 }
 
 // Error is an answer that is no success.

@@ -36,9 +36,6 @@ func requestIDs(ids clock.Clock) echo.MiddlewareFunc {
 // RequestID is the id of the request that ctx belongs to, empty outside of one.
 func RequestID(ctx context.Context) string { return traceFrom(ctx).requestID }
 
-// TraceID is the id of the trace that ctx belongs to, empty outside of a request.
-func TraceID(ctx context.Context) string { return traceFrom(ctx).traceID }
-
 func traceFrom(ctx context.Context) trace {
 	t, _ := ctx.Value(traceKey{}).(trace)
 	return t
