@@ -20,6 +20,12 @@
 // SQLite every write goes through the one writer, which lets the transactions that wait share a
 // commit: each runs in a savepoint of its own.
 //
+// # How a read goes
+//
+// One statement. On PostgreSQL it goes to pgx without database/sql between (direct), and reads by key
+// without a condition that meet each other share one (gather): a round trip costs more than the row.
+// Such a read cannot be cancelled by itself; it ends after ten seconds at the latest.
+//
 // # How a table is added
 //
 // One file per table, with a migration for both dialects in package migrations. Reads are methods
@@ -42,5 +48,5 @@
 //	}
 //
 // uniqueViolation(err) tells a broken unique index from other failures. Where gorm is too slow a
-// file may use r.q with $1-numbered SQL passed through r.dialect.text.
+// file may use first or each on r.q with $1-numbered SQL passed through r.dialect.text.
 package store
