@@ -38,7 +38,7 @@ type workload struct {
 // newWorkload starts a server that logs as one in production does.
 func newWorkload(t testing.TB, db storetest.DB) *workload {
 	t.Helper()
-	w := &workload{recorder: &recorder{}, db: db}
+	w := &workload{recorder: &recorder{open: map[int64]*transaction{}}, db: db}
 	w.Server = Start(t, On(db), Watched(w.watch), With("ADMIT_LOG_LEVEL=info"))
 	w.admin, w.staff, w.program = w.As(Admin), w.As(Practitioner), w.As(Program)
 	for range patients {
