@@ -35,10 +35,10 @@ const (
 	accountsPage = 100 // resources that are changed while the caller waits, or by one transaction of a job
 )
 
-// AccountsSet is what SetAccounts has done: how many resources changed, and whether a job goes on.
+// AccountsSet is what SetAccounts has done: how many resources changed, and what a job goes on with.
 type AccountsSet struct {
 	Updated int
-	Later   bool
+	Rest    *AccountsJob
 }
 
 // SetAccounts gives a resource other accounts and, with propagate, each resource of a patient's
@@ -81,7 +81,7 @@ func (s *Session) SetAccounts(ctx context.Context, ref medplum.Reference, accoun
 		case err != nil:
 			return err
 		case len(rows) > accountsPage && s.repo.Jobs != nil:
-			done.Later = true
+			done.Rest = &job
 			return s.repo.Jobs.Enqueue(ctx, tx.tx, job)
 		}
 		n, err := as.propagate(ctx, job, rows)

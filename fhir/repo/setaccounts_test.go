@@ -100,7 +100,7 @@ func TestALargeCompartmentGetsItsAccountsLater(t *testing.T) {
 		w.Repo.Jobs = accountsQueue{&job}
 		done, err := s.SetAccounts(ctx, ref, account("Organization/new"), true)
 		require.NoError(t, err)
-		assert.Equal(t, repo.AccountsSet{Updated: 1, Later: true}, done)
+		assert.Equal(t, repo.AccountsSet{Updated: 1, Rest: &job}, done)
 		count := func() int {
 			return len(find(t, s, []string{"Observation"}, "_compartment=Organization/new&_count=1000"))
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/admitdev/admit/fhir/bundle"
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/repo"
@@ -20,17 +19,17 @@ import (
 	"github.com/admitdev/admit/pkg/web"
 )
 
-// BundleJob is the job that carries out a Bundle for a client that does not wait.
-type BundleJob struct {
+// RequestJob is the job that carries out a request for a client that does not wait.
+type RequestJob struct {
 	Project string `json:"project"`
 	ID      string `json:"id"` // of the AsyncJob
 }
 
 // Kind implements jobs.Args.
-func (BundleJob) Kind() string { return "bundle" }
+func (RequestJob) Kind() string { return "request" }
 
-// BundleTime is how long a job may take.
-const BundleTime = 30 * time.Minute
+// RequestTime is how long a job may take.
+const RequestTime = 30 * time.Minute
 
 // keptJobs is how long an answer can be fetched.
 const keptJobs = 7 * 24 * time.Hour
@@ -70,6 +69,8 @@ type asker struct {
 	Extended   bool
 	Address    string
 	Prefer     []string
+	// Operation says that the request is a keptRequest; else it is a Bundle.
+	Operation bool
 }
 
 // mountJobs adds the routes of R4 async.html, as Medplum's clients know them.
@@ -91,8 +92,9 @@ func respondAsync(header http.Header) bool {
 	return false
 }
 
-// later keeps a Bundle to be carried out by a job, and says where its status is.
-func (h *Handler) later(c echo.Context, body []byte) error {
+// later keeps a request to be carried out by a job, and says where its status is. Its address is on
+// show in the AsyncJob, so it is without the query.
+func (h *Handler) later(c echo.Context, operation bool, address string, request []byte) error {
 	if h.queue == nil || h.box == nil {
 		return outcome.New(outcome.NotSupported, "Nothing is done in the background here")
 	}
@@ -101,6 +103,7 @@ func (h *Handler) later(c echo.Context, body []byte) error {
 	by, err := json.Marshal(asker{
 		Claims:     caller.Claims{LoginID: who.LoginID, Project: who.Project, Membership: membership, ClientID: who.ClientID, Scope: who.Scope},
 		OnBehalfOf: onBehalfOf(who), Extended: who.Extended, Address: who.RemoteAddr, Prefer: c.Request().Header.Values("Prefer"),
+		Operation: operation,
 	})
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func (h *Handler) later(c echo.Context, body []byte) error {
 	err = h.repo.System("keep a request for later", who.Project).InTx(ctx, func(tx *repo.Tx) error {
 		id = tx.NewID()
 		now := tx.Store().Now()
-		job := asyncJob{typeAsyncJob, id, jobAccepted, now.UTC().Format(document.InstantFormat), "", h.base}
+		job := asyncJob{typeAsyncJob, id, jobAccepted, now.UTC().Format(document.InstantFormat), "", h.base + address}
 		content, err := json.Marshal(job)
 		if err != nil {
 			return err
@@ -117,11 +120,11 @@ func (h *Handler) later(c echo.Context, body []byte) error {
 		if _, err := tx.Administer(who, "keep a request for later", who.Project).CreateAs(ctx, typeAsyncJob, id, content); err != nil {
 			return err
 		}
-		row := store.AsyncJob{Project: who.Project, ID: id, Caller: string(by), Request: h.sealJob(who.Project, id, body), Created: now}
+		row := store.AsyncJob{Project: who.Project, ID: id, Caller: string(by), Request: h.sealJob(who.Project, id, request), Created: now}
 		if err := tx.Store().CreateAsyncJob(ctx, row, now.Add(-keptJobs)); err != nil {
 			return err
 		}
-		return h.queue.Enqueue(ctx, tx.Store(), BundleJob{who.Project, id})
+		return h.queue.Enqueue(ctx, tx.Store(), RequestJob{who.Project, id})
 	})
 	if err != nil {
 		return err
@@ -208,11 +211,12 @@ func (h *Handler) jobStatus(c echo.Context) error {
 		content = append(append(content, row.Answer...), `}]}}`...)
 	}
 	headers(c, res)
+	c.Set(signingKey, h)
 	return blob(c, http.StatusOK, content)
 }
 
 // cancelJob ends a job that has not. What a transaction has not committed is not done; of a batch the
-// entries that are done stay.
+// entries that are done stay, and what an operation has done.
 func (h *Handler) cancelJob(c echo.Context) error {
 	if _, err := parameters(c); err != nil {
 		return err
@@ -229,6 +233,9 @@ func (h *Handler) cancelJob(c echo.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if c.Request().Method == http.MethodDelete {
+		return web.WriteOutcome(c, outcome.New(outcome.Accepted, "")) // R4 async.html, Bulk Data Delete Request
 	}
 	return web.WriteOutcome(c, outcome.New(outcome.OK, ""))
 }
@@ -249,135 +256,4 @@ func (h *Handler) endJob(ctx context.Context, tx *repo.Tx, state asyncJob, res s
 	}
 	_, err = tx.Update(ctx, typeAsyncJob, res.ID, content, res.Version)
 	return err
-}
-
-// errInterrupted is for a batch that was being carried out when its process ended.
-var errInterrupted = outcome.New(outcome.Exception, "The server was stopped while it carried out the batch: some of its entries may have been done")
-
-// RunBundle carries out a Bundle that was kept. A transaction ends in the statement that records its
-// end, so that it is done once however often the job is tried; a batch is begun once.
-func (h *Handler) RunBundle(ctx context.Context, job BundleJob) error {
-	row, err := h.keptJob(ctx, job.Project, job.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	state, res, err := h.jobState(ctx, job.Project, job.ID, true)
-	if err != nil || state.final() {
-		return err
-	}
-	if len(row.Request) > web.MaxJSON {
-		select {
-		case h.large <- struct{}{}:
-			defer func() { <-h.large }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	r := &running{Handler: h, state: state, res: res, row: row}
-	c, err := r.context(ctx)
-	if err != nil {
-		return r.fail(ctx, c, err)
-	}
-	b, err := r.begin(ctx)
-	if err != nil {
-		return r.fail(ctx, c, err)
-	}
-	answer, err := h.carryOut(c, b, r.commit)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err() // the next try goes on
-	case err != nil:
-		return r.fail(ctx, c, err)
-	case b.Transaction:
-		return nil
-	}
-	return r.end(ctx, jobCompleted, answer)
-}
-
-// running is a job at work.
-type running struct {
-	*Handler
-	state asyncJob
-	res   store.Resource
-	row   store.AsyncJob
-}
-
-// context is a request like the one that was kept, by its caller as he is now.
-func (r *running) context(ctx context.Context) (echo.Context, error) {
-	var by asker
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base, nil)
-	if err != nil {
-		return nil, err
-	}
-	c := echo.New().NewContext(request, &captured{header: http.Header{}, status: http.StatusOK})
-	if err := json.Unmarshal([]byte(r.row.Caller), &by); err != nil {
-		return c, err
-	}
-	request.Header["Prefer"] = by.Prefer
-	who, err := r.callers.Enter(ctx, by.Claims, by.OnBehalfOf, by.Address)
-	if err != nil {
-		return c, err
-	}
-	who.Extended = by.Extended
-	caller.Put(c, who)
-	c.Set(inBackground, true)
-	return c, nil
-}
-
-// inBackground marks a context that stands for no request.
-const inBackground = "admit.background"
-
-// begin reads the Bundle and records that it is at work.
-func (r *running) begin(ctx context.Context) (bundle.Bundle, error) {
-	b, err := r.readBundle(r.row.Request)
-	if err != nil {
-		return b, err
-	}
-	if r.state.Status == jobActive {
-		if !b.Transaction {
-			return b, errInterrupted
-		}
-		return b, nil
-	}
-	err = r.move(ctx, jobActive, nil)
-	if err == nil {
-		r.state, r.res, err = r.jobState(ctx, r.res.Project, r.res.ID, true)
-	}
-	return b, err
-}
-
-func (r *running) move(ctx context.Context, status string, answer []byte) error {
-	return r.repo.System("record how far a job is", r.res.Project).InTx(ctx, func(tx *repo.Tx) error {
-		return r.endJob(ctx, tx, r.state, r.res, status, answer)
-	})
-}
-
-// commit ends the job within the transaction that did its work.
-func (r *running) commit(ctx context.Context, tx *repo.Tx, answer []byte) error {
-	return r.endJob(ctx, tx, r.state, r.res, jobCompleted, answer)
-}
-
-// end records the end, unless somebody has cancelled the job.
-func (r *running) end(ctx context.Context, status string, answer []byte) error {
-	err := r.move(ctx, status, answer)
-	if outcome.Has(err, outcome.PreconditionFailed) {
-		return nil
-	}
-	return err
-}
-
-// fail ends the job with what went wrong. What is our own failure is tried again.
-func (r *running) fail(ctx context.Context, c echo.Context, failure error) error {
-	var known *outcome.Outcome
-	if c == nil || !errors.As(failure, &known) || ctx.Err() != nil {
-		return failure
-	}
-	answer, err := web.MarshalOutcome(c, known)
-	if err != nil {
-		return err
-	}
-	return r.end(ctx, jobError, answer)
 }

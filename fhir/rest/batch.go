@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -145,7 +144,7 @@ func (h *Handler) inGroups(entries []int, b bundle.Bundle, do func(i int)) {
 func (h *Handler) performOrRoute(c echo.Context, session *repo.Session, e *bundle.Entry) done {
 	if e.Err == nil && (e.Method == http.MethodGet || e.Method == http.MethodPost) && routed(e.Path) {
 		if c.Get(inBackground) != nil {
-			return done{err: outcome.New(outcome.NotSupported, "Operations are not carried out in the background").At("request.url")}
+			return h.dispatchEntry(c, e)
 		}
 		return route(c, e)
 	}
@@ -167,11 +166,7 @@ var notInherited = []string{"Content-Type", "Content-Length", "Content-Encoding"
 // route asks the server itself, as the same caller.
 func route(c echo.Context, e *bundle.Entry) done {
 	outer := c.Request()
-	steps := make([]string, len(e.Path))
-	for i, step := range e.Path {
-		steps[i] = url.PathEscape(step)
-	}
-	address := strings.TrimSuffix(outer.URL.EscapedPath(), "/") + "/" + strings.Join(steps, "/")
+	address := strings.TrimSuffix(outer.URL.EscapedPath(), "/") + "/" + escaped(e.Path)
 	inner, err := http.NewRequestWithContext(outer.Context(), e.Method, address+"?"+e.Query, bytes.NewReader(e.Resource))
 	if err != nil {
 		return done{err: unroutable(e)}
@@ -185,12 +180,13 @@ func route(c echo.Context, e *bundle.Entry) done {
 	}
 	answer := &captured{header: http.Header{}, status: http.StatusOK}
 	c.Echo().ServeHTTP(answer, inner)
-	doc, err := document.Parse(answer.body.Bytes())
-	switch {
-	case err != nil:
+	content, err := answer.resource()
+	if err == nil && answer.status == http.StatusOK {
+		return done{code: outcome.OK, content: content, read: true}
+	}
+	doc, err := document.Parse(content)
+	if err != nil {
 		return done{err: unroutable(e)}
-	case answer.status == http.StatusOK:
-		return done{code: outcome.OK, content: answer.body.Bytes(), read: true}
 	}
 	return done{err: refusal(answer.status, doc)}
 }

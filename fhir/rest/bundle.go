@@ -95,7 +95,7 @@ func (h *Handler) bundle(c echo.Context) error {
 		return err
 	}
 	if respondAsync(c.Request().Header) {
-		return h.later(c, body)
+		return h.later(c, false, "", body)
 	}
 	h.chargeEntries(c, b.Entries)
 	answer, err := h.carryOut(c, b, nil)

@@ -187,6 +187,9 @@ func TestCSV(t *testing.T) {
 		s.members["codeless"] = s.With(t, s.A.ID, medplum.PolicyResource{ResourceType: "Observation", Criteria: "Observation?status=final", HiddenFields: []string{"code"}}).Claims
 		assert.Equal(t, c.fill("status,code\nfinal,\n"), ask("codeless", "/Observation/$csv?subject=Patient/<ann>&_fields=status,code").body)
 		assert.Equal(t, "id,_lastUpdated\n", ask("other", "/Observation/$csv?subject=Patient/<ann>").body)
+		posted := s.do(t, "POST", "/Observation/$csv?_fields=status,code", c.fill("subject=Patient/<ann>&_sort=date"), "Content-Type", "application/x-www-form-urlencoded")
+		assert.Equal(t, ask("staff", "/Observation/$csv?subject=Patient/<ann>&_sort=date&_fields=status,code").body, posted.body)
+		s.do(t, "POST", "/Observation/$csv", `{"resourceType":"Parameters"}`).want(t, http.StatusUnsupportedMediaType)
 		ask("staff", "/Observation/$csv?_fields=nothing").want(t, http.StatusBadRequest)
 		ask("codeless", "/Patient/$csv").want(t, http.StatusForbidden)
 		ask("staff", "/Nothing/$csv").want(t, http.StatusBadRequest)

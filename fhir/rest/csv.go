@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -29,8 +30,11 @@ func (h *Handler) csv(c echo.Context) error {
 	if !definitions.IsResource(resourceType) {
 		return outcome.New(outcome.Structure, "Unknown resource type")
 	}
-	query := c.Request().URL.RawQuery
-	if !c.QueryParams().Has("_count") {
+	query, err := searchQuery(c)
+	if err != nil {
+		return err
+	}
+	if given, err := url.ParseQuery(query); err != nil || !given.Has("_count") {
 		query = strings.TrimSuffix("_count="+defaultCSV+"&"+query, "&")
 	}
 	ctx, session := c.Request().Context(), h.session(c)

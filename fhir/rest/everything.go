@@ -193,9 +193,9 @@ func leaned(ctx context.Context, session actor, rows []store.Row) ([]store.Row, 
 
 // mountEverything adds the routes of operations on what a caller may see.
 func (h *Handler) mountEverything(g *echo.Group) {
-	g.GET("/Patient/:id/$everything", h.everything)
-	g.POST("/Patient/:id/$everything", h.everything)
-	g.GET("/:type/:id/$graph", h.graph)
-	g.POST("/:type/:id/$graph", h.graph)
-	g.GET("/:type/$csv", h.csv)
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		g.Add(method, "/Patient/:id/$everything", h.unhurried(h.everything))
+		g.Add(method, "/:type/:id/$graph", h.unhurried(h.graph))
+		g.Add(method, "/:type/$csv", h.unhurried(h.csv))
+	}
 }

@@ -65,6 +65,7 @@ type Handler struct {
 	strangers *web.Counter
 	counter   *web.Counter
 	quota     int
+	routes    *echo.Echo // what a job carries out is given to; see dispatch
 }
 
 // New makes a Handler.
@@ -74,10 +75,12 @@ func New(o Options) (*Handler, error) {
 		return nil, err
 	}
 	limits := o.Limits.orDefault()
-	return &Handler{
+	h := &Handler{
 		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, box: o.Box, large: make(chan struct{}, limits.Large), strangers: web.NewCounter(clock.System{}),
-		counter: cmp.Or(o.Counter, web.NewCounter(clock.System{})), quota: o.Quota,
-	}, nil
+		counter: cmp.Or(o.Counter, web.NewCounter(clock.System{})), quota: o.Quota, routes: echo.New(),
+	}
+	h.Mount(h.routes.Group(""))
+	return h, nil
 }
 
 // Mount adds the routes that need a caller. The group's middleware has put it there
@@ -87,7 +90,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountDefinitionals(g)
 	h.mountHistory(g)
 	h.mountReindex(g)
-	g.POST("/:type/:id/$set-accounts", h.setAccounts)
+	g.POST("/:type/:id/$set-accounts", h.unhurried(h.setAccounts))
 	h.mountEverything(g)
 	h.mountJobs(g)
 	h.mountCompartments(g)
@@ -113,8 +116,11 @@ func (h *Handler) MountPublic(g *echo.Group) {
 	g.GET("/$versions", h.versions)
 }
 
-// session acts for the request's caller, for whom the URLs in the answer are signed (see signed).
+// session acts for the request's caller, for whom the URLs in the answer are signed (see signed): of
+// what a job does, when it is fetched.
 func (h *Handler) session(c echo.Context) *repo.Session {
-	c.Set(signingKey, h)
+	if c.Get(inBackground) == nil {
+		c.Set(signingKey, h)
+	}
 	return h.repo.As(caller.From(c))
 }

@@ -26,8 +26,15 @@ func (h *Handler) setAccounts(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if done.Later {
+	switch {
+	case done.Rest == nil:
+	case c.Get(inBackground) == nil:
 		return web.WriteOutcome(c, outcome.New(outcome.Accepted, ""))
+	default: // what is done here the job of the rest finds done; it is there in case this process ends
+		if err := h.repo.SetAccountsOf(c.Request().Context(), *done.Rest); err != nil {
+			return err
+		}
+		return web.WriteOutcome(c, outcome.New(outcome.OK, ""))
 	}
 	body, err := json.Marshal(map[string]any{
 		"resourceType": "Parameters", "parameter": []any{map[string]any{"name": "resourcesUpdated", "valueInteger": done.Updated}},

@@ -27,7 +27,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // encoding outcome.UnsupportedMedia. A leading byte order mark is dropped (RFC 8259 §8.1). The
 // content itself, UTF-8 included, is for the caller to check.
 func ReadBody(c echo.Context, limit int64) ([]byte, error) {
-	body, err := readAll(c, limit)
+	body, err := ReadRaw(c, limit)
 	if err != nil || len(body) == 0 {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func ReadBody(c echo.Context, limit int64) ([]byte, error) {
 // ReadForm returns the parameters of an application/x-www-form-urlencoded body. A parameter given
 // twice is for the surface to judge (RFC 6749 §3.2 forbids it).
 func ReadForm(c echo.Context) (url.Values, error) {
-	body, err := readAll(c, MaxJSON)
+	body, err := ReadRaw(c, MaxJSON)
 	if err != nil || len(body) == 0 {
 		return url.Values{}, err
 	}
@@ -59,8 +59,8 @@ func ReadForm(c echo.Context) (url.Values, error) {
 	return values, nil
 }
 
-// readAll reads the body up to limit. A declared length over it is refused before a byte is read.
-func readAll(c echo.Context, limit int64) ([]byte, error) {
+// ReadRaw reads the body up to limit, whatever it is. A declared length over it is refused before a byte is read.
+func ReadRaw(c echo.Context, limit int64) ([]byte, error) {
 	request := c.Request()
 	if request.ContentLength > limit {
 		return nil, outcome.New(outcome.TooLong, "")

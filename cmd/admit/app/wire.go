@@ -128,8 +128,8 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 	accounts := jobs.WorkFor(repo.AccountsTime, func(ctx context.Context, job repo.AccountsJob) error { return r.repo.SetAccountsOf(ctx, job) })
 	reindex := jobs.Work(func(ctx context.Context, job repo.ReindexJob) error { return r.repo.Reindex(ctx, job) })
 	expunge := jobs.Work(func(ctx context.Context, job repo.ExpungeJob) error { return r.repo.Expunge(ctx, job) })
-	bundles := jobs.WorkFor(rest.BundleTime, func(ctx context.Context, job rest.BundleJob) error { return r.fhir.RunBundle(ctx, job) })
-	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex, expunge, accounts, bundles}, jobs.Log(warnings(o.Log)))
+	requests := jobs.WorkFor(rest.RequestTime, func(ctx context.Context, job rest.RequestJob) error { return r.fhir.RunRequest(ctx, job) })
+	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex, expunge, accounts, requests}, jobs.Log(warnings(o.Log)))
 	return err
 }
 

@@ -132,6 +132,7 @@ func matrix() []right {
 		{"GET /fhir/R4/:type/:id/$graph?graph=Care", "Patient", "", staff, super},
 		{"POST /fhir/R4/:type/:id/$graph?graph=Care", "Patient", "", staff, super},
 		{"GET /fhir/R4/:type/$csv", "Patient", "", callers, callers},
+		{"POST /fhir/R4/:type/$csv", "Patient", "", callers, callers},
 		{"POST /fhir/R4/Project/$init", "", "{}", super, super},
 		{"POST /fhir/R4/Project/:id/$clone", "Project", `{"name":"x"}`, super, super},
 		{"GET /fhir/R4/job/:id/status", "Patient", "", nil, nil}, // nobody's but who asked for the job
