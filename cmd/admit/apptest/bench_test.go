@@ -84,6 +84,10 @@ func compare(b *testing.B, w *workload, op operation, l load, serve func(*worker
 	for i := range workers {
 		workers[i] = newWorker(b, w, server, op, i, drivers[i])
 	}
+	for _, k := range workers { // after all recordings, which take longer than a server waits for a first request
+		k.conn = connect(b, server)
+		w.warm(b, k.conn, op)
+	}
 	var served, bare []time.Duration
 	run := func(n int) {
 		if n%2 == 0 {
@@ -111,10 +115,9 @@ func compare(b *testing.B, w *workload, op operation, l load, serve func(*worker
 // newWorker has two patients: one that its requests update and one that its statements do.
 func newWorker(b *testing.B, w *workload, server *Server, op operation, number int, on driven) *worker {
 	b.Helper()
-	k := &worker{workload: w, op: op, number: number, server: server, conn: connect(b, server), raw: on}
+	k := &worker{workload: w, op: op, number: number, server: server, raw: on}
 	watched := connect(b, w.Server)
 	w.warm(b, watched, op)
-	w.warm(b, k.conn, op)
 	const bare = 100 // beyond the patients that requests update
 	require.NoError(b, watched.ask(op.request(w, bare+number, 1), op.status))
 	var err error
