@@ -11,11 +11,13 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// cursor is the place where a page ends: its last row's position in the order. The order it
-// belongs to goes with it, so that it is not read in another.
+// cursor is the place between two pages: the position in the order of the last row of the one, or of
+// the first row of the other for who goes back. The order it belongs to goes with it, so that it is
+// not read in another.
 type cursor struct {
-	Order string   `json:"s,omitempty"`
-	After []string `json:"a"`
+	Order  string   `json:"s,omitempty"`
+	After  []string `json:"a,omitempty"`
+	Before []string `json:"b,omitempty"`
 }
 
 func (r *Request) orderName() string {
@@ -27,8 +29,16 @@ func (r *Request) orderName() string {
 	return ""
 }
 
-func (r *Request) writeCursor(last store.Row) string {
-	raw, err := json.Marshal(cursor{r.orderName(), last.Position()})
+func (r *Request) after(last store.Row) string {
+	return cursor{Order: r.orderName(), After: last.Position()}.text()
+}
+
+func (r *Request) before(first store.Row) string {
+	return cursor{Order: r.orderName(), Before: first.Position()}.text()
+}
+
+func (c cursor) text() string {
+	raw, err := json.Marshal(c)
 	if err != nil {
 		panic("search: strings do not marshal: " + err.Error())
 	}
@@ -38,25 +48,31 @@ func (r *Request) writeCursor(last store.Row) string {
 // maxCursor bounds a cursor: sort values are at most as long as the store's index entries.
 const maxCursor = 16 << 10
 
-// readCursor is the position that a cursor names. Whoever makes one up gets another page of what
+// readCursor is the place that a cursor names. Whoever makes one up gets another page of what
 // they may see, or a refusal.
-func (r *Request) readCursor() ([]string, error) {
+func (r *Request) readCursor() error {
 	if r.cursor == "" {
-		return nil, nil
+		return nil
 	}
 	invalid := outcome.New(outcome.Invalid, "Invalid value of _cursor")
 	if len(r.cursor) > maxCursor {
-		return nil, invalid
+		return invalid
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(r.cursor)
 	if err != nil {
-		return nil, invalid
+		return invalid
 	}
 	var c cursor
-	if err := json.Unmarshal(raw, &c); err != nil || c.Order != r.orderName() || !r.isPosition(c.After) {
-		return nil, invalid
+	if err := json.Unmarshal(raw, &c); err != nil || c.Order != r.orderName() || (c.After == nil) == (c.Before == nil) {
+		return invalid
 	}
-	return c.After, nil
+	if r.place, r.back = c.After, c.Before != nil; r.back {
+		r.place = c.Before
+	}
+	if !r.isPosition(r.place) {
+		return invalid
+	}
+	return nil
 }
 
 var (

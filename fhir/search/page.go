@@ -17,23 +17,32 @@ type Link struct {
 }
 
 // Page takes the rows that Query's search found and gives those of the page, with the links of the
-// Bundle. The next page begins after the last row of this one, so nothing that is written in
-// between shifts it; a client that counts by _offset gets an _offset again.
+// Bundle. The next page begins after the last row of this one and the previous ends before the first,
+// so nothing that is written in between shifts them; a client that counts by _offset gets an _offset
+// again.
 func (r *Request) Page(rows []store.Row) ([]store.Row, []Link) {
 	more := len(rows) > r.Count
-	if more {
+	switch {
+	case more && r.back:
+		rows = rows[len(rows)-r.Count:]
+	case more:
 		rows = rows[:r.Count]
 	}
 	links := []Link{{"self", r.url(r.Offset, r.cursor)}}
+	if len(rows) > 0 || r.cursor != "" {
+		links = append(links, Link{"first", r.url(0, "")})
+	}
 	if len(rows) == 0 {
 		return rows, links
 	}
-	links = append(links, Link{"first", r.url(0, "")})
-	if more {
+	if more || r.back {
 		links = append(links, Link{"next", r.next(rows[len(rows)-1])})
 	}
-	if r.Offset > 0 {
+	switch {
+	case r.Offset > 0:
 		links = append(links, Link{"previous", r.url(max(r.Offset-r.Count, 0), "")})
+	case r.cursor != "" && (more || !r.back):
+		links = append(links, Link{"previous", r.url(0, r.before(rows[0]))})
 	}
 	return rows, links
 }
@@ -42,7 +51,7 @@ func (r *Request) next(last store.Row) string {
 	if r.Offset > 0 && r.Offset+r.Count <= maxOffset {
 		return r.url(r.Offset+r.Count, "")
 	}
-	return r.url(0, r.writeCursor(last))
+	return r.url(0, r.after(last))
 }
 
 // Self is the search as it was asked.

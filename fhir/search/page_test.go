@@ -3,8 +3,10 @@ package search_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/index"
@@ -91,7 +93,26 @@ func crowd(t *testing.T, n int) (writes []store.Write) {
 	return writes
 }
 
-// TestPagesNeitherLoseNorRepeat follows the next links to the end.
+// pageOf is a page and its links by their relations.
+func pageOf(t *testing.T, s *store.Store, query string) (ids []string, links map[string]string) {
+	t.Helper()
+	r := parse(t, "Patient?"+query)
+	rows, err := s.Search(context.Background(), queryOf(t, r))
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	page, given := r.Page(rows)
+	links = map[string]string{}
+	for _, l := range given {
+		_, links[l.Relation], _ = strings.Cut(l.URL, "?")
+	}
+	for _, row := range page {
+		ids = append(ids, row.ID)
+	}
+	return ids, links
+}
+
+// TestPagesNeitherLoseNorRepeat follows the next links to the end and the previous ones back.
 func TestPagesNeitherLoseNorRepeat(t *testing.T) {
 	const n = 23
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
@@ -103,34 +124,78 @@ func TestPagesNeitherLoseNorRepeat(t *testing.T) {
 			"", "_sort=gender", "_sort=-gender", "_sort=birthdate", "_sort=-birthdate", "_sort=family,-birthdate",
 			"_sort=_lastUpdated", "_sort=-_lastUpdated", "_sort=-_id", "_sort=organization", "_offset=1", "_sort=-family&_offset=1",
 		} {
-			seen, next := map[string]int{}, first+"&_count=4"
-			for pages := 0; next != "" && pages < n; pages++ {
-				r := parse(t, "Patient?"+next)
-				rows, err := s.Search(ctx, queryOf(t, r))
-				if err != nil {
-					t.Fatalf("%s: %v", next, err)
-				}
-				page, links := r.Page(rows)
-				for _, row := range page {
-					seen[row.ID]++
-				}
-				next = ""
-				for _, l := range links {
-					if l.Relation == "next" {
-						_, next, _ = strings.Cut(l.URL, "?")
-					}
-				}
-			}
 			want := n
 			if strings.Contains(first, "_offset=1") {
 				want--
 			}
-			if len(seen) != want {
-				t.Errorf("%s: %d of %d seen", first, len(seen), want)
+			var forward, back []string
+			at := first + "&_count=4"
+			for next := at; next != ""; {
+				page, links := pageOf(t, s, next)
+				forward, at, next = append(forward, page...), next, links["next"]
 			}
-			for id, times := range seen {
-				if times != 1 {
-					t.Errorf("%s: %s seen %d times", first, id, times)
+			if seen := slices.Compact(slices.Sorted(slices.Values(forward))); len(seen) != want || len(forward) != want {
+				t.Errorf("%s: %d entries, %d of %d seen", first, len(forward), len(seen), want)
+			}
+			for previous := at; previous != ""; {
+				page, links := pageOf(t, s, previous)
+				back, previous = append(page, back...), links["previous"]
+			}
+			if !strings.Contains(first, "_offset") && !slices.Equal(forward, back) {
+				t.Errorf("%s: forward %v, back %v", first, forward, back)
+			}
+		}
+	})
+}
+
+// TestPagesAreStableUnderWrites: what is there all the time is on exactly one page, in whichever
+// direction one goes, though resources come and go before and behind.
+func TestPagesAreStableUnderWrites(t *testing.T) {
+	const n = 23
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		ctx, s := context.Background(), storetest.Open(t, db)
+		all := crowd(t, 4*n)
+		stay, come := all[:n], all[n:]
+		if err := s.Put(ctx, stay...); err != nil {
+			t.Fatal(err)
+		}
+		staying := map[string]bool{}
+		for _, w := range stay {
+			staying[w.ID] = true
+		}
+		version := 0
+		disturb := func() { // one comes or goes anywhere in the order
+			version++
+			w := come[version%len(come)]
+			w.Version, w.LastUpdated = fmt.Sprint(version), w.LastUpdated.Add(time.Duration(version)*time.Second)
+			if current, err := s.Get(ctx, w.Ref, nil); err == nil {
+				w.Replaces = current.Version
+				if w.Deleted = !current.Deleted; w.Deleted {
+					w.Content, w.Index = nil, store.Index{}
+				}
+			}
+			if err := s.Put(ctx, w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, sort := range []string{"", "_sort=gender", "_sort=-birthdate", "_sort=family,-birthdate", "_sort=-_id"} {
+			at := sort + "&_count=3"
+			for _, relation := range []string{"next", "previous"} {
+				times := map[string]int{}
+				for link := at; link != ""; {
+					if link != at { // the last page is read once more as it was
+						disturb()
+					}
+					page, links := pageOf(t, s, link)
+					for _, id := range page {
+						times[id]++
+					}
+					at, link = link, links[relation]
+				}
+				for id := range staying {
+					if times[id] != 1 {
+						t.Errorf("%s, %s: %s seen %d times", sort, relation, id, times[id])
+					}
 				}
 			}
 		}

@@ -52,7 +52,7 @@ func (l Language) Parse(types []string, query string) (*Request, error) {
 	if err := p.follow(r); err != nil {
 		return nil, err
 	}
-	if r.after, err = r.readCursor(); err != nil {
+	if err = r.readCursor(); err != nil {
 		return nil, err
 	}
 	r.Uses = p.used

@@ -93,7 +93,8 @@ type Request struct {
 	filters map[string]store.Predicate
 	sort    []store.Sort
 	cursor  string
-	after   []string // what the cursor says
+	place   []string // what the cursor says
+	back    bool     // it is the page before that place
 	reaches []string
 	params  []parameter // what the self link repeats
 }
@@ -114,11 +115,14 @@ type Narrow func(resourceType string) (store.Predicate, error)
 func (r *Request) Reaches() []string { return r.reaches }
 
 // Query is the search within projects, narrowed to what the caller may see, in chains as well. Its
-// Limit is one more than a page holds, so that the last row says whether there is a next page.
+// Limit is one more than a page holds, so that the row too many says whether there is another page.
 //
 // Errors: outcome Forbidden when narrow leaves no type; a plain error when Resolve has not been done.
 func (r *Request) Query(projects []string, narrow Narrow) (store.Query, error) {
-	q := store.Query{Projects: projects, Sort: r.sort, After: r.after, Offset: r.Offset, Limit: r.Count + 1}
+	q := store.Query{Projects: projects, Sort: r.sort, After: r.place, Offset: r.Offset, Limit: r.Count + 1}
+	if r.back {
+		q.After, q.Before = nil, r.place
+	}
 	var visibles, wanteds store.Or
 	var refused error
 	for _, t := range r.Types {

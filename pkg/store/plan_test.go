@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,11 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 					q.Where, q.Sort = p, sort
 					statement, plan, err := s.PlanSearch(t.Context(), q)
 					wantNoScan(t, scope+": "+name+order, statement, plan, err)
+					if scope == "one" && (name == "everything" || name == "reference") {
+						q.Before = append(slices.Repeat([]string{"=7000"}, len(sort)), "id00007", "Observation", projects[0])
+						statement, plan, err := s.PlanSearch(t.Context(), q)
+						wantNoScan(t, "one, backward: "+name+order, statement, plan, err)
+					}
 				}
 			}
 			statement, plan, err := s.PlanGet(t.Context(), store.Ref{Project: projects[0], Type: "Observation", ID: "id00007"}, p)

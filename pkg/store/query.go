@@ -16,6 +16,9 @@ type Query struct {
 	Sort []Sort
 	// After is the position of the last entry of the page before (its sort values and id).
 	After []string
+	// Before is the position of the first entry of the page after, instead of After: the rows next to it
+	// are found, in the same order.
+	Before []string
 	// Limit is the greatest number of rows; Offset skips rows.
 	Limit, Offset int
 	// Probe has the conditions asked of each row in the order, instead of rows found by them: for a page

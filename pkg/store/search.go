@@ -52,7 +52,21 @@ func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
 	}
+	if q.backward() {
+		slices.Reverse(found)
+	}
 	return found, nil
+}
+
+// backward says that rows are read against the order.
+func (q Query) backward() bool { return len(q.Before) > 0 }
+
+// position is where the rows begin, in the direction in which they are read.
+func (q Query) position() []string {
+	if q.backward() {
+		return q.Before
+	}
+	return q.After
 }
 
 // Count is how many resources match, whatever the page.
@@ -144,7 +158,7 @@ func (b *builder) search(q Query, where Predicate) (string, error) {
 		return "", err
 	}
 	from := " FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.filter(q, where, s)
-	after, err := keys.after(b, q.After)
+	after, err := keys.after(b, q.position())
 	if err != nil {
 		return "", err
 	}

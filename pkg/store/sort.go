@@ -12,7 +12,8 @@ import (
 type sortKey struct {
 	column   string // how WHERE and ORDER BY name it
 	computed string // the subquery behind it, when it is not a column of resource
-	desc     bool
+	desc     bool   // as it is read
+	first    bool   // missing values come first, as in an order that is read backward
 	number   bool
 	optional bool
 }
@@ -63,6 +64,11 @@ func (b *builder) sortKeys(q Query, s scope, where Predicate) (sortKeys, bool, e
 	}
 	if len(q.Projects) > 1 {
 		k.keys = append(k.keys, sortKey{column: alias + ".project_id", desc: desc})
+	}
+	if q.backward() {
+		for i := range k.keys {
+			k.keys[i].desc, k.keys[i].first = !k.keys[i].desc, true
+		}
 	}
 	return k, onIndex, nil
 }
@@ -120,7 +126,10 @@ func (k sortKeys) order() string {
 		if key.desc {
 			terms[i] += " DESC"
 		}
-		if key.optional {
+		switch {
+		case key.optional && key.first:
+			terms[i] += " NULLS FIRST"
+		case key.optional:
 			terms[i] += " NULLS LAST"
 		}
 	}
@@ -156,7 +165,7 @@ func (k sortKeys) after(b *builder, position []string) (string, error) {
 	}
 	var alternatives []string
 	for i := range k.keys {
-		if values[i] == nil { // missing values are last: nothing comes after in this key
+		if values[i] == nil && !k.keys[i].first { // missing values are last: nothing comes after in this key
 			continue
 		}
 		var all []string
@@ -197,13 +206,16 @@ func (key sortKey) equal(b *builder, v any) string {
 	return key.column + " = " + b.arg(v)
 }
 
-// greater holds for missing values too: they are last.
+// greater holds for missing values too, which are last, or for all others when they are first.
 func (key sortKey) greater(b *builder, v any) string {
+	if v == nil {
+		return key.column + " IS NOT NULL"
+	}
 	op := " > "
 	if key.desc {
 		op = " < "
 	}
-	if key.optional {
+	if key.optional && !key.first {
 		return "(" + key.column + op + b.arg(v) + " OR " + key.column + " IS NULL)"
 	}
 	return key.column + op + b.arg(v)

@@ -32,9 +32,9 @@ type timeline struct {
 	target  Reference
 	ways    []ReferenceValue // the one target, local and as a URL
 	rest    Predicate
-	newest  int64 // of the page before
+	newest  int64 // of the page beside
 	id      string
-	further bool // there is a page before
+	further bool // there is a page before, or after when it is read backward
 }
 
 // timelineOf recognises such a search.
@@ -57,7 +57,7 @@ func timelineOf(q Query, where Predicate) (timeline, bool) {
 		}
 		rest := slices.Delete(slices.Clone(parts), i, i+1)
 		t := timeline{target: target, ways: target.Values, rest: rest}
-		return t, t.begin(q.After)
+		return t, t.begin(q.position())
 	}
 	return timeline{}, false
 }
@@ -93,7 +93,7 @@ func asksResource(p Predicate) bool {
 	return false
 }
 
-// begin reads the position of the page before.
+// begin reads the position of the page beside.
 func (t *timeline) begin(position []string) bool {
 	if len(position) == 0 {
 		return true
@@ -113,13 +113,17 @@ func (t *timeline) begin(position []string) bool {
 // timeline renders the statement: references in their order, then the contents of the page.
 func (b *builder) timeline(q Query, t timeline) (string, error) {
 	s := scope{projects: q.Projects, types: q.Types, probe: true}
+	beyond, order := " < ", " DESC"
+	if q.backward() {
+		beyond, order = " > ", ""
+	}
 	var ways []string
 	for n, way := range t.ways {
 		i := b.alias("i")
 		s.alias = i
 		text := "SELECT " + i + ".id, " + i + ".newest FROM reference_index " + i + " WHERE " + b.way(t, i, s, way)
 		if t.further {
-			text += " AND (" + i + ".newest, " + i + ".id) < (" + b.arg(t.newest) + ", " + b.arg(t.id) + ")"
+			text += " AND (" + i + ".newest, " + i + ".id)" + beyond + "(" + b.arg(t.newest) + ", " + b.arg(t.id) + ")"
 		}
 		for _, before := range t.ways[:n] { // found already
 			j := b.alias("i")
@@ -129,7 +133,7 @@ func (b *builder) timeline(q Query, t timeline) (string, error) {
 			text += " AND " + b.condition(simplify(t.rest), s)
 		}
 		// Each way stops by itself: PostgreSQL would sort all that the ways have together.
-		text += " ORDER BY " + i + ".newest DESC, " + i + ".id DESC LIMIT " + b.arg(q.Limit+q.Offset)
+		text += " ORDER BY " + i + ".newest" + order + ", " + i + ".id" + order + " LIMIT " + b.arg(q.Limit+q.Offset)
 		ways = append(ways, "SELECT * FROM ("+text+") "+b.alias("w"))
 	}
 	page := " LIMIT " + b.arg(q.Limit)
@@ -138,8 +142,8 @@ func (b *builder) timeline(q Query, t timeline) (string, error) {
 	}
 	r := scope{alias: "r", projects: q.Projects, types: q.Types}
 	return "SELECT r.project_id, r.type, r.id, " + versionColumns + ", NULLIF(k.newest, " + b.arg(noDate) + ") FROM (SELECT * FROM (" +
-		strings.Join(ways, " UNION ALL ") + ") w ORDER BY newest DESC, id DESC" + page + ") k JOIN resource r ON r.id = k.id WHERE " +
-		b.place("r", r) + " AND NOT r.deleted ORDER BY k.newest DESC, k.id DESC", nil
+		strings.Join(ways, " UNION ALL ") + ") w ORDER BY newest" + order + ", id" + order + page + ") k JOIN resource r ON r.id = k.id WHERE " +
+		b.place("r", r) + " AND NOT r.deleted ORDER BY k.newest" + order + ", k.id" + order, nil
 }
 
 // way is the condition on a reference of the alias to lead to the target one way.

@@ -93,7 +93,7 @@ func (f fixture) wantOrder(sort []store.Sort, want ...string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	for name, rows := range map[string][]store.Row{"one page": rows, "pages": f.pages(q, 1)} {
+	for name, rows := range map[string][]store.Row{"one page": rows, "pages": f.pages(q, 1), "pages backward": f.pagesBackward(q, rows, 1)} {
 		var got []string
 		for _, row := range rows {
 			got = append(got, row.ID)
@@ -119,6 +119,24 @@ func (f fixture) pages(q store.Query, size int) []store.Row {
 			return all
 		}
 		q.After = page[len(page)-1].Position()
+	}
+}
+
+// pagesBackward reads what comes before the last row, page by page, and that row.
+func (f fixture) pagesBackward(q store.Query, whole []store.Row, size int) []store.Row {
+	f.t.Helper()
+	q.Limit, q.Before = size, whole[len(whole)-1].Position()
+	all := slices.Clone(whole[len(whole)-1:])
+	for {
+		page, err := f.s.Search(f.ctx, q)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		all = append(page, all...)
+		if len(page) < size {
+			return all
+		}
+		q.Before = page[0].Position()
 	}
 }
 
@@ -157,6 +175,9 @@ func pagesAreWhole(t *testing.T, f fixture) {
 		want := 12 * len(q.Projects) * len(q.Types)
 		if paged := f.pages(q, 5); !slices.EqualFunc(whole, paged, sameRow) || len(whole) != want {
 			t.Fatalf("%+v: %d rows in one page, %d in pages, want %d", q, len(whole), len(paged), want)
+		}
+		if back := f.pagesBackward(q, whole, 5); !slices.EqualFunc(whole, back, sameRow) {
+			t.Fatalf("%+v: %d rows in one page, %d in pages backward", q, len(whole), len(back))
 		}
 		q.Limit, q.Offset = 7, 4
 		if offset, err := f.s.Search(f.ctx, q); err != nil || !slices.EqualFunc(offset, whole[4:11], sameRow) {
