@@ -164,8 +164,9 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 					statement, plan, err := s.PlanSearch(t.Context(), q)
 					wantNoScan(t, scope+": "+name+order, statement, plan, err)
 					if scope == "one" && (name == "everything" || name == "reference") {
-						q.Before = append(slices.Repeat([]string{"=7000"}, len(sort)), "id00007", "Observation", projects[0])
-						statement, plan, err := s.PlanSearch(t.Context(), q)
+						back := q
+						back.Before = append(slices.Repeat([]string{"=7000"}, len(sort)), "id00007", "Observation", projects[0])
+						statement, plan, err := s.PlanSearch(t.Context(), back)
 						wantNoScan(t, "one, backward: "+name+order, statement, plan, err)
 					}
 				}
