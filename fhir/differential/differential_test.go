@@ -58,8 +58,12 @@ func TestWhatACallerGetsEqualsWhatThePolicyAllows(t *testing.T) {
 				e, err := w.caller()
 				require.NoError(t, err, "seed %d: %v", seed, e)
 				s.who = e.who
-				for range requests {
-					if fault := s.ask(t, e, e.request()); fault != "" {
+				for i := range requests {
+					draw := e.request
+					if i%4 == 0 {
+						draw = e.inherit
+					}
+					if fault := s.ask(t, e, draw()); fault != "" {
 						t.Fatalf("seed %d: %s\nas %s", seed, fault, e.described)
 					}
 				}
@@ -116,6 +120,9 @@ func (s *server) world(t *testing.T, seed uint64) *world {
 			r := &resource{project: project, kind: kind, id: w.mark()}
 			w.resources = append(w.resources, r)
 			r.versions = []version{{body: w.draw(kind)}}
+			if kind == "Patient" && w.chance(2) || w.chance(6) {
+				withAccounts(r.live(), w.accounts())
+			}
 			as := s.Repo.System("make a world for a test", project)
 			stored, err := as.CreateAs(ctx, kind, r.id, []byte(text(r.live())))
 			require.NoError(t, err)

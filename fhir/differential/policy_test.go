@@ -113,9 +113,9 @@ func (e *eyes) source() policy.Source {
 var fields = map[string][]string{
 	"Organization": {"name", "partOf", "active", "meta.tag"},
 	"Practitioner": {"name", "name.family", "gender", "active"},
-	"Patient":      {"name", "name.family", "name.given", "gender", "birthDate", "identifier", "identifier.value", "generalPractitioner", "managingOrganization", "active", "meta.tag"},
+	"Patient":      {"name", "name.family", "name.given", "gender", "birthDate", "identifier", "identifier.value", "generalPractitioner", "managingOrganization", "active", "meta.tag", "meta.accounts"},
 	"Encounter":    {"subject", "reasonCode", "serviceProvider", "class.code", "reasonCode.text"},
-	"Observation":  {"subject", "performer", "value[x]", "valueString", "note", "component", "component.valueString", "component.value[x]", "encounter", "code.coding", "meta.tag"},
+	"Observation":  {"subject", "performer", "value[x]", "valueString", "note", "component", "component.valueString", "component.value[x]", "encounter", "code.coding", "meta.tag", "meta.accounts"},
 	"Binary":       {"data", "contentType"},
 	"*":            {"meta.tag"},
 }

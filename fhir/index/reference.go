@@ -82,6 +82,25 @@ func Compartments(doc *document.Node, resourceType string) []store.ReferenceRow 
 	return out
 }
 
+// AccountParam names the reference rows that say which accounts (meta.accounts) a Patient has, which
+// others inherit. Nobody searches by it.
+const AccountParam = "_account"
+
+// Patients are the ids of the patients whose compartment a resource is in by what it refers to.
+func Patients(doc *document.Node, resourceType string) []string {
+	params, ok := definitions.Compartment("Patient", resourceType)
+	if !ok {
+		return nil
+	}
+	var ids []string
+	for _, row := range Extract(doc, resourceType).Reference {
+		if row.TargetType == "Patient" && contains(params, row.Param) && !contains(ids, row.TargetID) {
+			ids = append(ids, row.TargetID)
+		}
+	}
+	return ids
+}
+
 // compartments adds the rows of CompartmentParam; the other reference rows are there already.
 func (b *builder) compartments(doc *document.Node, resourceType string) {
 	found := b.rows.Reference

@@ -99,6 +99,9 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 	if err := putIndexed(ctx, a.rows, w); err != nil {
 		return store.Resource{}, err
 	}
+	if c.ref.Type == "Patient" && d.doc.Find("meta", "accounts") != nil {
+		a.repo.accounts.found(c.ref.Project, true, a.now())
+	}
 	if err := a.keepSealed(ctx, c, d); err != nil {
 		return store.Resource{}, err
 	}

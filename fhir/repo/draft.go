@@ -48,6 +48,9 @@ func (a *access) stamp(ctx context.Context, doc *document.Node, ref store.Ref, v
 func rowsOf(doc *document.Node, resourceType string, compartments []store.ReferenceRow, custom ...index.Param) store.Index {
 	rows := index.Extract(doc, resourceType, custom...)
 	rows.Reference = append(rows.Reference, compartments...)
+	if resourceType == "Patient" {
+		rows.Reference = append(rows.Reference, accountRows(doc)...)
+	}
 	if resourceType == medplum.TypeProjectMembership {
 		member := memberRows(doc)
 		rows.Token = append(rows.Token, member.Token...)

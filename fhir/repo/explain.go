@@ -113,7 +113,7 @@ func (a *access) question(ctx context.Context, c *change) (policy.Question, erro
 
 // imagined is the draft that the policy would be asked about.
 func (a *access) imagined(ctx context.Context, c *change) (draft, error) {
-	doc, err := a.serverMeta(c)
+	doc, err := a.serverMeta(ctx, c, c.in.doc)
 	if err != nil {
 		return draft{}, err
 	}
@@ -122,6 +122,9 @@ func (a *access) imagined(ctx context.Context, c *change) (draft, error) {
 		return draft{}, err
 	}
 	if doc, err = a.protected(c, d).keep(d.doc, c.oldDoc); err != nil {
+		return draft{}, err
+	}
+	if doc, err = a.serverMeta(ctx, c, doc); err != nil {
 		return draft{}, err
 	}
 	return a.stamp(ctx, doc, c.ref, c.version, c.at)

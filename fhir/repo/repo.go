@@ -73,6 +73,7 @@ type Repo struct {
 	parameters parameterCache
 	profiles   profileCache
 	caps       caps
+	accounts   accounted
 }
 
 // New makes a Repo.
@@ -112,6 +113,7 @@ type rows interface {
 	Pointing(ctx context.Context, project, resourceType, param string, at store.ReferenceValue, after string, limit int) ([]string, error)
 	HistoryCount(ctx context.Context, ref store.Ref) (int, error)
 	CountAll(ctx context.Context, project string) (int, error)
+	Refers(ctx context.Context, project, resourceType, param string) (bool, error)
 	Partitions(ctx context.Context) ([]string, error)
 	IndexGenerations(ctx context.Context, project string) ([]store.IndexGeneration, error)
 	Locate(ctx context.Context, resourceType, id string) (store.Ref, error)

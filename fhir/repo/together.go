@@ -28,9 +28,9 @@ func (s *Session) Together(ctx context.Context, targets []Target, fn func(*Sessi
 }
 
 // Plain says that a create or update of the type writes its own row and nothing else, and looks nothing up.
-func (s *Session) Plain(resourceType string) bool {
+func (s *Session) Plain(ctx context.Context, resourceType string) bool {
 	return !needsTx(resourceType) && len(draft{ref: store.Ref{Type: resourceType}}.keys()) == 0 && !ownRules(resourceType) &&
-		(s.system != "" || !s.who.CheckReferences && !s.who.SuperAdmin)
+		(s.system != "" || !s.who.CheckReferences && !s.who.SuperAdmin) && !s.mayInherit(ctx, resourceType)
 }
 
 // Transaction is InTx, in which writes are kept back until something is read or fn ends: then

@@ -66,7 +66,7 @@ func (c *change) before() []byte {
 // compose makes the draft of a change: the caller's fields are put back, the type's own rules
 // applied, the policy asked about the image and the project about its profiles and references.
 func (a *access) compose(ctx context.Context, c *change) (draft, error) {
-	doc, err := a.serverMeta(c)
+	doc, err := a.serverMeta(ctx, c, c.in.doc)
 	if err != nil {
 		return draft{}, err
 	}
@@ -95,6 +95,9 @@ func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) 
 	if !fields.none() {
 		doc, err := fields.keep(d.doc, c.oldDoc)
 		if err != nil {
+			return draft{}, err
+		}
+		if doc, err = a.serverMeta(ctx, c, doc); err != nil { // whose patients may be others now
 			return draft{}, err
 		}
 		hidden := slices.Concat(fields.unseen, fields.hidden)
@@ -137,8 +140,8 @@ func putBackAll(doc, old *document.Node, protected []string) (*document.Node, er
 }
 
 // serverMeta makes the members of meta that are the server's to say.
-func (a *access) serverMeta(c *change) (*document.Node, error) {
-	accounts, err := a.accountsOf(c)
+func (a *access) serverMeta(ctx context.Context, c *change, doc *document.Node) (*document.Node, error) {
+	accounts, err := a.accountsOf(ctx, c, doc)
 	if err != nil {
 		return nil, err
 	}
@@ -148,21 +151,22 @@ func (a *access) serverMeta(c *change) (*document.Node, error) {
 			return nil, err
 		}
 	}
-	return setMeta(c.in.doc, accounts, onBehalfOf)
+	return setMeta(doc, accounts, onBehalfOf)
 }
 
 // accountsOf decides meta.accounts: an administrator in extended mode may set them, a create gets
-// the policy's compartment, everything else keeps what is stored.
-func (a *access) accountsOf(c *change) ([]byte, error) {
-	given := c.in.doc.Find("meta", "accounts")
+// the policy's compartment, everything else keeps what is stored; to that come the patients' (inherited).
+func (a *access) accountsOf(ctx context.Context, c *change, doc *document.Node) ([]byte, error) {
 	trusted := a.system != "" || (a.who.ProjectAdmin() && a.who.Extended)
-	switch {
-	case trusted && (given != nil || c.in.accounts):
-		return given.Compact(nil), nil
-	case c.oldDoc != nil:
-		return c.oldDoc.Find("meta", "accounts").Compact(nil), nil
-	case a.system == "" && a.who.Policy.Compartment() != nil:
-		return marshal([]medplum.Reference{*a.who.Policy.Compartment()})
+	if trusted && (c.in.accounts || c.in.doc.Find("meta", "accounts") != nil) {
+		return doc.Find("meta", "accounts").Compact(nil), nil
 	}
-	return nil, nil
+	gained, lost, err := a.inherited(ctx, c, doc)
+	if err != nil {
+		return nil, err
+	}
+	if c.oldDoc == nil && a.system == "" && a.who.Policy.Compartment() != nil {
+		gained = append([]medplum.Reference{*a.who.Policy.Compartment()}, gained...)
+	}
+	return changedAccounts(c.oldDoc.Find("meta", "accounts"), gained, lost)
 }

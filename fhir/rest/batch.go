@@ -27,7 +27,7 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 	results := make([]done, len(b.Entries))
 	left, stop := h.budget(c)
 	defer stop()
-	targets, updates := updated(session, b), map[string]bool{}
+	targets, updates := updated(ctx, session, b), map[string]bool{}
 	for _, t := range targets {
 		updates[t.Type+"/"+t.ID] = true
 	}
@@ -38,7 +38,7 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 			if e.Phase() != phase {
 				continue
 			}
-			create := phase == bundle.Creates && e.Err == nil && e.IfNoneExist == "" && creatable(e) == nil && session.Plain(e.Path[0])
+			create := phase == bundle.Creates && e.Err == nil && e.IfNoneExist == "" && creatable(e) == nil && session.Plain(ctx, e.Path[0])
 			if create || phase == bundle.Changes && updates[e.Target()] {
 				plain = append(plain, i)
 			} else {
@@ -59,7 +59,7 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 
 // updated are the resources that one update or patch each is about, and that can be written in one
 // statement.
-func updated(session *repo.Session, b bundle.Bundle) []repo.Target {
+func updated(ctx context.Context, session *repo.Session, b bundle.Bundle) []repo.Target {
 	entries := map[string]int{}
 	for i := range b.Entries {
 		if e := &b.Entries[i]; e.Phase() == bundle.Changes {
@@ -69,7 +69,7 @@ func updated(session *repo.Session, b bundle.Bundle) []repo.Target {
 	var targets []repo.Target
 	for i := range b.Entries {
 		e := &b.Entries[i]
-		if e.Err == nil && e.Phase() == bundle.Changes && len(e.Path) == 2 && entries[e.Target()] == 1 && session.Plain(e.Path[0]) {
+		if e.Err == nil && e.Phase() == bundle.Changes && len(e.Path) == 2 && entries[e.Target()] == 1 && session.Plain(ctx, e.Path[0]) {
 			targets = append(targets, repo.Target{Type: e.Path[0], ID: e.Path[1]})
 		}
 	}

@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -50,8 +52,8 @@ func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing
 	}
 	ctx, session := c.Request().Context(), h.session(c)
 	var err error
-	targets := updated(session, b)
-	if commit == nil && (t.plain(session) || len(targets) == len(b.Entries) && len(targets) > 0) {
+	targets := updated(ctx, session, b)
+	if commit == nil && !t.withAccounts() && (t.plain(ctx, session) || len(targets) == len(b.Entries) && len(targets) > 0) {
 		err = session.Together(ctx, targets, func(together *repo.Session) error { return t.run(ctx, together, nil) })
 		if !errors.Is(err, errNoMatch) && !repo.Raced(err) { // else what it asks for may be in the Bundle itself
 			return t.results, shown(err)
@@ -124,11 +126,16 @@ func overlap(name string) error {
 	return outcome.New(outcome.Invalid, "%.100s is in more than one entry", name).At("request.url")
 }
 
+// withAccounts says that others of the transaction may inherit accounts from a patient that is in it.
+func (t *transaction) withAccounts() bool {
+	return slices.ContainsFunc(t.entries, func(e bundle.Entry) bool { return bytes.Contains(e.Resource, []byte(`"accounts"`)) })
+}
+
 // plain says that the transaction is nothing but creates that need none.
-func (t *transaction) plain(session *repo.Session) bool {
+func (t *transaction) plain(ctx context.Context, session *repo.Session) bool {
 	for i := range t.entries {
 		e := &t.entries[i]
-		if e.Method != http.MethodPost || e.IfNoneExist != "" || creatable(e) != nil || !session.Plain(e.Path[0]) {
+		if e.Method != http.MethodPost || e.IfNoneExist != "" || creatable(e) != nil || !session.Plain(ctx, e.Path[0]) {
 			return false
 		}
 	}

@@ -1,6 +1,18 @@
 package store
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
+
+// Refers says whether some resource of a type points with param at any target.
+func (r reader) Refers(ctx context.Context, project, resourceType, param string) (some bool, err error) {
+	const query = `SELECT EXISTS (SELECT 1 FROM reference_index WHERE project_id = $1 AND type = $2 AND param = $3 AND target_id <> '')`
+	if err := first(ctx, r.q, r.dialect.text(query), []any{project, clean(resourceType), clean(param)}, &some); err != nil {
+		return false, fmt.Errorf("look for a reference: %w", err)
+	}
+	return some, nil
+}
 
 // Pointing lists the ids of the resources of a type that point with param at a target, in their order
 // from the one after the id given. It reads as many rows of the index as it gives ids, however many

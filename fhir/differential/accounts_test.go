@@ -1,0 +1,114 @@
+package differential_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// This file is what meta.accounts are to be (contract of Medplum): a resource inherits those of the patients
+// whose compartment it comes into, and loses those of the patients that it leaves.
+
+// accounts are one or two organizations.
+func (w *world) accounts() []any {
+	one, other := w.some("Organization").name(), w.some("Organization").name()
+	all := []any{object{"reference": one}}
+	if one != other && w.chance(2) {
+		all = append(all, object{"reference": other})
+	}
+	return all
+}
+
+// exact says whether the accounts of a body count: an administrator's do, in extended mode.
+func (e *eyes) exact(body object) bool {
+	return e.who.Admin && e.who.Extended && len(at(body, "meta", "accounts")) > 0
+}
+
+// accounted sets the accounts of a body that replaces another, or nothing.
+func (e *eyes) accounted(kind string, body, was object, exact bool) {
+	if exact {
+		return
+	}
+	accounts := slices.Clone(at(was, "meta", "accounts"))
+	if was == nil && e.account != "" {
+		accounts = []any{object{"reference": e.account}}
+	}
+	before, now := patients(kind, was), patients(kind, body)
+	var staying []any
+	for _, p := range now {
+		staying = append(staying, e.accountsOf(p)...)
+	}
+	for _, p := range before {
+		if slices.Contains(now, p) {
+			continue
+		}
+		for _, lost := range e.accountsOf(p) {
+			if !holds(staying, lost) {
+				accounts = slices.DeleteFunc(accounts, func(a any) bool { return text(a) == text(lost) })
+			}
+		}
+	}
+	for _, p := range now {
+		if slices.Contains(before, p) {
+			continue
+		}
+		for _, gained := range e.accountsOf(p) {
+			if !holds(accounts, gained) {
+				accounts = append(accounts, gained)
+			}
+		}
+	}
+	if withAccounts(body, nil); len(accounts) > 0 {
+		withAccounts(body, accounts)
+	}
+}
+
+func holds(accounts []any, account any) bool {
+	return slices.ContainsFunc(accounts, func(a any) bool { return text(a) == text(account) })
+}
+
+// patients are whose compartment a resource is in by what it refers to.
+func patients(kind string, body object) []string {
+	var all []string
+	for _, field := range map[string][]string{"Encounter": {"subject"}, "Observation": {"performer", "subject"}}[kind] {
+		for _, reference := range at(body, field, "reference") {
+			if name := reference.(string); strings.HasPrefix(name, "Patient/") && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
+// accountsOf are the accounts of a patient of the caller's project, as the caller sees it.
+func (e *eyes) accountsOf(patient string) []any {
+	p := e.find(patient)
+	if p == nil || p.project != e.own || p.deleted() || !e.allowed("read", p) {
+		return nil
+	}
+	return at(e.shown("read", p, p.live()), "meta", "accounts")
+}
+
+// inherit draws a write that takes a resource to another patient.
+func (e *eyes) inherit() request {
+	kind := pick(e.world, "Encounter", "Observation")
+	subject := object{"reference": e.some("Patient").name()}
+	if body := e.draw(kind); e.chance(2) {
+		body["subject"] = subject
+		return e.create(kind, body)
+	}
+	_, id, r := e.any(kind)
+	for range 10 {
+		if e.target("update", kind, r) != 0 {
+			_, id, r = e.any(kind)
+		}
+	}
+	sent := e.draw(kind)
+	if r != nil {
+		sent = clone(r.live())
+	}
+	sent["id"], sent["subject"] = id, subject
+	q := request{method: http.MethodPut, path: "/" + kind + "/" + id, body: text(sent)}
+	e.wantUpdated(&q, kind, r, sent)
+	return q
+}
