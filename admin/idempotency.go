@@ -50,35 +50,47 @@ func isASCII(s string) bool {
 // that one's answer is given again.
 //
 // Errors: outcome BusinessRule for the key of another body.
-func once(ctx context.Context, tx *repo.Tx, request *store.Idempotent, do func() (store.Resource, error)) (store.Resource, error) {
+func once(ctx context.Context, tx *repo.Tx, request *store.Idempotent, do func() (store.Resource, error)) (made store.Resource, err error) {
+	first, repeated, err := onceAs(ctx, tx, request, func() (answer, error) {
+		made, err = do()
+		return answer{made.Type, made.ID, made.Version}, err
+	})
+	if err != nil || !repeated {
+		return made, err
+	}
+	return tx.System("repeat an answer", request.Project).VRead(ctx, first.Type, first.ID, first.Version)
+}
+
+// onceAs is once of what is no resource: it tells what the first request came to.
+func onceAs(ctx context.Context, tx *repo.Tx, request *store.Idempotent, do func() (answer, error)) (made answer, repeated bool, err error) {
 	if request == nil {
-		return do()
+		made, err = do()
+		return made, false, err
 	}
 	before, first, err := tx.Store().Begin(ctx, *request)
 	if err != nil {
-		return store.Resource{}, err
+		return answer{}, false, err
 	}
 	if !first {
-		return repeat(ctx, tx, *request, before)
+		made, err = firstAnswer(*request, before)
+		return made, true, err
 	}
-	made, err := do()
+	if made, err = do(); err != nil {
+		return answer{}, false, err
+	}
+	text, err := marshal(made)
 	if err != nil {
-		return store.Resource{}, err
+		return answer{}, false, err
 	}
-	text, err := marshal(answer{made.Type, made.ID, made.Version})
-	if err != nil {
-		return store.Resource{}, err
-	}
-	return made, tx.Store().Answered(ctx, *request, string(text))
+	return made, false, tx.Store().Answered(ctx, *request, string(text))
 }
 
-func repeat(ctx context.Context, tx *repo.Tx, request store.Idempotent, before store.FirstAnswer) (store.Resource, error) {
+func firstAnswer(request store.Idempotent, before store.FirstAnswer) (first answer, err error) {
 	if before.Fingerprint != request.Fingerprint {
-		return store.Resource{}, outcome.New(outcome.BusinessRule, "Idempotency-Key was used for another request")
+		return first, outcome.New(outcome.BusinessRule, "Idempotency-Key was used for another request")
 	}
-	var first answer
 	if err := json.Unmarshal([]byte(before.Answer), &first); err != nil {
-		return store.Resource{}, fmt.Errorf("first answer to an idempotent request: %w", err)
+		return first, fmt.Errorf("first answer to an idempotent request: %w", err)
 	}
-	return tx.System("repeat an answer", request.Project).VRead(ctx, first.Type, first.ID, first.Version)
+	return first, nil
 }

@@ -107,44 +107,51 @@ func (v *inviting) run(ctx context.Context, project string) (made store.Resource
 	if err != nil {
 		return store.Resource{}, err
 	}
-	return made, v.announce(ctx, made)
+	return made, v.announce(ctx, made, len(existing) == 0)
 }
 
 // announce writes the invitation, its mail and the audit event.
-func (v *inviting) announce(ctx context.Context, made store.Resource) error {
+func (v *inviting) announce(ctx context.Context, made store.Resource, adds bool) error {
 	tx := v.tx.Store()
 	invitation := store.Invitation{
 		Project: v.project.ID, ID: tx.NewID(), Membership: made.ID, User: v.user.ID, Email: v.in.Email,
-		InvitedBy: v.who.Membership.Reference, State: store.InvitationDraft,
+		InvitedBy: v.who.Membership.Reference, Profile: v.profile.Reference, AddsMember: adds, State: store.InvitationDraft,
 		ExpiresAt: store.At(tx.Now().Add(inviteAge)),
 	}
-	letter := mail.Letter{
-		Template: mail.InviteExisting, To: v.in.Email, Project: v.project.ID, ProjectName: v.project.Name, Invitation: invitation.ID,
-	}
 	if v.in.sends() {
-		if err := v.mayMail(ctx); err != nil {
+		if err := v.post(ctx, &invitation); err != nil {
 			return err
-		}
-		invitation.State = store.InvitationQueued
-		if v.user.stranger {
-			request, secret, err := requestPassword(ctx, v.tx, v.user.Ref, store.RequestInvite, inviteAge)
-			if err != nil {
-				return err
-			}
-			invitation.Request = request
-			letter.Template, letter.Request, letter.Secret = mail.InviteNew, request, secret
 		}
 	}
 	if err := tx.AddInvitation(ctx, invitation); err != nil {
 		return err
 	}
-	if v.in.sends() {
-		if _, err := v.s.Mails.Queue(ctx, tx, letter); err != nil {
-			return err
-		}
-	}
 	return audit.Record(ctx, tx, event(v.who, v.project.ID, audit.Invite,
 		made.Type+"/"+made.ID, v.user.Type+"/"+v.user.ID, v.profile.Reference))
+}
+
+// post queues the mail of an invitation, with a new link for somebody who has never come in.
+func (v *inviting) post(ctx context.Context, invitation *store.Invitation) error {
+	if err := v.mayMail(ctx); err != nil {
+		return err
+	}
+	letter := mail.Letter{
+		Template: mail.InviteExisting, To: v.in.Email, Name: v.in.FirstName + " " + v.in.LastName,
+		Project: v.project.ID, ProjectName: v.project.Name, Invitation: invitation.ID,
+	}
+	invitation.Request = ""
+	if v.user.stranger {
+		request, secret, err := requestPassword(ctx, v.tx, v.user.Ref, store.RequestInvite, inviteAge)
+		if err != nil {
+			return err
+		}
+		invitation.Request = request
+		letter.Template, letter.Request, letter.Secret = mail.InviteNew, request, secret
+	}
+	queued, err := v.s.Mails.Queue(ctx, v.tx.Store(), letter)
+	invitation.Mail, invitation.State = queued, store.InvitationQueued
+	invitation.Delivery = store.Delivery{Status: store.DeliveryQueued, ReportedAt: store.At(v.tx.Store().Now())}
+	return err
 }
 
 // mayMail refuses a mail too many. A project that somebody has made for the purpose would otherwise

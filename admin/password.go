@@ -148,17 +148,30 @@ func (s *SignIn) SetPassword(ctx context.Context, in PasswordSetting) error {
 		if err := useRequest(ctx, tx, request); err != nil {
 			return err
 		}
-		if err := s.forgetStranger(ctx, tx, who.ref); err != nil {
+		if err := s.trust(ctx, tx, who.ref, request); err != nil {
 			return err
 		}
-		if err := setUser(ctx, tx, who.ref, "emailVerified", true); err != nil {
-			return err
-		}
-		if err := changePassword(ctx, tx, who.ref, newPassword{hash, store.OpensAll}); err != nil || request.Type == store.RequestInvite {
+		if err := changePassword(ctx, tx, who.ref, newPassword{hash, request.Opens}); err != nil || request.Type == store.RequestInvite {
 			return err // a first password is no change
 		}
 		return tell(ctx, s.Mails, tx.Store(), who, mail.PasswordChanged)
 	})
+}
+
+// trust takes the address for proven by a link that was mailed to it. A link that somebody else saw proves
+// nothing, and takes the place of no password that leads elsewhere.
+func (s *SignIn) trust(ctx context.Context, tx *repo.Tx, user store.Ref, request store.SecurityRequest) error {
+	if request.Opens == store.OpensAll {
+		if err := s.forgetStranger(ctx, tx, user); err != nil {
+			return err
+		}
+		return setUser(ctx, tx, user, "emailVerified", true)
+	}
+	kept, err := tx.Store().Credential(ctx, user, store.Password)
+	if err == nil && kept.Opens != request.Opens {
+		return expiredLink(request)
+	}
+	return ignoreNotFound(err)
 }
 
 // forgetStranger takes away the second factor of whoever chose a password without showing that the

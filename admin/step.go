@@ -96,6 +96,11 @@ func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who 
 	if err != nil {
 		return Step{}, err
 	}
+	if !due && login.Membership != "" {
+		if err := tx.AcceptInvitations(ctx, login.MembershipProject, login.Membership); err != nil {
+			return Step{}, err
+		}
+	}
 	switch {
 	case due && who.user.MFAEnrolled:
 		have, err := factorsOf(ctx, tx, who.ref)

@@ -41,6 +41,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	p.GET("/members/:membership/sessions", h.sessions)
 	p.DELETE("/members/:membership/sessions/:login", h.endSession)
 	h.mountUsers(p)
+	h.mountInvitations(p)
 	g.POST("/super/setpassword", h.superForcePassword)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -11,7 +10,6 @@ import (
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
-	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
 
@@ -76,12 +74,9 @@ func (h *Handler) listUsers(c echo.Context) error {
 	if ids := c.QueryParam("ids"); ids != "" {
 		q.IDs = strings.Split(ids, ",")
 	}
-	if limit := c.QueryParam("limit"); limit != "" {
-		n, err := strconv.Atoi(limit)
-		if err != nil || n < 1 {
-			return outcome.New(outcome.Invalid, "Limit must be between 1 and 1000").At("limit")
-		}
-		q.Limit = n
+	var err error
+	if q.Limit, err = limit(c); err != nil {
+		return err
 	}
 	page, err := h.Admin.ListUsers(c.Request().Context(), caller.From(c), c.Param("project"), q)
 	return answer(c, http.StatusOK, page, err)

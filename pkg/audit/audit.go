@@ -39,6 +39,11 @@ const (
 	KeyRotate        Action = "key-rotate"
 	AccessExplain    Action = "access-explain"
 	MailRead         Action = "mail-read"
+	InvitationRead   Action = "invitation-read"
+	InvitationResend Action = "invitation-resend"
+	InvitationExtend Action = "invitation-extend"
+	InvitationRevoke Action = "invitation-revoke"
+	InvitationLink   Action = "invitation-link" // somebody saw the link
 )
 
 // The actions that are recorded of people's own accounts and sessions.
@@ -162,9 +167,9 @@ func (a Action) codes() (kind coding, verb string) {
 		return user, "E"
 	case Invite, MembershipCreate, TokenCreate, ProjectCreate, ClientCreate, BotCreate, SetUp:
 		return security, "C"
-	case MembershipDelete, TokenRevoke:
+	case MembershipDelete, TokenRevoke, InvitationRevoke:
 		return security, "D"
-	case MailRead, ProjectRead, MembershipRead, AccessExplain, SessionsRead:
+	case MailRead, ProjectRead, MembershipRead, InvitationRead, InvitationLink, AccessExplain, SessionsRead:
 		return security, "R"
 	}
 	return security, "U"

@@ -195,3 +195,42 @@ func TestAWrongSecretIsAnErrorThatSaysSo(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, http.StatusUnauthorized, refused.Status)
 }
+
+func TestTheSDKLooksAfterInvitations(t *testing.T) {
+	s := apptest.Start(t)
+	sdk, _ := administrator(t, s)
+	invitations, ctx := sdk.Invitations(), t.Context()
+	body := map[string]any{"resourceType": "Practitioner", "firstName": "In", "lastName": "Vited", "email": "in@example.com"}
+	first, err := sdk.Invite(ctx, body, "once")
+	require.NoError(t, err)
+	again, err := sdk.Invite(ctx, body, "once")
+	require.NoError(t, err)
+	assert.JSONEq(t, string(first), string(again))
+	page, err := invitations.List(ctx, client.InvitationQuery{States: []string{"pending"}, Since: time.Now().Add(-time.Hour), Email: "in@example.com", Limit: 1})
+	require.NoError(t, err)
+	require.Len(t, page.Invitations, 1)
+	in := page.Invitations[0]
+	read, err := invitations.Read(ctx, in.ID)
+	require.NoError(t, err)
+	assert.Equal(t, "in@example.com", read.Email)
+	sent, err := invitations.Resend(ctx, in.ID, "", "once more")
+	require.NoError(t, err)
+	until := time.Now().Add(72 * time.Hour).UTC().Truncate(time.Second)
+	extended, err := invitations.Extend(ctx, in.ID, "", until)
+	require.NoError(t, err)
+	assert.Equal(t, until, extended.ExpiresAt)
+	_, err = invitations.Revoke(ctx, in.ID, sent.Version)
+	var refused *client.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, http.StatusPreconditionFailed, refused.Status)
+	admin := true
+	_, err = invitations.Grant(ctx, in.ID, "", client.InvitationGrant{Admin: &admin})
+	require.NoError(t, err)
+	link, linked, err := invitations.Link(ctx, in.ID, "")
+	require.NoError(t, err)
+	assert.Contains(t, link, "/setpassword/")
+	assert.Equal(t, in.ID, linked.ID)
+	revoked, err := invitations.Revoke(ctx, in.ID, linked.Version)
+	require.NoError(t, err)
+	assert.Equal(t, "revoked", revoked.State)
+}

@@ -47,7 +47,7 @@ func (u Users) Update(ctx context.Context, id string, fields UserFields) (User, 
 
 // UpdateVersion is Update of a user who must have the version.
 func (u Users) UpdateVersion(ctx context.Context, id, version string, fields UserFields) (User, error) {
-	return u.one(ctx, call{method: http.MethodPatch, path: []string{id}, body: fields, header: http.Header{"If-Match": {`W/"` + version + `"`}}})
+	return u.one(ctx, call{method: http.MethodPatch, path: []string{id}, body: fields, header: ifMatch(version)})
 }
 
 // Detail reads a user.

@@ -39,6 +39,7 @@ const (
 type Letter struct {
 	Template    Template
 	To          string
+	Name        string // what the person is called; may be empty
 	Project     string // id of the project on whose behalf it is sent, or store.SystemProject
 	ProjectName string
 	// Request and Secret make the link; both empty for a mail without one.
@@ -80,7 +81,9 @@ func (m *Mailer) Queue(ctx context.Context, tx *store.Tx, letter Letter) (id str
 		Recipient:   letter.To,
 		ProjectName: letter.ProjectName,
 		Request:     letter.Request,
-		Invitation:  letter.Invitation,
+
+		RecipientName: letter.Name,
+		Invitation:    letter.Invitation,
 	}
 	if letter.Secret != "" {
 		row.Sealed = m.box.Seal([]byte(letter.Secret), place(row.ID))

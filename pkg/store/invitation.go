@@ -19,11 +19,45 @@ type Invitation struct {
 	Request   string `gorm:"column:request_id"`
 	Email     string
 	InvitedBy string
-	State     InvitationState
-	CreatedAt Stamp `gorm:"autoCreateTime:false"`
-	UpdatedAt Stamp `gorm:"autoUpdateTime:false"`
+	Profile   string // a reference
+	// AddsMember says that the invite made the membership, and did not change one that was there.
+	AddsMember bool
+	State      InvitationState
+	// Version grows with each change.
+	Version int64
+	// Mail is the mail that counts; those before it carry links that are dead.
+	Mail      string   `gorm:"column:mail_id"`
+	Delivery  Delivery `gorm:"embedded"`
+	CreatedAt Stamp    `gorm:"autoCreateTime:false"`
+	UpdatedAt Stamp    `gorm:"autoUpdateTime:false"`
 	ExpiresAt Stamp
 }
+
+// Delivery is what was last heard of a mail.
+type Delivery struct {
+	Status     DeliveryStatus `gorm:"column:delivery"`
+	ReplyCode  int            // of the mail server (RFC 5321 §4.2)
+	StatusCode string         // "5.1.1" (RFC 3463)
+	ReplyText  string
+	ReportedAt Stamp
+}
+
+// DeliveryStatus says how far a mail has come.
+type DeliveryStatus string
+
+// A mail is queued until a server has it. It waits when there is none; it is deferred when the server
+// wants it later, and refused when it wants it never. Reports say that an accepted one is delayed, was
+// delivered or bounced.
+const (
+	DeliveryQueued    DeliveryStatus = "queued"
+	DeliveryWaiting   DeliveryStatus = "waiting"
+	DeliveryDeferred  DeliveryStatus = "deferred"
+	DeliveryRefused   DeliveryStatus = "refused"
+	DeliveryAccepted  DeliveryStatus = "accepted"
+	DeliveryDelayed   DeliveryStatus = "delayed"
+	DeliveryDelivered DeliveryStatus = "delivered"
+	DeliveryBounced   DeliveryStatus = "bounced"
+)
 
 // TableName implements gorm's Tabler.
 func (Invitation) TableName() string { return "invitation" }
@@ -44,6 +78,9 @@ const (
 	InvitationRevoked   InvitationState = "revoked"
 )
 
+// openInvitation are the states of an invitation that may still be accepted, unless it has run out.
+var openInvitation = []InvitationState{InvitationDraft, InvitationQueued, InvitationSent, InvitationDelivered, InvitationBounced, InvitationOpened}
+
 // before are the states from which an invitation may move to state. What is final stays, and a
 // late report of the mail server does not undo what the person did.
 func (state InvitationState) before() []InvitationState {
@@ -57,7 +94,7 @@ func (state InvitationState) before() []InvitationState {
 	case InvitationOpened:
 		return []InvitationState{InvitationDraft, InvitationQueued, InvitationSent, InvitationDelivered, InvitationBounced}
 	case InvitationAccepted, InvitationExpired, InvitationRevoked:
-		return []InvitationState{InvitationDraft, InvitationQueued, InvitationSent, InvitationDelivered, InvitationBounced, InvitationOpened}
+		return openInvitation
 	}
 	return nil
 }
@@ -65,7 +102,7 @@ func (state InvitationState) before() []InvitationState {
 // AddInvitation stores a new invitation.
 func (tx *Tx) AddInvitation(ctx context.Context, in Invitation) error {
 	now := At(tx.Now())
-	in.CreatedAt, in.UpdatedAt = now, now
+	in.CreatedAt, in.UpdatedAt, in.Version = now, now, 1
 	if err := tx.gorm(ctx).Create(&in).Error; err != nil {
 		return fmt.Errorf("add invitation: %w", err)
 	}
@@ -131,14 +168,42 @@ func (tx *Tx) RevokeInvitations(ctx context.Context, project, membership string)
 	return tx.moveInvitations(ctx, InvitationRevoked, "project_id = ? AND membership_id = ?", project, membership)
 }
 
+// AcceptInvitations accepts what is open of a membership's invitations: its User has come in.
+func (tx *Tx) AcceptInvitations(ctx context.Context, project, membership string) error {
+	return tx.moveInvitations(ctx, InvitationAccepted, "project_id = ? AND membership_id = ?", project, membership)
+}
+
+// HoldInvitation reads an invitation that is about to be changed, or ErrNotFound. Whoever else wants to
+// change it waits for this transaction.
+func (tx *Tx) HoldInvitation(ctx context.Context, project, id string) (Invitation, error) {
+	held := tx.gorm(ctx).Model(&Invitation{}).Where("project_id = ? AND id = ?", project, id).UpdateColumn("version", gorm.Expr("version"))
+	if held.Error != nil {
+		return Invitation{}, fmt.Errorf("hold invitation: %w", held.Error)
+	}
+	return tx.Invitation(ctx, project, id)
+}
+
+// ChangeInvitation stores an invitation that is held, as a new version.
+func (tx *Tx) ChangeInvitation(ctx context.Context, in *Invitation) error {
+	in.UpdatedAt = At(tx.Now())
+	in.Version++
+	if err := tx.gorm(ctx).Select("*").UpdateColumns(in).Error; err != nil {
+		return fmt.Errorf("change invitation: %w", err)
+	}
+	return nil
+}
+
 func (tx *Tx) moveInvitations(ctx context.Context, state InvitationState, where string, args ...any) error {
 	err := tx.gorm(ctx).Model(&Invitation{}).Where(where, args...).Where("state IN ?", state.before()).
-		UpdateColumns(map[string]any{"state": state, "updated_at": At(tx.Now())}).Error
+		UpdateColumns(map[string]any{"state": state, "updated_at": At(tx.Now()), "version": nextVersion}).Error
 	if err != nil {
 		return fmt.Errorf("move invitation to %s: %w", state, err)
 	}
 	return nil
 }
+
+// nextVersion is the version after the one that a row has.
+var nextVersion = gorm.Expr("version + 1")
 
 // notFound turns gorm's word for no row into ErrNotFound and says what was being done otherwise.
 func notFound(err error, doing string) error {

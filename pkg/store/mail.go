@@ -9,18 +9,20 @@ import (
 // Mail is one mail, from the moment it is queued. It holds what the templates need, never the
 // rendered text, so that the secret of its link is at rest only sealed, and only until it is sent.
 type Mail struct {
-	ID          string `gorm:"primaryKey"`
-	Project     string `gorm:"column:project_id"`
-	Template    string
-	Recipient   string
-	ProjectName string
-	Request     string `gorm:"column:request_id"`
-	Sealed      []byte
-	Invitation  string `gorm:"column:invitation_id"`
-	State       MailState
-	Error       string
-	CreatedAt   Stamp `gorm:"autoCreateTime:false"`
-	UpdatedAt   Stamp `gorm:"autoUpdateTime:false"`
+	ID        string `gorm:"primaryKey"`
+	Project   string `gorm:"column:project_id"`
+	Template  string
+	Recipient string
+	// RecipientName is what the person is called in the mail.
+	RecipientName string
+	ProjectName   string
+	Request       string `gorm:"column:request_id"`
+	Sealed        []byte
+	Invitation    string `gorm:"column:invitation_id"`
+	State         MailState
+	Error         string
+	CreatedAt     Stamp `gorm:"autoCreateTime:false"`
+	UpdatedAt     Stamp `gorm:"autoUpdateTime:false"`
 }
 
 // TableName implements gorm's Tabler.
@@ -29,12 +31,15 @@ func (Mail) TableName() string { return "mail" }
 // MailState is where a mail stands.
 type MailState string
 
-// The states of a mail. One that waits lies in the drawer because there is no mail server.
+// The states of a mail. One that waits lies in the drawer because there is no mail server; one that is
+// withdrawn carries a link that died before it was sent.
 const (
 	MailQueued  MailState = "queued"
 	MailWaiting MailState = "waiting"
 	MailSent    MailState = "sent"
 	MailBounced MailState = "bounced"
+
+	MailWithdrawn MailState = "withdrawn"
 )
 
 // AddMail stores a queued mail.
@@ -79,13 +84,23 @@ func (r reader) CountMails(ctx context.Context, project string, templates []stri
 	return len(ids), nil
 }
 
+// WithdrawMail keeps a mail from being sent, unless it has been.
+func (tx *Tx) WithdrawMail(ctx context.Context, id string) error {
+	err := tx.gorm(ctx).Model(&Mail{}).Where("id = ? AND state IN ?", id, []MailState{MailQueued, MailWaiting}).
+		UpdateColumns(map[string]any{"state": MailWithdrawn, "sealed": nil, "updated_at": At(tx.Now())}).Error
+	if err != nil {
+		return fmt.Errorf("withdraw mail: %w", err)
+	}
+	return nil
+}
+
 // MoveMail records what became of a mail. The secret goes when nobody needs it any more.
 func (tx *Tx) MoveMail(ctx context.Context, id string, state MailState, problem string) error {
 	change := map[string]any{"state": state, "error": problem, "updated_at": At(tx.Now())}
 	if state == MailSent {
 		change["sealed"] = nil
 	}
-	err := tx.gorm(ctx).Model(&Mail{}).Where("id = ?", id).UpdateColumns(change).Error
+	err := tx.gorm(ctx).Model(&Mail{}).Where("id = ? AND state <> ?", id, MailWithdrawn).UpdateColumns(change).Error
 	if err != nil {
 		return fmt.Errorf("move mail to %s: %w", state, err)
 	}

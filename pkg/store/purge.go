@@ -63,6 +63,7 @@ var ofProject = []struct{ table, condition, by string }{
 	{"unique_key", own, "value"},
 	{"invitation", own, "id"},
 	{"mail", own, "id"},
+	{"mail_template", own, "template"},
 	{"idempotency", own, "key"},
 	{"async_job", own, "id"},
 	{"search_parameter", own, "code"},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -15,7 +16,10 @@ type SecurityRequest struct {
 	Hash        string // SHA-256 of the secret
 	RedirectURI string `gorm:"column:redirect_uri"`
 	// Email is the address that a request to change it is about.
-	Email      string
+	Email string
+	// Opens is what a password opens that is set by it (Credential.Opens). Whoever has a link that was
+	// not mailed has not shown that the address is theirs.
+	Opens      string
 	Used       bool
 	Superseded bool  // a newer one of its kind was made
 	CreatedAt  Stamp `gorm:"autoCreateTime:false"`
@@ -38,7 +42,7 @@ const (
 
 // AddSecurityRequest stores a request; earlier ones of its type for its User count no longer.
 func (tx *Tx) AddSecurityRequest(ctx context.Context, request SecurityRequest) error {
-	request.CreatedAt = At(tx.Now())
+	request.CreatedAt, request.Opens = At(tx.Now()), cmp.Or(request.Opens, OpensAll)
 	err := tx.gorm(ctx).Model(&SecurityRequest{}).
 		Where("user_project = ? AND user_id = ? AND type = ? AND NOT used", request.UserProject, request.User, request.Type).
 		UpdateColumn("superseded", true).Error
@@ -80,4 +84,22 @@ func (tx *Tx) SupersedeSecurityRequests(ctx context.Context, user Ref, types ...
 		return fmt.Errorf("supersede security requests: %w", err)
 	}
 	return nil
+}
+
+// SupersedeSecurityRequest makes that a request counts no longer.
+func (tx *Tx) SupersedeSecurityRequest(ctx context.Context, id string) error {
+	if err := tx.gorm(ctx).Model(&SecurityRequest{}).Where("id = ? AND NOT used", id).UpdateColumn("superseded", true).Error; err != nil {
+		return fmt.Errorf("supersede security request: %w", err)
+	}
+	return nil
+}
+
+// ExtendSecurityRequest lets a request that still counts do so until another time; false when it does not.
+func (tx *Tx) ExtendSecurityRequest(ctx context.Context, id string, until Stamp) (bool, error) {
+	result := tx.gorm(ctx).Model(&SecurityRequest{}).
+		Where("id = ? AND NOT used AND NOT superseded AND expires_at > ?", id, At(tx.Now())).UpdateColumn("expires_at", until)
+	if result.Error != nil {
+		return false, fmt.Errorf("extend security request: %w", result.Error)
+	}
+	return result.RowsAffected == 1, nil
 }

@@ -143,6 +143,7 @@ func matrix() []right {
 		{"POST /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
 	}
 	lines = append(lines, userMatrix()...)
+	lines = append(lines, invitationMatrix()...)
 	for _, types := range []struct {
 		names               []string
 		read, write, remove who
@@ -203,6 +204,19 @@ func userMatrix() (lines []right) {
 		{"GET /admin/projects/:project/roles/:role", "", ""}, {"DELETE /admin/projects/:project/roles/:role", "role in use", ""},
 	} {
 		lines = append(lines, right{route.name, route.of, route.body, admins, super})
+	}
+	return lines
+}
+
+// invitationMatrix is the native routes about invitations. :invitation is to whom newTarget invites.
+func invitationMatrix() (lines []right) {
+	const invitations = " /admin/projects/:project/invitations"
+	for _, route := range []struct{ name, body string }{
+		{"GET" + invitations, ""}, {"GET" + invitations + "/:invitation", ""}, {"PATCH" + invitations + "/:invitation", "{}"},
+		{"POST" + invitations + "/:invitation/resend", ""}, {"POST" + invitations + "/:invitation/extend", "{}"},
+		{"POST" + invitations + "/:invitation/revoke", ""}, {"POST" + invitations + "/:invitation/link", ""},
+	} {
+		lines = append(lines, right{route.name, "", route.body, admins, super})
 	}
 	return lines
 }
@@ -342,13 +356,14 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	to.login = s.SignIn(admin.Email, admin.Password, admin.Project).GET("/auth/sessions").WantStatus(http.StatusOK).Field("sessions.#(current==true).id")
 	users := "/admin/projects/" + admin.Project
 	to.ids["member"] = admin.GET(users + "/users/find?email=" + address).WantStatus(http.StatusOK).Field("id")
+	to.ids["invitation"] = admin.GET(users + "/invitations?email=" + address).WantStatus(http.StatusOK).Field("invitations.0.id")
 	to.ids["group"] = admin.POST(users+"/groups", `{"code":"night"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["role in use"] = admin.GET(users + "/users/" + membership).WantStatus(http.StatusOK).Field("roles.0.id")
 	return to
 }
 
 func (to target) fill(route, of string) string {
-	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":login", to.login,
+	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":invitation", to.ids["invitation"], ":login", to.login,
 		":user", cmp.Or(to.ids[of], to.membership), ":group", to.ids["group"], ":role", cmp.Or(to.ids[of], to.ids["AccessPolicy"]), ":key", "k",
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }

@@ -1,0 +1,130 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/pkg/audit"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// ResendInvitation mails an invitation again. The new link takes the place of the old one, which is dead
+// from then on, and works for as long as a new invitation's. With an idempotency key a repeated request
+// sends nothing more.
+//
+// Errors: outcome Forbidden, NotFound, Invalid, Conflict, PreconditionFailed, TooManyRequests, BusinessRule.
+func (s *Service) ResendInvitation(ctx context.Context, who caller.Caller, which InvitationChange, key string) (InvitationDetails, error) {
+	request, err := s.idempotent(who, which.Project, key, "resend "+which.ID)
+	if err != nil {
+		return InvitationDetails{}, err
+	}
+	version := which.Version
+	which.Version = "" // a repeated request names the version of before
+	return s.changeInvitation(ctx, who, which, audit.InvitationResend, func(ctx context.Context, c *changingInvitation) error {
+		first, repeated, err := onceAs(ctx, c.tx, request, func() (answer, error) {
+			if version != "" && version != strconv.FormatInt(c.in.Version, 10) {
+				return answer{}, outcome.New(outcome.PreconditionFailed, "")
+			}
+			return answer{ID: c.in.ID}, c.resend(ctx)
+		})
+		c.same = repeated
+		if err == nil && repeated && first.ID != c.in.ID {
+			err = outcome.New(outcome.BusinessRule, "Idempotency-Key was used for another request")
+		}
+		return err
+	})
+}
+
+func (c *changingInvitation) resend(ctx context.Context) error {
+	v, err := c.renew(ctx)
+	if err != nil {
+		return err
+	}
+	if v.in.Email == "" {
+		return outcome.New(outcome.Invalid, "User does not have an email address")
+	}
+	return v.post(ctx, &c.in)
+}
+
+// renew ends the link of the invitation and gives it the time of a new one. What is given back is the
+// invite as it would be now.
+func (c *changingInvitation) renew(ctx context.Context) (*inviting, error) {
+	if err := c.mustBeOpen(true); err != nil {
+		return nil, err
+	}
+	if err := c.endLink(ctx); err != nil {
+		return nil, err
+	}
+	project, err := c.s.project(ctx, c.tx, c.in.Project)
+	if err != nil {
+		return nil, err
+	}
+	_, ref, user, err := c.s.memberUser(ctx, c.tx, c.in.Project, c.in.Membership)
+	switch {
+	case outcome.Has(err, outcome.NotFound), outcome.Has(err, outcome.Gone), err == nil && ref.ID == "":
+		return nil, outcome.New(outcome.Conflict, "The membership of the invitation is gone")
+	case err != nil:
+		return nil, err
+	}
+	in := Invitation{Email: user.Email, FirstName: user.FirstName, LastName: user.LastName}
+	v := &inviting{s: c.s, tx: c.tx, who: c.who, in: in, project: project, user: invitedUser{Ref: ref}}
+	c.in.Email, c.in.Request, c.in.Mail, c.in.Delivery = user.Email, "", "", store.Delivery{}
+	c.in.State, c.in.ExpiresAt = store.InvitationDraft, store.At(c.tx.Store().Now().Add(inviteAge))
+	return v, v.recognise(ctx)
+}
+
+// InvitationLink is the link of an invitation, shown once.
+type InvitationLink struct {
+	Link       string            `json:"link"`
+	Invitation InvitationDetails `json:"invitation"`
+}
+
+// InvitationLink makes a new link for an invitation, for its administrator to hand over by other ways
+// than mail. Links are kept as digests, so none can be shown that was mailed; it is dead from then on.
+//
+// Whoever uses the link has not shown that the address is theirs: the administrator could be it. So it
+// proves nothing, opens this project alone, and there is none for somebody whom another project knows.
+//
+// Errors: outcome Forbidden, NotFound, Conflict, PreconditionFailed.
+func (s *Service) InvitationLink(ctx context.Context, who caller.Caller, which InvitationChange) (made InvitationLink, err error) {
+	made.Invitation, err = s.changeInvitation(ctx, who, which, audit.InvitationLink, func(ctx context.Context, c *changingInvitation) error {
+		v, err := c.renew(ctx)
+		if err != nil {
+			return err
+		}
+		if err := v.mustBeKnownHereAlone(ctx); err != nil {
+			return err
+		}
+		request := store.SecurityRequest{Type: store.RequestInvite, Opens: which.Project}
+		id, plain, err := makeRequest(ctx, c.tx, v.user.Ref, request, inviteAge)
+		c.in.Request = id
+		made.Link = s.AppURL.JoinPath("setpassword", id, plain).String()
+		return err
+	})
+	return made, err
+}
+
+// mustBeKnownHereAlone refuses somebody who can sign in, or whom another project knows.
+func (v *inviting) mustBeKnownHereAlone(ctx context.Context) error {
+	rows := v.tx.Store()
+	_, err := rows.Credential(ctx, v.user.Ref, store.Password)
+	switch {
+	case err == nil, errors.Is(err, store.ErrNotFound) && !v.user.stranger:
+		return outcome.New(outcome.Conflict, "The person has an account already and signs in with it")
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	projects, err := projectsOf(ctx, rows, v.user.ID)
+	if err != nil {
+		return err
+	}
+	for _, project := range projects {
+		if project != v.project.ID {
+			return outcome.New(outcome.Conflict, "The person is a member of other projects too, so the link goes by mail alone")
+		}
+	}
+	return nil
+}
