@@ -98,13 +98,30 @@ func (s *Service) InvitationLink(ctx context.Context, who caller.Caller, which I
 		if err := v.mustBeKnownHereAlone(ctx); err != nil {
 			return err
 		}
-		request := store.SecurityRequest{Type: store.RequestInvite, Opens: which.Project}
-		id, plain, err := makeRequest(ctx, c.tx, v.user.Ref, request, inviteAge)
-		c.in.Request = id
-		made.Link = s.AppURL.JoinPath("setpassword", id, plain).String()
+		made.Link, err = v.makeLink(ctx, &c.in)
 		return err
 	})
 	return made, err
+}
+
+// makeLink makes a link that is not mailed.
+func (v *inviting) makeLink(ctx context.Context, invitation *store.Invitation) (string, error) {
+	request := store.SecurityRequest{Type: store.RequestInvite, Opens: v.project.ID}
+	id, plain, err := makeRequest(ctx, v.tx, v.user.Ref, request, inviteAge)
+	invitation.Request = id
+	return v.s.AppURL.JoinPath("setpassword", id, plain).String(), err
+}
+
+// handOver makes the link, if there may be one.
+func (v *inviting) handOver(ctx context.Context, invitation *store.Invitation) (err error) {
+	switch err := v.mustBeKnownHereAlone(ctx); {
+	case outcome.Has(err, outcome.Conflict):
+		return nil
+	case err != nil:
+		return err
+	}
+	v.link, err = v.makeLink(ctx, invitation)
+	return err
 }
 
 // mustBeKnownHereAlone refuses somebody who can sign in, or whom another project knows.

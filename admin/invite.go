@@ -72,6 +72,10 @@ type inviting struct {
 	project medplum.Project
 	user    invitedUser
 	profile medplum.Reference
+	// handsOver says that the link is given to whoever invites, in link, where no mail takes it. There is
+	// none for somebody whom another project knows.
+	handsOver bool
+	link      string
 }
 
 // invitedUser is the User that was found or made.
@@ -120,6 +124,10 @@ func (v *inviting) announce(ctx context.Context, made store.Resource, adds bool)
 	}
 	if v.in.sends() {
 		if err := v.post(ctx, &invitation); err != nil {
+			return err
+		}
+	} else if v.handsOver && v.user.stranger {
+		if err := v.handOver(ctx, &invitation); err != nil {
 			return err
 		}
 	}

@@ -28,11 +28,15 @@ func (v *inviting) makeMembership(ctx context.Context) (store.Resource, error) {
 		"resourceType": ref.Type,
 		"id":           ref.ID,
 		"project":      v.reference(),
-		"invitedBy":    v.who.User,
 		"user":         medplum.RefTo(v.user.Type, v.user.ID, v.in.Email),
 		"profile":      v.profile,
 	} {
 		if elements[name], err = marshal(value); err != nil {
+			return store.Resource{}, err
+		}
+	}
+	if v.who.User.Reference != "" {
+		if elements["invitedBy"], err = marshal(v.who.User); err != nil {
 			return store.Resource{}, err
 		}
 	}

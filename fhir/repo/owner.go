@@ -70,9 +70,7 @@ func (a *access) ownerStays(ctx context.Context, c *change, m medplum.ProjectMem
 	if err != nil || owner != m.User.Reference {
 		return err
 	}
-	stays, err := a.hasMember(ctx, c.ref.Project, owner, func(other medplum.ProjectMembership) bool {
-		return other.ID != c.ref.ID && other.IsActive() && other.Admin
-	})
+	stays, err := a.administersOtherwise(ctx, c.ref, owner)
 	if err != nil || stays {
 		return err
 	}
@@ -82,7 +80,15 @@ func (a *access) ownerStays(ctx context.Context, c *change, m medplum.ProjectMem
 	return outcome.New(outcome.Invalid, "The owner of the project stays its administrator").At("ProjectMembership.admin")
 }
 
-// mayLeave refuses to delete the owner's membership; the text is Medplum's.
+// administersOtherwise says whether the owner has another membership to administer the project with.
+func (a *access) administersOtherwise(ctx context.Context, membership store.Ref, owner string) (bool, error) {
+	return a.hasMember(ctx, membership.Project, owner, func(other medplum.ProjectMembership) bool {
+		return other.ID != membership.ID && other.IsActive() && other.Admin
+	})
+}
+
+// mayLeave refuses to delete the owner's membership, unless they have another one to administer the
+// project with; the text is Medplum's.
 func (a *access) mayLeave(ctx context.Context, got store.Resource) error {
 	m, err := membershipOf(got)
 	if err != nil {
@@ -90,6 +96,9 @@ func (a *access) mayLeave(ctx context.Context, got store.Resource) error {
 	}
 	owner, err := a.ownerOf(ctx, got.Project)
 	if err != nil || owner != m.User.Reference {
+		return err
+	}
+	if stays, err := a.administersOtherwise(ctx, got.Ref, owner); err != nil || stays {
 		return err
 	}
 	return outcome.New(outcome.Invalid, "Cannot delete the owner of the project")

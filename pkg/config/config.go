@@ -33,6 +33,8 @@ type Config struct {
 	SuperAdmin       Login  // zero: the first start prints a set-up link
 	SuperAdminClient Client // zero: none
 
+	Apply string // path of the project file that is applied on start; empty: none
+
 	RegistrationOpen bool
 	AllowedOrigins   []string
 	TrustedProxies   []netip.Prefix

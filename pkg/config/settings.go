@@ -74,6 +74,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.SuperAdminClient.ID, v, fhirID) }},
 		{name: "ADMIT_SUPERADMIN_CLIENT_SECRET", meaning: "secret of the first super-admin client; first start only", accepted: "any text", secret: true,
 			parse: func(c *Config, v string) error { c.SuperAdminClient.Secret = Secret(v); return nil }},
+		{name: "ADMIT_APPLY", absent: "none", meaning: "project file that serve applies when it starts", accepted: "the path of a file",
+			parse: func(c *Config, v string) error { c.Apply = v; return nil }},
 		{name: "ADMIT_REGISTRATION", fallback: "closed", meaning: "whether strangers may register users and projects", accepted: "open or closed",
 			parse: func(c *Config, v string) error { return set(&c.RegistrationOpen, v, oneOf("closed", "open")) }},
 		{name: "ADMIT_ALLOWED_ORIGINS", absent: "none", meaning: "origins whose pages may call the server", accepted: anOrigin,

@@ -60,7 +60,8 @@ func command(version string, environ []string) *cobra.Command {
 		return c, nil
 	}
 	root.AddCommand(
-		serveCommand(version, load),
+		serveCommand(version, environ, load),
+		applyCommand(version, environ, load),
 		migrateCommand(load),
 		auditCommand(load),
 		versionCommand(version),

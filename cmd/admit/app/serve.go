@@ -16,7 +16,7 @@ import (
 	"github.com/admitdev/admit/pkg/mail"
 )
 
-func serveCommand(version string, load loader) *cobra.Command {
+func serveCommand(version string, environ []string, load loader) *cobra.Command {
 	var demo bool
 	serve := &cobra.Command{
 		Use:   "serve",
@@ -36,7 +36,7 @@ func serveCommand(version string, load loader) *cobra.Command {
 			if demo {
 				return serveDemo(cmd.Context(), o, cmd.OutOrStdout())
 			}
-			return serve(cmd.Context(), o, cmd.OutOrStdout())
+			return serve(cmd.Context(), o, environ, cmd.OutOrStdout())
 		},
 	}
 	serve.Flags().BoolVar(&demo, "demo", false, "serve a throw-away database with a project and an administrator in it")
@@ -59,7 +59,7 @@ func collectLess() {
 }
 
 // serve listens first, so that an address that is taken is told before the database is touched.
-func serve(ctx context.Context, o Options, out io.Writer) error {
+func serve(ctx context.Context, o Options, environ []string, out io.Writer) error {
 	listener, err := listen(ctx, o.Config)
 	if err != nil {
 		return err
@@ -68,11 +68,20 @@ func serve(ctx context.Context, o Options, out io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := s.FirstStart(ctx, out); err != nil {
+	if err := s.prepare(ctx, environ, out); err != nil {
 		return errors.Join(err, listener.Close(), s.Close())
 	}
 	o.Log.Info("serving", "address", listener.Addr().String(), "base", o.Config.BaseURL.String(), "version", o.Version)
 	return s.Run(ctx, listener)
+}
+
+// prepare does what is done before anybody is served.
+func (s *Server) prepare(ctx context.Context, environ []string, out io.Writer) error {
+	if err := s.FirstStart(ctx, out); err != nil {
+		return err
+	}
+	_, err := s.Apply(ctx, environ, out)
+	return err
 }
 
 func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
