@@ -88,20 +88,19 @@ func (a *applying) invite(ctx context.Context, d MemberDraft, another bool) erro
 	if err := a.noteMade(ctx, a.key(made.Type, d.memberKey()), Part{Name: d.Name}, made.Ref); err != nil {
 		return err
 	}
-	a.tell(v.link, in.sends())
+	told := &a.difference.Changes[len(a.difference.Changes)-1].Made
+	told.Mailed, told.Known = in.sends(), v.handsOver && v.link == ""
+	if v.link != "" {
+		a.tell(v.link)
+	}
 	return nil
 }
 
-// tell says how the member that was made last gets in. Of somebody with several profiles the last link is the
-// one that works.
-func (a *applying) tell(link string, mailed bool) {
+// tell gives back the link of the member that was made last. Of somebody with several profiles it is the one that works.
+func (a *applying) tell(link string) {
 	last := len(a.difference.Changes) - 1
-	if mailed {
-		a.difference.Changes[last].Made.Mailed = true
-		return
-	}
 	for i := range a.difference.Changes {
-		if c := &a.difference.Changes[i]; link != "" && c.Kind == "member" && c.Name == a.difference.Changes[last].Name {
+		if c := &a.difference.Changes[i]; c.Kind == "member" && c.Name == a.difference.Changes[last].Name {
 			c.Made.Link = ""
 		}
 	}

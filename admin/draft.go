@@ -124,6 +124,7 @@ type Made struct {
 	Secret string // of a client
 	Link   string // with which a new member sets a password
 	Mailed bool   // the member gets a mail instead
+	Known  bool   // neither: another project knows the person
 }
 
 // Difference is what has to be done to a project for its draft.

@@ -67,6 +67,8 @@ func printMade(out io.Writer, project string, d admin.Difference) {
 			fmt.Fprintf(out, "  member %s sets a password within 7 days at\n    %s\n", plain(c.Name), c.Made.Link)
 		case c.Made.Mailed:
 			fmt.Fprintf(out, "  member %s is mailed an invitation\n", plain(c.Name))
+		case c.Made.Known:
+			fmt.Fprintf(out, "  member %s has the account that other projects know; an invitation goes by mail alone\n", plain(c.Name))
 		}
 	}
 	fmt.Fprintln(out)
