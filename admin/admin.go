@@ -58,6 +58,9 @@ type Options struct {
 	Fingerprints Fingerprints
 	AccessTokens AccessTokens
 	Contents     Contents
+	// ProjectSecrets and Box are for the dialects, whose clients show no more than a secret.
+	ProjectSecrets ProjectSecrets
+	Box            Sealer
 	// BaseURL is the server's own address, AppURL where mailed links lead.
 	BaseURL, AppURL *url.URL
 	AppName         string

@@ -102,7 +102,7 @@ func (c *changing) save(ctx context.Context, action audit.Action) error {
 
 // UpdateUser changes fields of a user. version, when given, is the one that the caller has seen.
 //
-// Errors: outcome Forbidden, NotFound, Gone, Invalid, PreconditionFailed.
+// Errors: outcome Forbidden, NotFound, Gone, Invalid, Duplicate, PreconditionFailed.
 func (s *Service) UpdateUser(ctx context.Context, who caller.Caller, project, id, version string, in UserFields) (User, error) {
 	m, err := s.manage(ctx, who, project, audit.MembershipChange)
 	if err != nil {
@@ -147,6 +147,11 @@ func (c *changing) update(ctx context.Context, in UserFields, hash string) error
 	}
 	if in.Admin != nil && *in.Admin != c.member.Admin {
 		if err := c.doc.set("admin", *in.Admin); err != nil {
+			return err
+		}
+	}
+	if in.Status != "" {
+		if err := c.setStatus(in.Status); err != nil {
 			return err
 		}
 	}
@@ -238,8 +243,12 @@ func (c *changing) setPassword(ctx context.Context, hash string) error {
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
 func (s *Service) SetUserStatus(ctx context.Context, who caller.Caller, project, id string, status Status) (User, error) {
 	return s.changeUser(ctx, who, project, id, audit.MembershipChange, func(_ context.Context, c *changing) error {
-		return c.doc.set("active", status == StatusActive)
+		return c.setStatus(status)
 	})
+}
+
+func (c *changing) setStatus(status Status) error {
+	return c.doc.set("active", status == StatusActive)
 }
 
 // AssignProfile makes another resource of the project the user's profile. The policies stay.

@@ -16,7 +16,7 @@ import (
 // CreateUser makes a User of the project alone with its profile and membership. Whoever has the same
 // address in another project is somebody else to it; nobody is mailed (see Invite for both).
 //
-// Errors: outcome Forbidden, NotFound, Invalid; a login, address or phone that is taken is Invalid at
+// Errors: outcome Forbidden, NotFound, Invalid; a login, address or phone that is taken is Duplicate at
 // its field.
 func (s *Service) CreateUser(ctx context.Context, who caller.Caller, project string, in UserDraft) (made User, err error) {
 	m, err := s.manage(ctx, who, project, audit.MembershipCreate)
@@ -44,7 +44,6 @@ func (in *UserDraft) check() error {
 	}
 	var fields outcome.Fields
 	fields.Check(in.ID == "" || uuidForm.MatchString(in.ID), "id", "An id is a UUID")
-	fields.Check(in.Status == "" || in.Status == StatusActive || in.Status == StatusBlocked, "status", "Status must be active or blocked")
 	if in.Profile != nil {
 		profileType, _ := in.Profile.Split()
 		fields.Check(isPerson(profileType), "profile", "A profile is a Patient, a Practitioner or a RelatedPerson")
@@ -165,7 +164,7 @@ func claimNames(ctx context.Context, tx *repo.Tx, membership store.Ref, in *User
 }
 
 func taken(field, value string) error {
-	return outcome.New(outcome.Invalid, "A user with %s %s exists already", field, value).At(field)
+	return outcome.New(outcome.Duplicate, "A user with %s %s exists already", field, value).At(field)
 }
 
 func (c *creating) makeUser(ctx context.Context, member medplum.Member, hash string) error {

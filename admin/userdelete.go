@@ -61,8 +61,8 @@ func (c *changing) wasLast(ctx context.Context) (bool, error) {
 
 // UndeleteUser brings a deleted user back as they were.
 //
-// Errors: outcome Forbidden, NotFound, Invalid for a user who is not deleted and at the name that another
-// has taken since.
+// Errors: outcome Forbidden, NotFound, Invalid for a user who is not deleted, Duplicate at the name that
+// another has taken since.
 func (s *Service) UndeleteUser(ctx context.Context, who caller.Caller, project, id string) (back User, err error) {
 	err = s.withUser(ctx, who, project, audit.MembershipChange, func(ctx context.Context, tx *repo.Tx, m manager) error {
 		c, err := s.openDeleted(ctx, tx, m, id)

@@ -46,6 +46,7 @@ func (f *UserFields) check() error {
 	for name, text := range map[string]*string{"name": f.Name, "givenName": f.GivenName, "familyName": f.FamilyName} {
 		fields.Check(text == nil || *text == "" || isName(*text), name, "At most 128 characters, without control characters")
 	}
+	fields.Check(f.Status == "" || f.Status == StatusActive || f.Status == StatusBlocked, "status", "Status must be active or blocked")
 	checkCustom(&fields, "properties", f.Properties)
 	checkCustom(&fields, "customData", f.CustomData)
 	return fields.Err()

@@ -28,6 +28,7 @@ type UserQuery struct {
 	Role         string // name or id
 	Group        string // code or id
 	Cursor       string // UserPage.Next of the page before
+	Offset       int    // of the first user, for surfaces whose pages have numbers; without a Cursor
 	Limit        int    // 0 for 100
 	Total        bool   // wants UserPage.Total
 }
@@ -43,6 +44,7 @@ type UserPage struct {
 const (
 	defaultUserPage = 100
 	maxUserPage     = 1000
+	maxUserOffset   = 1_000_000
 	maxSearchWords  = 10
 )
 
@@ -87,6 +89,8 @@ func (q *UserQuery) check() error {
 		q.Limit = defaultUserPage
 	}
 	fields.Check(q.Limit > 0 && q.Limit <= maxUserPage, "limit", "Limit must be between 1 and 1000")
+	byNumber := q.Offset > 0 && q.Offset <= maxUserOffset && q.Cursor == "" && q.Status != StatusDeleted
+	fields.Check(q.Offset == 0 || byNumber, "offset", "Offset must be between 0 and 1000000, without a cursor, and not of deleted users")
 	fields.Check(len(q.IDs) <= maxUserPage, "ids", "At most 1000 ids")
 	switch q.Status {
 	case "", StatusActive, StatusBlocked, StatusDeleted:
@@ -105,6 +109,8 @@ func (q *UserQuery) check() error {
 func pageOf(ctx context.Context, in reader, pointing []store.Reference, where store.And, q UserQuery) ([]store.Resource, error) {
 	words := q.words()
 	switch {
+	case q.Offset > 0:
+		return in.PageFrom(ctx, medplum.TypeProjectMembership, withWords(all(pointing, where), words), q.Offset, q.Limit+1)
 	case q.IDs != nil || len(words) == 0 && len(pointing) == 0:
 		return in.Page(ctx, medplum.TypeProjectMembership, withWords(all(pointing, where), words), q.Cursor, q.Limit+1)
 	case len(words) > 0:

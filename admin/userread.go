@@ -137,6 +137,7 @@ type reader interface {
 	Read(ctx context.Context, resourceType, id string) (store.Resource, error)
 	ReadMany(ctx context.Context, resourceType string, ids []string) (map[string]store.Resource, error)
 	Page(ctx context.Context, resourceType string, where store.Predicate, after string, limit int) ([]store.Resource, error)
+	PageFrom(ctx context.Context, resourceType string, where store.Predicate, offset, limit int) ([]store.Resource, error)
 	PageBeginning(ctx context.Context, resourceType, param string, words []string, where store.Predicate, after string, limit int) ([]store.Resource, error)
 	PagePointing(ctx context.Context, resourceType, param string, at store.ReferenceValue, where store.Predicate, after string, limit int) ([]store.Resource, error)
 }

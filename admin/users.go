@@ -102,6 +102,7 @@ type UserFields struct {
 	Company    *string `json:"company"`
 	Password   *string `json:"password"`
 	Admin      *bool   `json:"admin"`
+	Status     Status  `json:"status"` // active or blocked; empty: as it is
 	// Properties and CustomData are merged by name; null removes one (RFC 7396).
 	Properties map[string]json.RawMessage `json:"properties"`
 	CustomData map[string]json.RawMessage `json:"customData"`
@@ -112,7 +113,6 @@ type UserFields struct {
 type UserDraft struct {
 	UserFields
 	ID          string             `json:"id"` // a free UUID, or empty for a new one
-	Status      Status             `json:"status"`
 	ProfileType string             `json:"profileType"`
 	Profile     *medplum.Reference `json:"profile"`
 	Patient     *medplum.Reference `json:"patient"` // of a RelatedPerson

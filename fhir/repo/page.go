@@ -18,6 +18,18 @@ func (a *access) Page(ctx context.Context, resourceType string, where store.Pred
 	return a.pageBy(ctx, resourceType, where, after, limit, false)
 }
 
+// PageFrom is Page of those behind the first ones, for surfaces whose pages have numbers.
+//
+// Errors: as Page's.
+func (a *access) PageFrom(ctx context.Context, resourceType string, where store.Predicate, offset, limit int) ([]store.Resource, error) {
+	q, err := a.pageOf(resourceType, where)
+	if err != nil {
+		return nil, err
+	}
+	q.Offset, q.Limit = offset, limit
+	return a.pageFor(ctx, resourceType, q)
+}
+
 func (a *access) pageBy(ctx context.Context, resourceType string, where store.Predicate, after string, limit int, probe bool) ([]store.Resource, error) {
 	q, err := a.pageOf(resourceType, where)
 	if err != nil {
@@ -26,6 +38,10 @@ func (a *access) pageBy(ctx context.Context, resourceType string, where store.Pr
 	if q.Limit, q.Probe = limit, probe; after != "" {
 		q.After = []string{after}
 	}
+	return a.pageFor(ctx, resourceType, q)
+}
+
+func (a *access) pageFor(ctx context.Context, resourceType string, q store.Query) ([]store.Resource, error) {
 	rows, err := a.rows.Search(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("page of %s: %w", resourceType, err)

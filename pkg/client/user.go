@@ -84,6 +84,7 @@ type UserFields struct {
 	Company    *string                    `json:"company,omitempty"`
 	Password   *string                    `json:"password,omitempty"`
 	Admin      *bool                      `json:"admin,omitempty"`
+	Status     string                     `json:"status,omitempty"`
 	Properties map[string]json.RawMessage `json:"properties,omitempty"`
 	CustomData map[string]json.RawMessage `json:"customData,omitempty"`
 }
@@ -92,7 +93,6 @@ type UserFields struct {
 type UserDraft struct {
 	UserFields
 	ID          string     `json:"id,omitempty"`
-	Status      string     `json:"status,omitempty"`
 	ProfileType string     `json:"profileType,omitempty"`
 	Profile     *Reference `json:"profile,omitempty"`
 	Patient     *Reference `json:"patient,omitempty"`

@@ -26,3 +26,13 @@ func (System) Now() time.Time { return time.Now().UTC().Truncate(time.Millisecon
 
 // NewID implements Clock. It panics only when the operating system has no randomness.
 func (System) NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Of is when an id was made; false for one that is no UUIDv7.
+func Of(id string) (time.Time, bool) {
+	parsed, err := uuid.Parse(id)
+	if err != nil || parsed.Version() != 7 {
+		return time.Time{}, false
+	}
+	seconds, nanoseconds := parsed.Time().UnixTime()
+	return time.Unix(seconds, nanoseconds).UTC().Truncate(time.Millisecond), true
+}

@@ -54,6 +54,12 @@ type accessClaims struct {
 	Scope    string `json:"scope"`
 	Profile  string `json:"profile"`
 	Email    string `json:"email,omitempty"`
+	Data     *about `json:"data,omitempty"`
+}
+
+// about says whose token it is to clients that know users by their membership's id.
+type about struct {
+	ID string `json:"id"`
 }
 
 type idClaims struct {

@@ -72,6 +72,27 @@ func (c ClientSecrets) ClientSecrets(ctx context.Context, tx *store.Tx, project,
 	return current, retiring, nil
 }
 
+// maxProjectSecrets is how many clients of a project are looked at for one that is known by its secret
+// alone.
+const maxProjectSecrets = 1000
+
+// SecretsOf gives the current secrets of the clients of a project, by the ids of the clients.
+func (c ClientSecrets) SecretsOf(ctx context.Context, project string) (map[string]string, error) {
+	kept, err := c.Store.CredentialsOf(ctx, project, typeClient, store.ClientSecret, maxProjectSecrets)
+	if err != nil {
+		return nil, err
+	}
+	secrets := map[string]string{}
+	for _, credential := range kept {
+		plain, err := c.Box.Open(credential.Sealed, placeOfSecret(clientRef(project, credential.ID), credential.Kind))
+		if err != nil {
+			return nil, fmt.Errorf("open secret of client %s: %w", credential.ID, err)
+		}
+		secrets[credential.ID] = string(plain)
+	}
+	return secrets, nil
+}
+
 // SetProviderSecret replaces what a client or a domain shows to its identity provider; empty forgets it.
 func (c ClientSecrets) SetProviderSecret(ctx context.Context, tx *store.Tx, of store.Ref, value string) error {
 	return c.seal(ctx, tx, of, store.ProviderSecret, []byte(value))

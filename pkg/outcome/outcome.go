@@ -40,6 +40,7 @@ var (
 	// ClientGone is for the log alone: its client has hung up (499 is nginx's word for it).
 	ClientGone       = Code{"", "transient", 499, "Client closed the request"}
 	Invalid          = Code{"", "invalid", http.StatusBadRequest, "Invalid"}
+	Duplicate        = Code{"", "duplicate", http.StatusBadRequest, "Duplicate"}
 	Structure        = Code{"", "structure", http.StatusBadRequest, "Invalid structure"}
 	Invariant        = Code{"", "invariant", http.StatusBadRequest, "Constraint not met"}
 	Value            = Code{"", "value", http.StatusBadRequest, "Invalid value"}

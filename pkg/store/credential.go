@@ -46,6 +46,8 @@ const (
 	// SealedContent is the current version of a resource that holds secrets, whole; what is stored of
 	// it elsewhere is without them.
 	SealedContent CredentialKind = "sealed-content"
+	// PasswordKey is the private key of a project for which its clients encrypt passwords.
+	PasswordKey CredentialKind = "password-key"
 )
 
 // OpensAll is Opens of a password whose holder has shown that the User's address is theirs.
@@ -81,6 +83,30 @@ func (r reader) Credentials(ctx context.Context, of Ref) ([]Credential, error) {
 		return nil, fmt.Errorf("read credentials: %w", err)
 	}
 	return all, nil
+}
+
+// CredentialsOf reads the credentials of a kind of all resources of a type in a project, up to limit.
+func (r reader) CredentialsOf(ctx context.Context, project, resourceType string, kind CredentialKind, limit int) ([]Credential, error) {
+	var all []Credential
+	err := r.gorm(ctx).Where("project_id = ? AND type = ? AND kind = ?", project, resourceType, kind).Order("id").Limit(limit).Find(&all).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the credentials of a project: %w", err)
+	}
+	return all, nil
+}
+
+// KeepCredential is the credential of a kind; fresh becomes it when there is none yet. Processes that
+// ask at once get the same.
+func (s *Store) KeepCredential(ctx context.Context, fresh Credential) (kept Credential, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
+		fresh.UpdatedAt = At(tx.Now())
+		if err := tx.gorm(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&fresh).Error; err != nil {
+			return fmt.Errorf("keep %s: %w", fresh.Kind, err)
+		}
+		kept, err = tx.Credential(ctx, Ref{Project: fresh.Project, Type: fresh.Type, ID: fresh.ID}, fresh.Kind)
+		return err
+	})
+	return kept, err
 }
 
 // ConfirmCredential says whether the credential is still the one with this hash, and keeps it from

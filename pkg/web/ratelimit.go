@@ -50,6 +50,19 @@ func (l Limits) middleware(counts *Counter) echo.MiddlewareFunc {
 	}
 }
 
+// Attempt counts a request whose path does not say that it tries a secret as one that does.
+func (l Limits) Attempt(counts *Counter) func(c echo.Context) error {
+	return func(c echo.Context) error {
+		if l.Auth < 0 {
+			return nil
+		}
+		if used, reset := counts.Add("auth "+Network(c.RealIP()), 1); used > l.Auth {
+			return TooMany(c, reset)
+		}
+		return nil
+	}
+}
+
 // TellLimit adds to the RateLimit header what is left of a limit and for how many seconds.
 func TellLimit(c echo.Context, name string, left, reset int) {
 	item := `"` + name + `";r=` + strconv.Itoa(max(0, left)) + `;t=` + strconv.Itoa(reset)

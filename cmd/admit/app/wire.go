@@ -14,6 +14,7 @@ import (
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/admin/api"
+	"github.com/admitdev/admit/admin/authing"
 	"github.com/admitdev/admit/admin/pages"
 	"github.com/admitdev/admit/admin/signin"
 	"github.com/admitdev/admit/fhir/attachment"
@@ -46,6 +47,7 @@ type rooms struct {
 	passwords *secret.Passwords
 	letters   *mail.Letters
 	pages     *pages.Handler
+	authing   *authing.Handler
 	counter   *web.Counter
 	notes     *audit.Notes
 	sealer    *audit.Sealer
@@ -138,6 +140,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	mails := mail.NewMailer(r.jobs, box)
 	r.services = admin.New(admin.Options{
 		Repo: r.repo, Callers: r.callers, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Mails: mails, Letters: r.letters, Fingerprints: box, AccessTokens: r.oauth, Contents: r.blobs,
+		ProjectSecrets: oauth.ClientSecrets{Store: r.store, Box: box}, Box: box,
 		BaseURL: c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, MailLimit: c.ProjectMailLimit, Log: o.Log,
 	})
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
@@ -146,6 +149,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 		Providers: openid.New(c.AllowPrivateURLs, o.Clock, r.oauth.Issuer()), ProviderSecrets: oauth.ClientSecrets{Store: r.store, Box: box},
 	})
 	r.oauth.Externals, r.oauth.Addresses = r.signIn, r.signIn
+	r.authing = &authing.Handler{Admin: r.services, Callers: r.callers, Verified: verified, Attempt: web.Limits{Auth: c.AuthRateLimit}.Attempt(r.counter)}
 }
 
 // logins lets the resolver of callers ask package oauth: the same claims, each in its own room's
@@ -177,6 +181,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	api.MountDescription(e)
+	r.authing.Mount(e, r.oauth.Authenticate())
 	r.pages.Mount(e)
 }
 
