@@ -79,7 +79,7 @@ type applying struct {
 
 // run goes from what others stand on to what stands on it, and removes the other way round.
 func (a *applying) run(ctx context.Context) error {
-	a.difference.Programs, a.difference.People = map[string]string{}, map[string]string{}
+	a.difference = Difference{Name: a.draft.Name, Programs: map[string]string{}, People: map[string]string{}}
 	found, err := a.findProject(ctx)
 	if err != nil {
 		return a.at(a.draft.Place, err)

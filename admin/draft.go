@@ -130,6 +130,7 @@ type Made struct {
 // Difference is what has to be done to a project for its draft.
 type Difference struct {
 	Project string // its id
+	Name    string
 	Changes []Change
 	// Programs and People are the ids of the memberships of all that the draft names, by name.
 	Programs, People map[string]string

@@ -75,7 +75,7 @@ var (
 	vocabulary = []string{"fhir/r4", "fhir/medplum"}
 	pure       = []string{"fhir/document", "fhir/definitions", "fhir/fhirpath", "fhir/index", "fhir/validate", "fhir/search", "fhir/policy", "fhir/terminology", "fhir/profile", "fhir/ucum"}
 	// helpersOfTests start things for tests and are imported by tests alone.
-	helpersOfTests = []string{"cmd/admit/apptest", "pkg/store/storetest", "fhir/repo/repotest"}
+	helpersOfTests = []string{"cmd/admit/apptest", "pkg/admittest", "pkg/store/storetest", "fhir/repo/repotest"}
 )
 
 func mayImport(room string) []string {
@@ -84,6 +84,8 @@ func mayImport(room string) []string {
 		return nil
 	case under(room, "migrations"):
 		return nil
+	case under(room, "pkg/admittest"): // the whole server for others' tests; it stands in pkg for them to find it
+		return []string{"pkg", "fhir", "admin", "cmd/admit/app"}
 	case under(room, "pkg"):
 		return append([]string{"pkg", "migrations"}, vocabulary...)
 	case under(room, pure...):

@@ -9,19 +9,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/admitdev/admit/pkg/clock"
-	"github.com/admitdev/admit/pkg/secret"
-	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/store/storetest"
-)
-
-const (
-	waitForMail = 10 * time.Second
-	pollForMail = 5 * time.Millisecond
 )
 
 // Role is a kind of caller.
@@ -166,20 +157,7 @@ func (s *Server) bot(by *Client) *Client {
 		id = by.POST("/admin/projects/"+by.Project+"/bot", `{"name":"Robot"}`).WantStatus(http.StatusCreated).Field("id")
 	}
 	membership := by.GET("/fhir/R4/ProjectMembership?user=Bot/" + id).WantStatus(http.StatusOK).Field("entry.0.resource.id")
-	code := secret.Token(16)
-	now := clock.System{}.Now()
-	login := store.Login{
-		ID: secret.ID(), UserProject: by.Project, UserType: "Bot", UserID: id, MembershipProject: by.Project, Membership: membership,
-		AuthMethod: "execute", AuthTime: store.At(now), Scope: "openid", CodeChallenge: challenge(), CodeChallengeMethod: "S256",
-		ExpiresAt: store.At(now.Add(time.Hour)),
-	}
-	require.NoError(s.t, s.Store.InTx(s.t.Context(), func(tx *store.Tx) error {
-		if err := tx.AddLogin(s.t.Context(), login); err != nil {
-			return err
-		}
-		return tx.AddCode(s.t.Context(), store.AuthorizationCode{Hash: secret.SHA256(code), Login: login.ID, ExpiresAt: login.ExpiresAt})
-	}))
-	return s.exchange(code, Person{})
+	return s.entered(Person{Token: s.TokensOf(by.Project, membership).Access})
 }
 
 // Again is a further session of somebody, for a test that ends it.
@@ -203,6 +181,12 @@ func (s *Server) signedIn(token *Answer, p Person) *Client {
 	s.t.Helper()
 	token.WantStatus(http.StatusOK)
 	p.Token, p.RefreshToken = token.Field("access_token"), token.Field("refresh_token")
+	return s.entered(p)
+}
+
+// entered is somebody who has a token.
+func (s *Server) entered(p Person) *Client {
+	s.t.Helper()
 	c := s.anonymous().With("Authorization", "Bearer "+p.Token)
 	me := c.GET("/auth/me").WantStatus(http.StatusOK)
 	p.Project = me.Field("project.id")
