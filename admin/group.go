@@ -67,7 +67,7 @@ func (s *Service) CreateGroup(ctx context.Context, who caller.Caller, project st
 		ref := store.Ref{Project: project, Type: medplum.TypeGroup, ID: tx.NewID()}
 		_, claimed, err := tx.Store().Claim(ctx, store.Key{Scope: project, Kind: keyGroupCode, Value: in.Code}, ref)
 		if err == nil && !claimed {
-			err = outcome.New(outcome.Invalid, "A group with code %s exists already", in.Code).At("code")
+			err = outcome.New(outcome.Duplicate, "A group with code %s exists already", in.Code).At("code")
 		}
 		if err != nil {
 			return err

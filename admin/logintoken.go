@@ -38,7 +38,7 @@ func (s *SignIn) named(ctx context.Context, in LoginRequest) (account, error) {
 		return s.byEmail(ctx, in.Email, in.ProjectID)
 	}
 	for _, name := range []UserName{{Login: in.Username}, {Phone: in.Username}} {
-		if name.Phone != "" && !phoneForm.MatchString(canonicalPhone(name.Phone)) {
+		if name.Phone != "" && !phoneForm.MatchString(CanonicalPhone(name.Phone)) {
 			continue
 		}
 		ref, err := s.Service.findMember(ctx, in.ProjectID, name)

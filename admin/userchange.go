@@ -176,7 +176,7 @@ func (c *changing) updateAccount(ctx context.Context, in UserFields, member medp
 	moved := email != c.user.Email
 	switch {
 	case moved && !c.ofProject():
-		return outcome.New(outcome.Invalid, "The address of a User of the server is theirs to change").At("email")
+		return theirs("email", "The address of a User of the server is theirs to change")
 	case !c.ofProject() || !moved && !in.named():
 		return nil
 	}
@@ -212,6 +212,19 @@ func (c *changing) updateAccount(ctx context.Context, in UserFields, member medp
 	return err
 }
 
+// ownOnly is the refusal of a change that is the User's own to make.
+type ownOnly struct{ *outcome.Outcome }
+
+// Unwrap makes it the outcome that clients see.
+func (o ownOnly) Unwrap() error { return o.Outcome }
+
+func theirs(field, why string) error {
+	return ownOnly{outcome.New(outcome.Invalid, "%s", why).At(field)}
+}
+
+// IsTheirs says that an error is the refusal of a change that is the User's own to make.
+func IsTheirs(err error) bool { return errors.As(err, new(ownOnly)) }
+
 // move gives a User another address. Links that were mailed to the old one work no longer.
 func (c *changing) move(ctx context.Context, doc memberDocument, email string) error {
 	if err := c.s.claimEmail(ctx, c.tx, c.m.project, email, c.account); err != nil {
@@ -230,7 +243,7 @@ func (c *changing) setPassword(ctx context.Context, hash string) error {
 	case hash == "":
 		return nil
 	case !c.ofProject():
-		return outcome.New(outcome.Invalid, "The password of a User of the server is theirs to change").At("password")
+		return theirs("password", "The password of a User of the server is theirs to change")
 	}
 	if err := replacePassword(ctx, c.tx, c.account, newPassword{hash, store.OpensAll}); err != nil {
 		return err

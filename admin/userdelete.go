@@ -17,10 +17,20 @@ import (
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid for the project's owner.
 func (s *Service) DeleteUser(ctx context.Context, who caller.Caller, project, id string) error {
+	return s.DeleteUserVersion(ctx, who, project, id, "")
+}
+
+// DeleteUserVersion is DeleteUser of the version that the caller has seen, when one is given.
+//
+// Errors: as DeleteUser's, outcome PreconditionFailed.
+func (s *Service) DeleteUserVersion(ctx context.Context, who caller.Caller, project, id, version string) error {
 	return s.withUser(ctx, who, project, audit.MembershipDelete, func(ctx context.Context, tx *repo.Tx, m manager) error {
 		c, err := s.open(ctx, tx, m, id)
 		if err != nil {
 			return err
+		}
+		if version != "" && version != c.res.Version {
+			return outcome.New(outcome.PreconditionFailed, "")
 		}
 		return c.delete(ctx)
 	})

@@ -124,6 +124,7 @@ func describeUser(res store.Resource, m medplum.ProjectMembership, account medpl
 		MFAEnrolled: account.MFAEnrolled, GivenName: member.GivenName, FamilyName: member.FamilyName,
 		Nickname: member.Nickname, Company: member.Company, User: m.User, Profile: m.Profile,
 		Roles: []UserRole{}, Groups: []UserGroup{}, Properties: orEmpty(member.Properties), CustomData: orEmpty(member.CustomData),
+		SCIM: member.SCIM,
 	}
 	if !m.IsActive() {
 		u.Status = StatusBlocked

@@ -19,8 +19,8 @@ const (
 
 var phoneForm = regexp.MustCompile(`^\+?[0-9]{6,20}$`)
 
-// canonicalPhone is a phone number as it is compared: without what people put between digits.
-func canonicalPhone(phone string) string {
+// CanonicalPhone is a phone number as it is compared: without what people put between digits.
+func CanonicalPhone(phone string) string {
 	return strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "", "/", "").Replace(phone)
 }
 
@@ -37,7 +37,7 @@ func (f *UserFields) check() error {
 		*f.Email = mail.Canonical(*f.Email)
 	}
 	if f.Phone != nil && *f.Phone != "" {
-		*f.Phone = canonicalPhone(*f.Phone)
+		*f.Phone = CanonicalPhone(*f.Phone)
 		fields.Check(phoneForm.MatchString(*f.Phone), "phone", "A phone number has 6 to 20 digits")
 	}
 	for name, text := range map[string]*string{"login": f.Login, "externalId": f.ExternalID, "nickname": f.Nickname, "company": f.Company} {
@@ -86,6 +86,9 @@ func (f *UserFields) over(member medplum.Member) (medplum.Member, error) {
 	}
 	member.Properties = mergeCustom(member.Properties, f.Properties)
 	member.CustomData = mergeCustom(member.CustomData, f.CustomData)
+	if f.SCIM != nil {
+		member.SCIM = f.SCIM
+	}
 	var fields outcome.Fields
 	checkCustom(&fields, "properties", member.Properties)
 	checkCustom(&fields, "customData", member.CustomData)

@@ -141,15 +141,12 @@ func all(pointing []store.Reference, where store.And) store.And {
 // where is the query as the store has it: what a membership points at, the most telling first, and what
 // else it satisfies. What most users satisfy is asked of each row, what few do finds the rows.
 func (s *Service) where(ctx context.Context, project string, q UserQuery) (pointing []store.Reference, where store.And, err error) {
-	has := func(code string) store.Predicate {
-		return store.Token{Param: repo.MemberParam, Values: []store.TokenValue{{Code: &code}}}
-	}
-	where = store.And{store.Not{Of: has(repo.MemberProgram)}}
+	where = store.And{store.Not{Of: hasMemberToken(repo.MemberProgram)}}
 	switch q.Status {
 	case StatusActive:
-		where = append(where, store.Not{Of: has(repo.MemberBlocked)})
+		where = append(where, store.Not{Of: UserBlocked()})
 	case StatusBlocked:
-		where = append(where, has(repo.MemberBlocked))
+		where = append(where, UserBlocked())
 	}
 	if q.IDs != nil {
 		where = append(where, store.IDIn(q.IDs))
@@ -184,7 +181,7 @@ func (s *Service) where(ctx context.Context, project string, q UserQuery) (point
 		}
 		pointing = slices.DeleteFunc(pointing, func(r store.Reference) bool { return r.Param != "profile" }) // it may run twice
 		if role.ID != "" {
-			refer("access-policy", medplum.TypeAccessPolicy, role.ID)
+			refer(paramPolicy, medplum.TypeAccessPolicy, role.ID)
 		}
 		for _, id := range groups {
 			refer(repo.MemberParam, medplum.TypeGroup, id)

@@ -63,7 +63,7 @@ func (s *Service) findMember(ctx context.Context, project string, name UserName)
 	for _, by := range []struct{ kind, value string }{
 		{repo.KeyUserEmail, mail.Canonical(name.Email)},
 		{repo.KeyMembershipUserName, name.Login},
-		{repo.KeyMembershipPhone, canonicalPhone(name.Phone)},
+		{repo.KeyMembershipPhone, CanonicalPhone(name.Phone)},
 		{repo.KeyMembershipExternalID, name.ExternalID},
 	} {
 		if by.value != "" {

@@ -41,21 +41,7 @@ type RoleDraft struct {
 func (s *Service) CreateRole(ctx context.Context, who caller.Caller, project string, in RoleDraft) (made Role, err error) {
 	in.Name = strings.TrimSpace(in.Name)
 	err = s.withUser(ctx, who, project, audit.RoleChange, func(ctx context.Context, tx *repo.Tx, m manager) error {
-		if m.limited {
-			return outcome.New(outcome.Forbidden, "")
-		}
-		if in.Name == "" || !isToken(in.Name) || uuidForm.MatchString(in.Name) {
-			return outcome.New(outcome.Invalid, "A name has 1 to 255 characters and is no UUID").At("name")
-		}
-		ref := store.Ref{Project: project, Type: medplum.TypeAccessPolicy, ID: tx.NewID()}
-		if err := s.claimRoleName(ctx, tx, ref, in.Name); err != nil {
-			return err
-		}
-		doc := memberDocument{}
-		if err := errors.Join(doc.set("resourceType", ref.Type), doc.set("id", ref.ID), doc.set("name", in.Name), doc.set("resource", in.Resource)); err != nil {
-			return err
-		}
-		res, err := createRecorded(ctx, tx, who, ref, "make a role", audit.RoleChange, doc)
+		res, err := s.createRole(ctx, tx, m, in)
 		if err != nil {
 			return err
 		}
@@ -65,6 +51,31 @@ func (s *Service) CreateRole(ctx context.Context, who caller.Caller, project str
 	return made, err
 }
 
+func (s *Service) createRole(ctx context.Context, tx *repo.Tx, m manager, in RoleDraft) (store.Resource, error) {
+	if m.limited {
+		return store.Resource{}, outcome.New(outcome.Forbidden, "")
+	}
+	if err := checkRoleName(in.Name); err != nil {
+		return store.Resource{}, err
+	}
+	ref := store.Ref{Project: m.project.ID, Type: medplum.TypeAccessPolicy, ID: tx.NewID()}
+	if err := s.claimRoleName(ctx, tx, ref, in.Name); err != nil {
+		return store.Resource{}, err
+	}
+	doc := memberDocument{}
+	if err := errors.Join(doc.set("resourceType", ref.Type), doc.set("id", ref.ID), doc.set("name", in.Name), doc.set("resource", in.Resource)); err != nil {
+		return store.Resource{}, err
+	}
+	return createRecorded(ctx, tx, m.who, ref, "make a role", audit.RoleChange, doc)
+}
+
+func checkRoleName(name string) error {
+	if name == "" || !isToken(name) || uuidForm.MatchString(name) {
+		return outcome.New(outcome.Invalid, "A name has 1 to 255 characters and is no UUID").At("name")
+	}
+	return nil
+}
+
 func (s *Service) claimRoleName(ctx context.Context, tx *repo.Tx, role store.Ref, name string) error {
 	_, claimed, err := tx.Store().Claim(ctx, store.Key{Scope: role.Project, Kind: keyRoleName, Value: name}, role)
 	if err != nil {
@@ -72,7 +83,7 @@ func (s *Service) claimRoleName(ctx context.Context, tx *repo.Tx, role store.Ref
 	}
 	found, err := s.policiesNamed(ctx, tx, role.Project, name)
 	if err == nil && (!claimed || len(found) > 0) {
-		err = outcome.New(outcome.Invalid, "A role with name %s exists already", name).At("name")
+		err = outcome.New(outcome.Duplicate, "A role with name %s exists already", name).At("name")
 	}
 	return err
 }

@@ -54,6 +54,7 @@ type User struct {
 
 	Properties map[string]json.RawMessage `json:"properties"`
 	CustomData map[string]json.RawMessage `json:"customData"`
+	SCIM       json.RawMessage            `json:"-"` // see medplum.Member
 }
 
 // UserRole is an AccessPolicy that a user has.
@@ -106,6 +107,8 @@ type UserFields struct {
 	// Properties and CustomData are merged by name; null removes one (RFC 7396).
 	Properties map[string]json.RawMessage `json:"properties"`
 	CustomData map[string]json.RawMessage `json:"customData"`
+	// SCIM is for the SCIM surface alone (see medplum.Member).
+	SCIM json.RawMessage `json:"-"`
 }
 
 // UserDraft is a user that is to be made. It has a new profile of ProfileType, or the one that Profile

@@ -11,6 +11,8 @@ const (
 	MemberGroupExtension = "https://github.com/admitdev/admit/StructureDefinition/member-group"
 	// PhoneSystem is the system of the identifier that is the phone number a member signs in with.
 	PhoneSystem = "https://github.com/admitdev/admit/sid/phone"
+	// RoleExternalID holds in its valueString what a SCIM client calls the role that an AccessPolicy is.
+	RoleExternalID = "https://github.com/admitdev/admit/StructureDefinition/role-external-id"
 	// GroupSystem is the system of the identifier that is the code of a group of members.
 	GroupSystem = "https://github.com/admitdev/admit/sid/group"
 )
@@ -29,6 +31,20 @@ type Member struct {
 	// Properties and CustomData are kept and given back as they were written, and never acted upon.
 	Properties map[string]json.RawMessage `json:"properties,omitempty"`
 	CustomData map[string]json.RawMessage `json:"customData,omitempty"`
+	// SCIM are the attributes of a SCIM User that are nowhere else, as an object.
+	SCIM json.RawMessage `json:"scim,omitempty"`
+}
+
+// Addresses are the e-mail addresses that SCIM says of a member.
+func (m Member) Addresses() (addresses []string) {
+	var said struct{ Emails []struct{ Value string } }
+	if len(m.SCIM) == 0 || json.Unmarshal(m.SCIM, &said) != nil {
+		return nil
+	}
+	for _, email := range said.Emails {
+		addresses = append(addresses, email.Value)
+	}
+	return addresses
 }
 
 // Member reads the extension; what is not Admit's own spelling says nothing.

@@ -44,10 +44,9 @@ func memberRows(doc *document.Node) (rows store.Index) {
 		rows.Reference = append(rows.Reference, store.ReferenceRow{Param: MemberParam, TargetType: medplum.TypeGroup, TargetID: id})
 	}
 	member := m.Member()
-	for _, word := range memberWords(
-		m.Profile.Display, m.User.Display, m.UserName, m.ExternalID, m.Phone(),
-		member.Name, member.GivenName, member.FamilyName, member.Nickname, member.Company,
-	) {
+	names := append(member.Addresses(), m.Profile.Display, m.User.Display, m.UserName, m.ExternalID, m.Phone(),
+		member.Name, member.GivenName, member.FamilyName, member.Nickname, member.Company)
+	for _, word := range memberWords(names...) {
 		rows.String = append(rows.String, store.StringRow{Param: MemberParam, Folded: word, Exact: word})
 	}
 	return rows

@@ -143,6 +143,41 @@ func (a *access) pageAmong(ctx context.Context, resourceType string, where store
 	}
 }
 
+// Selection is a page of what a predicate holds for, in an order, for services whose clients count in
+// offsets.
+type Selection struct {
+	Where         store.Predicate
+	Sort          []store.Sort
+	Offset, Limit int
+}
+
+// Select reads a page and says how many there are on all pages.
+//
+// Errors: as Page's.
+func (a *access) Select(ctx context.Context, resourceType string, s Selection) (found []store.Resource, total int, err error) {
+	q, err := a.pageOf(resourceType, s.Where)
+	if err != nil {
+		return nil, 0, err
+	}
+	q.Sort, q.Offset, q.Limit = s.Sort, s.Offset, s.Limit
+	rows, err := a.rows.Search(ctx, q)
+	if err != nil {
+		return nil, 0, fmt.Errorf("page of %s: %w", resourceType, err)
+	}
+	for _, row := range rows {
+		res, err := a.show(ctx, policy.Search, row.Resource)
+		if err != nil {
+			return nil, 0, err
+		}
+		found = append(found, res)
+	}
+	if total = s.Offset + len(rows); len(rows) < s.Limit && (len(rows) > 0 || s.Offset == 0) { // the last page tells
+		return found, total, nil
+	}
+	total, err = a.rows.Count(ctx, q)
+	return found, total, err
+}
+
 // CountWhere says how many resources Page would read without its limit.
 //
 // Errors: as Page's.

@@ -16,6 +16,7 @@ import (
 	"github.com/admitdev/admit/admin/api"
 	"github.com/admitdev/admit/admin/authing"
 	"github.com/admitdev/admit/admin/pages"
+	"github.com/admitdev/admit/admin/scim"
 	"github.com/admitdev/admit/admin/signin"
 	"github.com/admitdev/admit/fhir/attachment"
 	"github.com/admitdev/admit/fhir/caller"
@@ -180,6 +181,8 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	administration := &api.Handler{Admin: r.services}
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	provisioning := e.Group("/scim/v2", append([]echo.MiddlewareFunc{web.Errors(scim.Render)}, called...)...)
+	scim.New(r.services).Mount(provisioning)
 	api.MountDescription(e)
 	r.authing.Mount(e, r.oauth.Authenticate())
 	r.pages.Mount(e)

@@ -205,7 +205,23 @@ func userMatrix() (lines []right) {
 	} {
 		lines = append(lines, right{route.name, route.of, route.body, admins, super})
 	}
-	return lines
+	return append(lines, scimMatrix()...)
+}
+
+// scimMatrix is the routes of SCIM, whose project is always the caller's own.
+func scimMatrix() (lines []right) {
+	for _, route := range []string{
+		"GET /scim/v2/Users", "POST /scim/v2/Users", "POST /scim/v2/Users/.search", "GET /scim/v2/Groups", "POST /scim/v2/Groups", "POST /scim/v2/Groups/.search",
+		"POST /scim/v2/Bulk", "GET /scim/v2/ServiceProviderConfig", "GET /scim/v2/ResourceTypes", "GET /scim/v2/Schemas",
+	} {
+		lines = append(lines, right{route, "", "{}", admins, admins})
+	}
+	for _, route := range []struct{ name, of string }{{"Users/:id", "ProjectMembership"}, {"Groups/:id", "AccessPolicy"}} {
+		for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
+			lines = append(lines, right{method + " /scim/v2/" + route.name, route.of, "{}", who{apptest.Admin}, nil})
+		}
+	}
+	return append(lines, right{"GET /scim/v2/ResourceTypes/:id", "User", "", nil, nil}, right{"GET /scim/v2/Schemas/:id", "User", "", nil, nil})
 }
 
 // invitationMatrix is the native routes about invitations. :invitation is to whom newTarget invites.
