@@ -216,9 +216,12 @@ func scimMatrix() (lines []right) {
 	} {
 		lines = append(lines, right{route, "", "{}", admins, admins})
 	}
-	for _, route := range []struct{ name, of string }{{"Users/:id", "ProjectMembership"}, {"Groups/:id", "AccessPolicy"}} {
-		for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
-			lines = append(lines, right{method + " /scim/v2/" + route.name, route.of, "{}", who{apptest.Admin}, nil})
+	for _, route := range []struct{ name, of, schema string }{{"Users/:id", "ProjectMembership", scimUser}, {"Groups/:id", "AccessPolicy", scimGroup}} {
+		for method, body := range map[string]string{
+			"GET": "", "DELETE": "", "PUT": scimBody(route.schema, `"userName":"x","displayName":"x"`),
+			"PATCH": patchOp(`{"op":"replace","path":"displayName","value":"x"}`),
+		} {
+			lines = append(lines, right{method + " /scim/v2/" + route.name, route.of, body, who{apptest.Admin}, nil})
 		}
 	}
 	return append(lines, right{"GET /scim/v2/ResourceTypes/:id", "User", "", nil, nil}, right{"GET /scim/v2/Schemas/:id", "User", "", nil, nil})
