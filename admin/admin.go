@@ -40,6 +40,11 @@ type Fingerprints interface {
 	Fingerprint(data []byte) string
 }
 
+// Reports tells which mail the address of a report belongs to; *mail.Bounces implements it.
+type Reports interface {
+	MailOf(address string) (id string, ours bool)
+}
+
 // Contents keeps the bytes of Binaries; *blob.Shelf implements it.
 type Contents interface {
 	Put(ctx context.Context, project string, content io.Reader, size int64) (store.Blob, error)
@@ -61,6 +66,8 @@ type Options struct {
 	// ProjectSecrets and Box are for the dialects, whose clients show no more than a secret.
 	ProjectSecrets ProjectSecrets
 	Box            Sealer
+	// Bounces tells which mail a report is about; nil when there are none.
+	Bounces Reports
 	// BaseURL is the server's own address, AppURL where mailed links lead.
 	BaseURL, AppURL *url.URL
 	AppName         string

@@ -1,4 +1,4 @@
-// Package openapi describes the routes of /admin, /auth and /oauth2 as OpenAPI 3.1, at /openapi.json. The
+// Package openapi describes the routes of /admin, /auth, /oauth2 and /mail as OpenAPI 3.1, at /openapi.json. The
 // description is written first, by hand: openapi.json has what all paths share, paths/ the paths. A test
 // holds it to the router, which may have no other route, and to what the routes really answer.
 //

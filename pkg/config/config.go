@@ -30,6 +30,9 @@ type Config struct {
 	SMTPURL  Secret // empty: mails stay in the drawer
 	MailFrom *mail.Address
 
+	BounceAddress *mail.Address // where reports about invitations go; nil: to the sender
+	BounceSecret  Secret        // of whoever hands reports in; empty: nobody does
+
 	SuperAdmin       Login  // zero: the first start prints a set-up link
 	SuperAdminClient Client // zero: none
 

@@ -66,6 +66,10 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.SMTPURL, v, smtp) }},
 		{name: "ADMIT_MAIL_FROM", fallback: "Admit <no-reply@localhost>", meaning: "sender of mails", accepted: "an address such as Admit <no-reply@example.com>",
 			parse: func(c *Config, v string) error { return set(&c.MailFrom, v, mailbox) }},
+		{name: "ADMIT_BOUNCE_ADDRESS", absent: "reports go to the sender", meaning: "where reports about invitations that cannot be delivered go", accepted: "an address such as bounces@example.com, with at most 21 characters before the @",
+			parse: func(c *Config, v string) error { return set(&c.BounceAddress, v, bounces) }},
+		{name: "ADMIT_BOUNCE_SECRET", absent: "nobody hands reports in", meaning: "bearer token of whoever hands in reports at /mail/bounces", accepted: "16 to 1024 characters", secret: true,
+			parse: func(c *Config, v string) error { return set(&c.BounceSecret, v, bearer) }},
 		{name: "ADMIT_SUPERADMIN_EMAIL", absent: "the first start prints a set-up link", meaning: "first super admin; first start only", accepted: "an e-mail address",
 			parse: func(c *Config, v string) error { return set(&c.SuperAdmin.Email, v, email) }},
 		{name: "ADMIT_SUPERADMIN_PASSWORD", meaning: "password of the first super admin; first start only", accepted: "at most 1024 bytes", secret: true,
@@ -251,6 +255,27 @@ func mailbox(value string) (*mail.Address, error) {
 		return nil, errors.New("not a mail address")
 	}
 	return parsed, nil
+}
+
+// maxBounceLocal leaves room for what tells the mails apart (package mail).
+const maxBounceLocal = 21
+
+func bounces(value string) (*mail.Address, error) {
+	plain, err := email(value)
+	switch at := strings.LastIndexByte(plain, '@'); {
+	case err != nil:
+		return nil, err
+	case at > maxBounceLocal, strings.ContainsAny(plain[:at], "+ \""):
+		return nil, errors.New("too long before the @, or with a + or quotes there")
+	}
+	return &mail.Address{Address: plain}, nil
+}
+
+func bearer(value string) (Secret, error) {
+	if len(value) < 16 || len(value) > 1024 {
+		return "", errors.New("too short or too long")
+	}
+	return Secret(value), nil
 }
 
 func email(value string) (string, error) {

@@ -22,6 +22,7 @@ var files embed.FS
 type Rendered struct {
 	ID            string
 	To            string
+	ReturnPath    string // where reports about it go; empty for the sender
 	Subject       string
 	Text, HTML    string
 	Link          string // empty when its secret is gone
@@ -38,6 +39,8 @@ type Letters struct {
 	box  Sealer
 	text *template.Template
 	html *htmltemplate.Template
+	// Bounces are where reports about invitations go; nil for nowhere.
+	Bounces *Bounces
 }
 
 // NewLetters makes the writer of mails in the name of app, from an address, with links below base.
@@ -50,7 +53,7 @@ func NewLetters(app string, from *mail.Address, base *url.URL, box Sealer) (*Let
 	if err != nil {
 		return nil, err
 	}
-	return &Letters{OneLine(app), base, from, box, text, html}, nil
+	return &Letters{app: OneLine(app), base: base, from: from, box: box, text: text, html: html}, nil
 }
 
 // Render writes a stored mail.
@@ -68,6 +71,11 @@ func (l *Letters) Render(m store.Mail) (Rendered, error) {
 		// One id for every attempt: a second copy of a mail is recognised as such.
 		MessageID:     m.ID + "@" + domain(l.from.Address),
 		AutoSubmitted: "auto-generated", // RFC 3834 §5: no vacation answers
+	}
+	if l.Bounces != nil && m.Invitation != "" {
+		if r.ReturnPath, err = l.Bounces.Address(m.ID); err != nil {
+			return Rendered{}, err
+		}
 	}
 	if r.Text, err = l.execute(m.Template, data); err != nil {
 		return Rendered{}, err

@@ -15,9 +15,9 @@ import (
 
 // Transport hands a mail to the world.
 type Transport interface {
-	// Send fails with ErrPermanent when the server will never take this mail; after any other
-	// error it may be tried again.
-	Send(ctx context.Context, mail Rendered) error
+	// Send tells what the server said. It fails with ErrPermanent when the server will never take
+	// this mail; after any other error it may be tried again.
+	Send(ctx context.Context, mail Rendered) (Reply, error)
 }
 
 // ErrPermanent is the refusal of a mail for good (RFC 5321 §4.2.1, 5yz).
@@ -87,19 +87,19 @@ func encryption(address *url.URL) ([]gomail.Option, error) {
 }
 
 // Send implements Transport.
-func (s *SMTP) Send(ctx context.Context, r Rendered) error {
+func (s *SMTP) Send(ctx context.Context, r Rendered) (Reply, error) {
 	message, err := s.compose(r)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPermanent, err)
+		return refused(err), fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
 	client, err := gomail.NewClient(s.host, s.options...)
 	if err != nil {
-		return fmt.Errorf("set up mail client: %w", err)
+		return refused(err), fmt.Errorf("set up mail client: %w", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, message); err != nil {
-		return classify(err)
+		return refused(err), classify(err)
 	}
-	return nil
+	return accepted(message.ServerResponse()), nil
 }
 
 // compose refuses what is no single plain address before the library sees it.
@@ -110,6 +110,9 @@ func (s *SMTP) compose(r Rendered) (*gomail.Msg, error) {
 	message := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	message.FromMailAddress(s.from)
 	message.AddToMailAddress(&mail.Address{Address: r.To})
+	if r.ReturnPath != "" {
+		message.EnvelopeFromMailAddress(&mail.Address{Address: r.ReturnPath})
+	}
 	message.Subject(r.Subject)
 	message.SetMessageIDWithValue(r.MessageID)
 	message.SetDateWithValue(r.Date)

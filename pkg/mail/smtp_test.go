@@ -1,6 +1,7 @@
 package mail_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -150,13 +151,21 @@ func (p *postOffice) taken() []letter {
 	return append([]letter(nil), p.letters...)
 }
 
-func transport(t *testing.T, address string, roots *tls.Config) *admitmail.SMTP {
+// sender is a transport of which only the failure matters.
+type sender struct{ *admitmail.SMTP }
+
+func (s sender) send(ctx context.Context, r admitmail.Rendered) error {
+	_, err := s.Send(ctx, r)
+	return err
+}
+
+func transport(t *testing.T, address string, roots *tls.Config) sender {
 	t.Helper()
 	parsed, err := url.Parse(address)
 	require.NoError(t, err)
 	s, err := admitmail.NewSMTP(parsed, &mail.Address{Name: "Ädmit", Address: "no-reply@mail.example"}, roots)
 	require.NoError(t, err)
-	return s
+	return sender{s}
 }
 
 func rendered(to string) admitmail.Rendered {
@@ -168,7 +177,7 @@ func rendered(to string) admitmail.Rendered {
 
 func TestAMailArrivesAsTextAndHTML(t *testing.T) {
 	p := openPostOffice(t, startTLS)
-	require.NoError(t, transport(t, "smtp://"+p.address, p.roots).Send(t.Context(), rendered("homer@example.com")))
+	require.NoError(t, transport(t, "smtp://"+p.address, p.roots).send(t.Context(), rendered("homer@example.com")))
 	taken := p.taken()
 	require.Len(t, taken, 1)
 	assert.Equal(t, "no-reply@mail.example", taken[0].from)
@@ -200,7 +209,7 @@ func TestHowTheServerIsSpokenTo(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := openPostOffice(t, tc.server)
-			err := transport(t, strings.Replace(tc.scheme, "%s", p.address, 1), p.roots).Send(t.Context(), rendered("h@example.com"))
+			err := transport(t, strings.Replace(tc.scheme, "%s", p.address, 1), p.roots).send(t.Context(), rendered("h@example.com"))
 			if tc.fails {
 				require.Error(t, err)
 				require.NotErrorIs(t, err, admitmail.ErrPermanent, "the operator can mend it")
@@ -214,7 +223,7 @@ func TestHowTheServerIsSpokenTo(t *testing.T) {
 	}
 	t.Run("a certificate that nobody vouches for", func(t *testing.T) {
 		p := openPostOffice(t, startTLS)
-		require.Error(t, transport(t, "smtp://"+p.address, nil).Send(t.Context(), rendered("h@example.com")))
+		require.Error(t, transport(t, "smtp://"+p.address, nil).send(t.Context(), rendered("h@example.com")))
 		assert.Empty(t, p.taken())
 	})
 }
@@ -222,9 +231,9 @@ func TestHowTheServerIsSpokenTo(t *testing.T) {
 func TestTheUserAndPasswordOfTheURL(t *testing.T) {
 	p := openPostOffice(t, startTLS)
 	p.password = "p@ss word"
-	require.NoError(t, transport(t, "smtp://admit:p%40ss%20word@"+p.address, p.roots).Send(t.Context(), rendered("h@example.com")))
+	require.NoError(t, transport(t, "smtp://admit:p%40ss%20word@"+p.address, p.roots).send(t.Context(), rendered("h@example.com")))
 	assert.Equal(t, "admit", p.taken()[0].user)
-	err := transport(t, "smtp://admit:wrong@"+p.address, p.roots).Send(t.Context(), rendered("h@example.com"))
+	err := transport(t, "smtp://admit:wrong@"+p.address, p.roots).send(t.Context(), rendered("h@example.com"))
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, admitmail.ErrPermanent)
 	assert.NotContains(t, err.Error(), "wrong")
@@ -241,15 +250,16 @@ func TestWhatTheServerSaysForGood(t *testing.T) {
 	} {
 		p := openPostOffice(t, startTLS)
 		p.refuse[tc.command] = &smtp.SMTPError{Code: tc.code, Message: "no"}
-		err := transport(t, "smtp://"+p.address, p.roots).Send(t.Context(), rendered("h@example.com"))
+		reply, err := transport(t, "smtp://"+p.address, p.roots).Send(t.Context(), rendered("h@example.com"))
 		require.Error(t, err)
+		assert.Equal(t, tc.code, reply.Code, tc.command)
 		assert.Equal(t, tc.permanent, errors.Is(err, admitmail.ErrPermanent), "%s %d", tc.command, tc.code)
 		assert.Empty(t, p.taken())
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	err = transport(t, "smtp://"+listener.Addr().String(), nil).Send(t.Context(), rendered("h@example.com"))
+	_, err = transport(t, "smtp://"+listener.Addr().String(), nil).Send(t.Context(), rendered("h@example.com"))
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, admitmail.ErrPermanent, "the server may come back")
 }
@@ -257,12 +267,12 @@ func TestWhatTheServerSaysForGood(t *testing.T) {
 func TestARecipientAddsNoHeader(t *testing.T) {
 	p := openPostOffice(t, startTLS)
 	for _, to := range []string{"h@example.com\r\nBcc: b@example.com", "h@example.com, b@example.com", "B <b@example.com>", "h@example.com>\r\nDATA"} {
-		require.ErrorIs(t, transport(t, "smtp://"+p.address, p.roots).Send(t.Context(), rendered(to)), admitmail.ErrPermanent)
+		require.ErrorIs(t, transport(t, "smtp://"+p.address, p.roots).send(t.Context(), rendered(to)), admitmail.ErrPermanent)
 	}
 	assert.Empty(t, p.taken())
 	evil := rendered("h@example.com")
 	evil.Subject = "Hi\r\nBcc: b@example.com"
-	if err := transport(t, "smtp://"+p.address, p.roots).Send(t.Context(), evil); err == nil {
+	if err := transport(t, "smtp://"+p.address, p.roots).send(t.Context(), evil); err == nil {
 		message, err := mail.ReadMessage(strings.NewReader(p.taken()[0].text))
 		require.NoError(t, err)
 		assert.Empty(t, message.Header.Get("Bcc"))

@@ -47,7 +47,7 @@ func (w *Worker) send(ctx context.Context, job Send) error {
 		return jobs.Cancel(fmt.Errorf("mail %s: %w", job.Mail, err))
 	case err != nil:
 		return err
-	case m.State == store.MailSent || m.State == store.MailBounced:
+	case m.State == store.MailSent || m.State == store.MailBounced || m.State == store.MailWithdrawn:
 		return nil
 	}
 	rendered, err := w.Letters.Render(m)
@@ -65,7 +65,7 @@ func (w *Worker) wait(ctx context.Context, m store.Mail, rendered Rendered) erro
 	if m.State == store.MailWaiting {
 		return nil
 	}
-	if err := w.settle(ctx, m, store.MailWaiting, ""); err != nil {
+	if err := w.settle(ctx, m, store.MailWaiting, store.DeliveryWaiting, Reply{}); err != nil {
 		return err
 	}
 	if w.Waiting != nil {
@@ -75,35 +75,32 @@ func (w *Worker) wait(ctx context.Context, m store.Mail, rendered Rendered) erro
 }
 
 func (w *Worker) deliver(ctx context.Context, m store.Mail, rendered Rendered) error {
-	failure := w.Transport.Send(ctx, rendered)
+	reply, failure := w.Transport.Send(ctx, rendered)
 	switch {
 	case failure == nil:
-		return w.settle(ctx, m, store.MailSent, "")
+		return w.settle(ctx, m, store.MailSent, store.DeliveryAccepted, reply)
 	case errors.Is(failure, ErrPermanent) || w.Clock.Now().Sub(m.CreatedAt.Time) > giveUp:
 		w.Log.WarnContext(ctx, "mail was given up", "mail", m.ID, "template", m.Template)
-		return w.settle(ctx, m, store.MailBounced, OneLine(failure.Error()))
+		return w.settle(ctx, m, store.MailBounced, store.DeliveryRefused, reply)
 	}
-	if err := w.settle(ctx, m, store.MailQueued, OneLine(failure.Error())); err != nil {
+	if err := w.settle(ctx, m, store.MailQueued, store.DeliveryDeferred, reply); err != nil {
 		return errors.Join(failure, err)
 	}
 	return failure // the job is tried again, later
 }
 
 // settle records what became of a mail, and of the invitation that it carries.
-func (w *Worker) settle(ctx context.Context, m store.Mail, state store.MailState, problem string) error {
+func (w *Worker) settle(ctx context.Context, m store.Mail, state store.MailState, status store.DeliveryStatus, reply Reply) error {
 	return w.Store.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.MoveMail(ctx, m.ID, state, problem); err != nil {
+		problem := reply.Text
+		if state == store.MailSent {
+			problem = ""
+		}
+		if err := tx.MoveMail(ctx, m.ID, state, problem); err != nil || m.Invitation == "" {
 			return err
 		}
-		if m.Invitation == "" {
-			return nil
-		}
-		switch state {
-		case store.MailSent:
-			return tx.MoveInvitation(ctx, m.Project, m.Invitation, store.InvitationSent)
-		case store.MailBounced:
-			return tx.MoveInvitation(ctx, m.Project, m.Invitation, store.InvitationBounced)
-		}
-		return nil
+		return tx.ReportDelivery(ctx, m, store.Delivery{
+			Status: status, ReplyCode: reply.Code, StatusCode: reply.StatusCode, ReplyText: reply.Text, ReportedAt: store.At(tx.Now()),
+		})
 	})
 }

@@ -33,13 +33,13 @@ func newPostman(failures ...error) *postman {
 	return p
 }
 
-func (p *postman) Send(_ context.Context, r admitmail.Rendered) error {
+func (p *postman) Send(_ context.Context, r admitmail.Rendered) (admitmail.Reply, error) {
 	p.tries <- r
 	select {
 	case err := <-p.fail:
-		return err
+		return admitmail.Reply{Text: admitmail.OneLine(err.Error())}, err
 	default:
-		return nil
+		return admitmail.Reply{Code: 250, StatusCode: "2.0.0", Text: "2.0.0 queued"}, nil
 	}
 }
 
@@ -79,17 +79,16 @@ func (o *office) post(t *testing.T) (mail string) {
 	t.Helper()
 	ctx := t.Context()
 	require.NoError(t, o.rows.InTx(ctx, func(tx *store.Tx) (err error) {
-		err = tx.AddInvitation(ctx, store.Invitation{
-			Project: project, ID: "i1", Membership: "m1", User: "u1", Request: "r1", Email: "h@example.com",
-			State: store.InvitationQueued, ExpiresAt: store.At(tx.Now().Add(time.Hour)),
+		mail, err = o.mailer.Queue(ctx, tx, admitmail.Letter{
+			Template: admitmail.InviteNew, To: "h@example.com", Project: project, ProjectName: "Clinic", Request: "r1", Secret: "s3cret", Invitation: "i1",
 		})
 		if err != nil {
 			return err
 		}
-		mail, err = o.mailer.Queue(ctx, tx, admitmail.Letter{
-			Template: admitmail.InviteNew, To: "h@example.com", Project: project, ProjectName: "Clinic", Request: "r1", Secret: "s3cret", Invitation: "i1",
+		return tx.AddInvitation(ctx, store.Invitation{
+			Project: project, ID: "i1", Membership: "m1", User: "u1", Request: "r1", Email: "h@example.com", Mail: mail,
+			State: store.InvitationQueued, ExpiresAt: store.At(tx.Now().Add(time.Hour)),
 		})
-		return err
 	}))
 	return mail
 }
@@ -116,6 +115,14 @@ func (o *office) invitation(t *testing.T) store.InvitationState {
 	return i.State
 }
 
+// delivery is what the invitation knows of its mail.
+func (o *office) delivery(t *testing.T) string {
+	t.Helper()
+	i, err := o.rows.Invitation(t.Context(), project, "i1")
+	require.NoError(t, err)
+	return strings.TrimSpace(fmt.Sprintf("%d %s %s", i.Delivery.ReplyCode, i.Delivery.StatusCode, i.Delivery.Status))
+}
+
 func TestAMailIsSentAndItsSecretForgotten(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		p := newPostman()
@@ -123,6 +130,7 @@ func TestAMailIsSentAndItsSecretForgotten(t *testing.T) {
 		m := o.until(t, o.post(t), store.MailSent)
 		assert.Empty(t, m.Sealed)
 		assert.Equal(t, store.InvitationSent, o.invitation(t))
+		assert.Equal(t, "250 2.0.0 accepted", o.delivery(t))
 		assert.Contains(t, (<-p.tries).Text, "https://app.example/portal/setpassword/r1/s3cret")
 		assert.Empty(t, p.tries)
 	})

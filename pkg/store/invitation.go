@@ -168,6 +168,40 @@ func (tx *Tx) RevokeInvitations(ctx context.Context, project, membership string)
 	return tx.moveInvitations(ctx, InvitationRevoked, "project_id = ? AND membership_id = ?", project, membership)
 }
 
+// overDelivery are the states of a delivery after which reports say nothing new.
+var overDelivery = []DeliveryStatus{DeliveryRefused, DeliveryDelivered, DeliveryBounced}
+
+// ReportDelivery records what was heard of the mail of an invitation, unless another mail has taken its
+// place, and moves the invitation with it where it may go there.
+func (tx *Tx) ReportDelivery(ctx context.Context, m Mail, d Delivery) error {
+	change := map[string]any{
+		"delivery": d.Status, "reply_code": d.ReplyCode, "status_code": d.StatusCode, "reply_text": d.ReplyText, "reported_at": d.ReportedAt,
+		"updated_at": At(tx.Now()), "version": nextVersion,
+	}
+	if state := d.Status.moves(); state != "" {
+		change["state"] = gorm.Expr("CASE WHEN state IN ? THEN ? ELSE state END", state.before(), state)
+	}
+	err := tx.gorm(ctx).Model(&Invitation{}).
+		Where("project_id = ? AND id = ? AND mail_id = ? AND delivery NOT IN ?", m.Project, m.Invitation, m.ID, overDelivery).UpdateColumns(change).Error
+	if err != nil {
+		return fmt.Errorf("report delivery of an invitation: %w", err)
+	}
+	return nil
+}
+
+// moves is the state to which a delivery moves its invitation; none while it is under way.
+func (status DeliveryStatus) moves() InvitationState {
+	switch status {
+	case DeliveryAccepted:
+		return InvitationSent
+	case DeliveryDelivered:
+		return InvitationDelivered
+	case DeliveryRefused, DeliveryBounced:
+		return InvitationBounced
+	}
+	return ""
+}
+
 // AcceptInvitations accepts what is open of a membership's invitations: its User has come in.
 func (tx *Tx) AcceptInvitations(ctx context.Context, project, membership string) error {
 	return tx.moveInvitations(ctx, InvitationAccepted, "project_id = ? AND membership_id = ?", project, membership)

@@ -52,6 +52,8 @@ type rooms struct {
 	counter   *web.Counter
 	notes     *audit.Notes
 	sealer    *audit.Sealer
+
+	bounceSecret string
 }
 
 // wire makes the rooms, from the ground up.
@@ -117,6 +119,8 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the templates of mails: %w", err)
 	}
+	r.bounceSecret = c.BounceSecret.Reveal()
+	r.letters.Bounces = mail.NewBounces(c.BounceAddress, box)
 	worker := &mail.Worker{Store: r.store, Letters: r.letters, Clock: o.Clock, Log: o.Log, Waiting: o.MailWaits}
 	if c.SMTPURL != "" {
 		address, err := url.Parse(c.SMTPURL.Reveal())
@@ -144,6 +148,9 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 		ProjectSecrets: oauth.ClientSecrets{Store: r.store, Box: box}, Box: box,
 		BaseURL: c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, MailLimit: c.ProjectMailLimit, Log: o.Log,
 	})
+	if r.letters.Bounces != nil { // a nil *mail.Bounces would be no nil Reports
+		r.services.Bounces = r.letters.Bounces
+	}
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
 		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
 		Entrance: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
@@ -183,6 +190,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	provisioning := e.Group("/scim/v2", append([]echo.MiddlewareFunc{web.Errors(scim.Render)}, called...)...)
 	scim.New(r.services).Mount(provisioning)
+	(&api.Bounces{Admin: r.services, Secret: r.bounceSecret}).Mount(e.Group("/mail", outcomes))
 	api.MountDescription(e)
 	r.authing.Mount(e, r.oauth.Authenticate())
 	r.pages.Mount(e)

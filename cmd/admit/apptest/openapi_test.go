@@ -31,7 +31,7 @@ func description(t testing.TB, s *apptest.Server) described {
 
 // isDescribed says which routes the description is to have.
 func isDescribed(path string) bool {
-	return strings.HasPrefix(path, "/admin/") || strings.HasPrefix(path, "/auth/") || strings.HasPrefix(path, "/oauth2/")
+	return strings.HasPrefix(path, "/admin/") || strings.HasPrefix(path, "/auth/") || strings.HasPrefix(path, "/oauth2/") || strings.HasPrefix(path, "/mail/")
 }
 
 var parameter = regexp.MustCompile(`:(\w+)`)

@@ -45,6 +45,7 @@ func public() map[string][]string {
 		"is not there until a project speaks the dialect, and then authenticates in Authing's words": {
 			"POST /graphql/v2", "GET /api/v2/.well-known", "GET /api/v2/users/:user", "POST /api/v2/users/batch", "POST /api/v2/users/kick",
 		},
+		"takes the secret of the mail server":                          {"POST /mail/bounces"},
 		"is closed until a project opens it, and then gives no rights": {"POST /oauth2/register"},
 	}
 }
