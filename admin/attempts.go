@@ -4,9 +4,11 @@ import (
 	"context"
 	"time"
 
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/secret"
+	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/web"
 )
 
@@ -28,34 +30,69 @@ const attemptWindow = time.Minute
 // that it counts failures, wherever they come from.
 //
 // Errors: *TooSoon.
-func (s *SignIn) attempts(ctx context.Context, email string, from Device) (forgive func(context.Context) error, err error) {
-	if s.LoginLimit < 0 {
-		return func(context.Context) error { return nil }, nil
+func (s *SignIn) attempts(ctx context.Context, email string, limit int, from Device) (forgive forgiving, err error) {
+	if limit < 0 {
+		return func(context.Context, *store.Tx) error { return nil }, nil
 	}
 	// The digest keeps addresses of people out of a table that is only about numbers.
 	account := "login account " + secret.SHA256(mail.Canonical(email))
-	for _, name := range []string{"login address " + web.Network(from.Address), account} {
-		if err := s.countUp(ctx, name, s.LoginLimit); err != nil {
-			return nil, err
-		}
+	ends, err := s.countAll(ctx, counted{"login address " + web.Network(from.Address), attemptWindow, limit}, counted{account, attemptWindow, limit})
+	return func(ctx context.Context, tx *store.Tx) error { return tx.TakeBack(ctx, account, ends) }, err
+}
+
+// forgiving takes a try back that was counted, in the transaction that it led to.
+type forgiving func(ctx context.Context, tx *store.Tx) error
+
+// loginLimit is how many tries to sign in a minute there may be for an account and an address. The
+// project that it is asked for may have fewer, never more: the account is the same in every project.
+func (s *SignIn) loginLimit(ctx context.Context, project string) (int, error) {
+	if project == "" || !store.ValidProject(project) {
+		return s.LoginLimit, nil
 	}
-	return func(ctx context.Context) error {
-		_, _, err := s.Store.CountUp(ctx, account, attemptWindow, -1)
-		return err
-	}, nil
+	ref := store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: project}
+	found, err := fetch[medplum.Project](ctx, s.Repo, "read how often one may try to sign in", ref)
+	if err != nil {
+		return s.LoginLimit, ignoreNotFound(err)
+	}
+	if own := found.SystemInteger("loginRateLimit"); own != nil && *own >= 0 && (s.LoginLimit < 0 || *own < s.LoginLimit) {
+		return *own, nil
+	}
+	return s.LoginLimit, nil
 }
 
 func (s *SignIn) countUp(ctx context.Context, name string, limit int) error {
-	return s.countWithin(ctx, name, attemptWindow, limit)
+	_, err := s.countAll(ctx, counted{name, attemptWindow, limit})
+	return err
 }
 
-func (s *SignIn) countWithin(ctx context.Context, name string, window time.Duration, limit int) error {
-	count, ends, err := s.Store.CountUp(ctx, name, window, 1)
-	if err != nil {
-		return err
+// counted is what may be done so many times in a window of time.
+type counted struct {
+	name   string
+	window time.Duration
+	limit  int
+}
+
+// countAll counts one more of each, up to the first of which it is one too many; that is counted as well.
+// It says when the window of the last ends.
+//
+// Errors: *TooSoon.
+func (s *SignIn) countAll(ctx context.Context, all ...counted) (ends time.Time, err error) {
+	over := false
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		over = false
+		for _, one := range all {
+			count, until, err := tx.CountUp(ctx, one.name, one.window, 1)
+			if err != nil {
+				return err
+			}
+			if ends, over = until, count > one.limit; over {
+				return nil
+			}
+		}
+		return nil
+	})
+	if err == nil && over {
+		err = &TooSoon{ends}
 	}
-	if count > limit {
-		return &TooSoon{ends}
-	}
-	return nil
+	return ends, err
 }

@@ -145,7 +145,7 @@ func (d *Directory) Membership(ctx context.Context, project, id string) (oauth.M
 		return oauth.Membership{}, err
 	}
 	return oauth.Membership{
-		ID: m.ID, Project: p.ID, ProjectName: p.Name, SuperAdmin: p.SuperAdmin, Active: m.IsActive(), MFARequired: p.MFARequired(),
+		ID: m.ID, Project: p.ID, ProjectName: p.Name, SuperAdmin: p.SuperAdmin, Active: m.IsActive(), MFARequired: p.MFARequired(), AuthLimit: p.SystemInteger("authRateLimit"),
 		User:    oauth.Reference(m.User),
 		Profile: oauth.Reference(m.Profile),
 	}, nil

@@ -52,7 +52,11 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 	if err != nil {
 		return Step{}, err
 	}
-	forgive, err := s.attempts(ctx, in.called(), from)
+	limit, err := s.loginLimit(ctx, in.ProjectID)
+	if err != nil {
+		return Step{}, err
+	}
+	forgive, err := s.attempts(ctx, in.called(), limit, from)
 	if tooSoon := new(TooSoon); errors.As(err, &tooSoon) {
 		return Step{}, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "too many attempts", from))
 	}
@@ -69,16 +73,18 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 		reason = "no membership that the password opens"
 		step, err = s.begin(ctx, entrance{
 			wish: in.Wish, client: client, who: who, method: methodPassword, password: &shown.password, only: shown.token.Membership,
-			nothing: wrongPassword(), confirm: func(tx *store.Tx) error { return shown.confirm(ctx, tx, who) },
+			nothing: wrongPassword(), confirm: func(tx *store.Tx) error {
+				if err := shown.confirm(ctx, tx, who); err != nil {
+					return err
+				}
+				return forgive(ctx, tx)
+			},
 		}, from)
 	}
 	if outcome.Has(err, outcome.Invalid) {
 		return Step{}, errors.Join(err, s.recordRefusal(ctx, who.ref, reason, from))
 	}
-	if err != nil {
-		return Step{}, err
-	}
-	return step, forgive(ctx)
+	return step, err
 }
 
 // recordRefusal writes down a sign-in that failed, and why. What was typed is not in it: it may be a

@@ -86,14 +86,12 @@ type attempt struct {
 // Errors: *TooSoon, outcome Invalid with the text wrong.
 func (s *SignIn) tryToken(ctx context.Context, who account, a attempt, then func(*repo.Tx) error) error {
 	name := "mfa " + who.ref.Project + "/" + who.ref.ID
-	if err := s.countUp(ctx, name, mfaAttempts); err != nil {
-		return err
-	}
-	if err := s.countWithin(ctx, name+" wrong", failureWindow, mfaFailures); err != nil {
+	ends, err := s.countAll(ctx, counted{name, attemptWindow, mfaAttempts}, counted{name + " wrong", failureWindow, mfaFailures})
+	if err != nil {
 		return err
 	}
 	wrong := false
-	err := s.Repo.System("verify the second factor of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
+	err = s.Repo.System("verify the second factor of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
 		good, err := s.useFactor(ctx, tx.Store(), who, a)
 		if err != nil {
 			return err
@@ -101,15 +99,15 @@ func (s *SignIn) tryToken(ctx context.Context, who account, a attempt, then func
 		if wrong = !good; wrong {
 			return outcome.New(outcome.Invalid, "%s", a.wrong)
 		}
+		if err := tx.Store().TakeBack(ctx, name+" wrong", ends); err != nil {
+			return err
+		}
 		return then(tx)
 	})
 	if wrong {
 		refusal := ownEvent(who.ref, audit.MFAVerify)
 		refusal.Outcome = audit.Refused
 		return errors.Join(err, audit.RecordAlone(ctx, s.Store, refusal))
-	}
-	if err == nil {
-		_, _, err = s.Store.CountUp(ctx, name+" wrong", failureWindow, -1)
 	}
 	return err
 }

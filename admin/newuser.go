@@ -71,7 +71,11 @@ func (s *SignIn) Register(ctx context.Context, in NewUser, from Device) (Registe
 	if err := s.mustWelcome(ctx, in.ProjectID); err != nil {
 		return Registered{}, err
 	}
-	if _, err := s.attempts(ctx, "register "+in.Email, from); err != nil {
+	limit, err := s.loginLimit(ctx, in.ProjectID)
+	if err != nil {
+		return Registered{}, err
+	}
+	if _, err := s.attempts(ctx, "register "+in.Email, limit, from); err != nil {
 		return Registered{}, err
 	}
 	if err := s.Passwords.CheckFor("password", in.Password, in.Email); err != nil {

@@ -348,7 +348,7 @@ func incorrectPassword(field string) error {
 
 // verifyAgain compares the password of somebody who has signed in; guesses count like those of signing in.
 func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, hash, address string) error {
-	forgive, err := s.attempts(ctx, "change "+me.ref.ID, Device{Address: address})
+	forgive, err := s.attempts(ctx, "change "+me.ref.ID, s.LoginLimit, Device{Address: address})
 	if err != nil {
 		return err
 	}
@@ -359,7 +359,7 @@ func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, h
 	if err != nil {
 		return err
 	}
-	return forgive(ctx)
+	return s.Store.InTx(ctx, func(tx *store.Tx) error { return forgive(ctx, tx) })
 }
 
 // accountOf is the User who calls.

@@ -256,6 +256,27 @@ func successIsForgiven(t *testing.T, w *world) {
 	}
 }
 
+// limitOfProject: a project may lower the limit, and not raise it for accounts that others know.
+func limitOfProject(t *testing.T, w *world) {
+	_, project := w.owner(w.email("ada"), "Clinic")
+	try := func(limit, tries int) int {
+		w.change(store.SystemProject, "Project", project, func(p object) {
+			p["systemSetting"] = []any{object{"name": "loginRateLimit", "valueInteger": limit}}
+		})
+		w.clock.move(time.Minute)
+		status := 0
+		for i := range tries {
+			body := with(object{"email": w.email("ada"), "password": another, "projectId": project})
+			status = w.do("POST", "/auth/login", "", body, "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i)).status
+		}
+		return status
+	}
+	require.Equal(t, 400, try(2, 2))
+	require.Equal(t, 429, try(2, 3))
+	require.Equal(t, 429, try(100, 6))
+	require.Equal(t, 429, try(-1, 6))
+}
+
 // TestProcessesShareTheLimit: two processes on one database count together, also when tries come
 // at once.
 func TestProcessesShareTheLimit(t *testing.T) {

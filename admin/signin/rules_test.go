@@ -72,6 +72,7 @@ func limitRules() []rule {
 		{"tries are limited per account, whatever project they name", limitAcrossProjects},
 		{"tries are limited per address", limitPerAddress},
 		{"a success is forgiven", successIsForgiven},
+		{"a project may have fewer tries", limitOfProject},
 		{"mails to an address are limited", limitedResets},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/store"
@@ -32,11 +31,11 @@ type configuration struct {
 // quota reads the limits of a member.
 func (l *loading) quota(ctx context.Context, project medplum.Project, membership medplum.ProjectMembership) (Quota, error) {
 	q := Quota{
-		User: number(project, "userFhirQuota"), Project: number(project, "totalFhirQuota"), Requests: number(project, "rateLimit"),
+		User: project.SystemInteger("userFhirQuota"), Project: project.SystemInteger("totalFhirQuota"), Requests: project.SystemInteger("rateLimit"),
 		Off: isSet(project, "enableFhirQuota", false),
 	}
 	if isSet(project, "enableResourceCap", true) {
-		q.Resources = number(project, "resourceCap")
+		q.Resources = project.SystemInteger("resourceCap")
 	}
 	if membership.UserConfiguration == nil {
 		return q, nil
@@ -64,20 +63,6 @@ func systemSetting(project medplum.Project, name string) (medplum.Setting, bool)
 		return medplum.Setting{}, false
 	}
 	return project.SystemSetting[i], true
-}
-
-func number(project medplum.Project, name string) *int {
-	setting, ok := systemSetting(project, name)
-	switch {
-	case !ok:
-	case setting.ValueInteger != nil:
-		return setting.ValueInteger
-	default:
-		if n, err := strconv.Atoi(setting.ValueDecimal.String()); err == nil {
-			return &n
-		}
-	}
-	return nil
 }
 
 func isSet(project medplum.Project, name string, to bool) bool {

@@ -8,6 +8,7 @@ package medplum
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 )
 
@@ -114,6 +115,23 @@ type Project struct {
 	Site                       []Site                `json:"site,omitempty"`
 	Link                       []Link                `json:"link,omitempty"`
 	ExportedResourceType       []string              `json:"exportedResourceType,omitempty"`
+}
+
+// SystemInteger is a system setting that is a whole number; nil when there is none.
+func (p Project) SystemInteger(name string) *int {
+	for _, setting := range p.SystemSetting {
+		switch {
+		case setting.Name != name:
+		case setting.ValueInteger != nil:
+			return setting.ValueInteger
+		default:
+			if n, err := strconv.Atoi(setting.ValueDecimal.String()); err == nil {
+				return &n
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 // MFARequired says whether its setting mfaRequired wants a second factor of all who sign in.

@@ -76,7 +76,7 @@ func Start(t testing.TB, options ...Option) *Server {
 	s.must(err)
 	o := starting{host: "127.0.0.1", environ: []string{
 		"ADMIT_LISTEN=" + listener.Addr().String(), "ADMIT_DATABASE_URL=sqlite::memory:", "ADMIT_STORAGE_URL=file:" + t.TempDir(),
-		"ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1", "ADMIT_PROJECT_MAIL_LIMIT=-1",
+		"ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_CLIENT_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1", "ADMIT_PROJECT_MAIL_LIMIT=-1",
 	}}
 	for _, option := range options {
 		option(&o)

@@ -43,6 +43,7 @@ type Config struct {
 	TrustedProxies   []netip.Prefix
 
 	LoginRateLimit, AuthRateLimit, RateLimit int // per minute and address; -1: none
+	ClientRateLimit                          int // per minute and client; -1: none
 
 	BundleMax                     int64 // bytes of one Bundle
 	BundleEntries, BundleSearches int   // of one Bundle

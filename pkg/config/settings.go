@@ -92,6 +92,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.AuthRateLimit, v, limit) }},
 		{name: "ADMIT_RATE_LIMIT", fallback: "60000", meaning: "other requests per minute and address", accepted: aLimit,
 			parse: func(c *Config, v string) error { return set(&c.RateLimit, v, limit) }},
+		{name: "ADMIT_CLIENT_RATE_LIMIT", fallback: "1200", meaning: "tokens, introspections and revocations per minute and client", accepted: aLimit,
+			parse: func(c *Config, v string) error { return set(&c.ClientRateLimit, v, limit) }},
 		{name: "ADMIT_FHIR_QUOTA", fallback: "50000", meaning: "units of FHIR interactions per minute and member; ten times that per project", accepted: aLimit,
 			parse: func(c *Config, v string) error { return set(&c.FHIRQuota, v, limit) }},
 		{name: "ADMIT_PROJECT_MAIL_LIMIT", fallback: "200", meaning: "invitations that a project may mail within a day", accepted: aLimit,

@@ -11,8 +11,8 @@ type Addresses interface {
 // mayComeFrom refuses tokens to an address that the membership's policies keep out (contract §5.7). It is
 // asked last: only who would get tokens otherwise learns of it.
 func (s *Server) mayComeFrom(ctx context.Context, member Membership, address string) error {
-	if s.Addresses == nil {
-		return nil
+	if err := s.countIn(member, address); err != nil || s.Addresses == nil {
+		return err
 	}
 	ok, err := s.Addresses.LetsIn(ctx, member, address)
 	if err == nil && !ok {

@@ -111,13 +111,19 @@ func (s *Server) prove(ctx context.Context, client Client, given string, retirin
 // wrong is what is said of a wrong secret.
 func (s *Server) authenticate(ctx context.Context, client Client, p presented, wrong string) error {
 	if p.assertion != nil {
-		return s.verifyAssertion(ctx, client, *p.assertion)
+		if err := s.verifyAssertion(ctx, client, *p.assertion); err != nil {
+			return err
+		}
+		return s.count(client)
 	}
 	proven, err := s.prove(ctx, client, p.secret, true)
-	if err == nil && !proven {
-		err = refuse(invalidRequest, wrong)
+	switch {
+	case err != nil:
+		return err
+	case !proven:
+		return refuse(invalidRequest, wrong)
 	}
-	return err
+	return s.count(client)
 }
 
 // mayAsk holds a client that has registered itself to the scope that it was given then.
@@ -149,14 +155,16 @@ func (s *Server) confidential(ctx context.Context, client Client) (bool, error) 
 // §3.2.1): one with keys of its own, and one that was given a secret when it registered itself. Any
 // other has a secret too, but runs in browsers as well, as Medplum's do, where PKCE alone must do.
 func (s *Server) mayGoUnproven(ctx context.Context, client Client) error {
-	if client.JWKSURI == "" && !client.Registered {
-		return nil
+	if client.JWKSURI != "" || client.Registered {
+		confidential, err := s.confidential(ctx, client)
+		switch {
+		case err != nil:
+			return err
+		case confidential:
+			return refuse(invalidClient, "The client must show who it is")
+		}
 	}
-	confidential, err := s.confidential(ctx, client)
-	if err == nil && confidential {
-		err = refuse(invalidClient, "The client must show who it is")
-	}
-	return err
+	return s.count(client)
 }
 
 // provenClient wants the client to show who it is, with the errors of client_credentials.

@@ -62,8 +62,10 @@ type Membership struct {
 	Active      bool
 	// MFARequired wants a second factor of whoever signs in by password.
 	MFARequired bool
-	User        Reference
-	Profile     Reference
+	// AuthLimit is how often an address may ask the project for tokens within a minute; nil: as often as the server lets it.
+	AuthLimit *int
+	User      Reference
+	Profile   Reference
 }
 
 // Reference is a FHIR Reference as token answers show it.

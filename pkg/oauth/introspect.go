@@ -85,7 +85,7 @@ func (s *Server) askingClient(ctx context.Context, request *http.Request, form u
 	}
 	client, err := s.provenClient(ctx, who)
 	var refused *Error
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && !tooMany(err) {
 		return Client{}, s.basicChallenge()
 	}
 	return client, err

@@ -34,6 +34,9 @@ type Options struct {
 	AllowPrivateURLs bool
 	// Externals knows people by the tokens of other servers; without it no token is exchanged.
 	Externals Externals
+	// Counter counts what clients ask for, ClientLimit how often each may within a minute; -1: any number.
+	Counter     *web.Counter
+	ClientLimit int
 	// Addresses knows from where members may come; without it from anywhere.
 	Addresses Addresses
 }

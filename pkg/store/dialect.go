@@ -27,6 +27,8 @@ type dialect interface {
 	// apart ends a subquery that is asked of each row, whatever the statistics say: PostgreSQL would
 	// otherwise join it, and look through all rows that have the value for each row that it asks about.
 	apart() string
+	// members is the table of the names (key) and values (value) of a JSON object, a parameter.
+	members(parameter string) string
 	// lateral says whether a subquery in FROM may refer to what is before it.
 	lateral() bool
 	// statementContext is the context for a statement of a transaction.
@@ -78,6 +80,7 @@ func (postgres) endsWith(column string, n int) string {
 	return fmt.Sprintf("right(%s, length($%d)) = $%[2]d", column, n)
 }
 func (postgres) passive(column string) string                         { return column }
+func (postgres) members(parameter string) string                      { return "json_each_text(" + parameter + "::json)" }
 func (postgres) apart() string                                        { return " OFFSET 0" }
 func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
@@ -106,9 +109,10 @@ func (lite) endsWith(column string, n int) string {
 	return fmt.Sprintf("substr(%s, -length(?%d)) = ?%[2]d", column, n)
 }
 
-func (lite) passive(column string) string { return "+" + column }
-func (lite) apart() string                { return "" }
-func (lite) lateral() bool                { return false }
+func (lite) passive(column string) string    { return "+" + column }
+func (lite) members(parameter string) string { return "json_each(" + parameter + ")" }
+func (lite) apart() string                   { return "" }
+func (lite) lateral() bool                   { return false }
 
 // statementContext is never cancelled: SQLite answers an interrupted statement by rolling the
 // whole transaction back, and with it the writes of others in the same group.

@@ -86,7 +86,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	r.oauth = oauth.New(oauth.Options{
 		Store: rows, Clock: o.Clock, Log: o.Log, Box: box, Directory: admin.NewDirectory(r.repo), Registrar: admin.NewRegistrar(r.repo),
 		BaseURL: c.BaseURL, AllowPKCEPlain: c.AllowPKCEPlain, AllowPrivateURLs: c.AllowPrivateURLs,
-		OwnPages: c.AppURL.String() == c.BaseURL.String(),
+		OwnPages: c.AppURL.String() == c.BaseURL.String(), Counter: r.counter, ClientLimit: c.ClientRateLimit,
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
 	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers, Box: box, Quota: c.FHIRQuota, Counter: r.counter,

@@ -87,7 +87,7 @@ func newStillServer(ctx context.Context, databaseURL string, hook storetest.Hook
 	c, err := config.Load([]string{
 		"ADMIT_DATABASE_URL=" + databaseURL, "ADMIT_REGISTRATION=open",
 		"ADMIT_SUPERADMIN_EMAIL=" + superAdminEmail, "ADMIT_SUPERADMIN_PASSWORD=" + superAdminPassword,
-		"ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1",
+		"ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_CLIENT_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1",
 	}, nil)
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func startProcess(t *testing.T, address string, settings ...string) *process {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + p.cmd.Dir,
 		"ADMIT_LISTEN=" + address, "ADMIT_BASE_URL=" + p.URL,
 		"ADMIT_SUPERADMIN_EMAIL=" + superAdminEmail, "ADMIT_SUPERADMIN_PASSWORD=" + superAdminPassword,
-		"ADMIT_REGISTRATION=open", "ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1", "ADMIT_PROJECT_MAIL_LIMIT=-1",
+		"ADMIT_REGISTRATION=open", "ADMIT_LOGIN_RATE_LIMIT=-1", "ADMIT_AUTH_RATE_LIMIT=-1", "ADMIT_CLIENT_RATE_LIMIT=-1", "ADMIT_RATE_LIMIT=-1", "ADMIT_FHIR_QUOTA=-1", "ADMIT_PROJECT_MAIL_LIMIT=-1",
 		"ADMIT_LOG_FORMAT=json",
 	}, settings...)
 	output, err := p.cmd.StderrPipe()

@@ -1,6 +1,8 @@
 package apptest
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,11 +23,12 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		"invite":             {"postgres": {21, 1}, "sqlite": {38, 1}},
 		"client_credentials": {"postgres": {8, 1}, "sqlite": {8, 1}},
 		"introspect":         {"postgres": {6, 0}, "sqlite": {6, 0}},
+		"login":              {"postgres": {15, 2}, "sqlite": {15, 2}},
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		w := newWorkload(t, db)
 		conn := connect(t, w.Server)
-		for _, op := range operations() {
+		for _, op := range append(operations(), signIn) {
 			t.Run(op.name, func(t *testing.T) {
 				w.warm(t, conn, op)
 				var got cost
@@ -47,6 +50,12 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		}
 	})
 }
+
+// signIn is a sign-in by password, whose tries are counted.
+var signIn = operation{"login", http.StatusOK, func(w *workload, _, _ int) []byte {
+	return w.anonymous().wire("POST", "/auth/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q,"scope":"openid","codeChallenge":"%043d","codeChallengeMethod":"S256"}`,
+		SuperAdminEmail, SuperAdminPassword, 0))
+}}
 
 const warmings = 20
 

@@ -39,7 +39,7 @@ type workload struct {
 func newWorkload(t testing.TB, db storetest.DB) *workload {
 	t.Helper()
 	w := &workload{recorder: &recorder{open: map[int64]*transaction{}}, db: db}
-	w.Server = Start(t, On(db), Watched(w.watch), With("ADMIT_LOG_LEVEL=info"))
+	w.Server = Start(t, On(db), Watched(w.watch), With("ADMIT_LOG_LEVEL=info", "ADMIT_LOGIN_RATE_LIMIT=100000"))
 	w.admin, w.staff, w.program = w.As(Admin), w.As(Practitioner), w.As(Program)
 	for range patients {
 		w.patients = append(w.patients, w.staff.POST("/fhir/R4/Patient", w.patient("", true)).WantStatus(http.StatusCreated).Field("id"))
