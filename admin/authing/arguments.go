@@ -1,6 +1,9 @@
 package authing
 
-import "strconv"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // arguments are values that a client gave, of the types that the schema says.
 type arguments map[string]any
@@ -58,13 +61,18 @@ func (a arguments) number(name string, otherwise int) (int, error) {
 	case int64:
 		return int(n), nil
 	case float64:
-		if n == float64(int(n)) {
-			return int(n), nil
-		}
+		return a.parsed(name, strconv.FormatFloat(n, 'f', -1, 64))
+	case json.Number:
+		return a.parsed(name, n.String())
 	case string:
-		if parsed, err := strconv.Atoi(n); err == nil {
-			return parsed, nil
-		}
+		return a.parsed(name, n)
+	}
+	return a.parsed(name, "")
+}
+
+func (a arguments) parsed(name, text string) (int, error) {
+	if n, err := strconv.Atoi(text); err == nil {
+		return n, nil
 	}
 	return 0, refuse(name, "a number is expected")
 }

@@ -39,13 +39,13 @@ type Callers interface {
 type Handler struct {
 	Admin   *admin.Service
 	Callers Callers
-	// Attempt counts a try to guess a secret; the error is that there were too many.
-	Attempt func(echo.Context) error
+	// Attempt counts n tries to guess a secret; the error is that there were too many.
+	Attempt func(c echo.Context, n int) error
 	// Verified finds the claims of an access token that was checked before.
 	Verified func(echo.Context) (caller.Claims, bool)
 }
 
-// Mount adds the routes of version 2. authenticate checks access tokens.
+// Mount adds the routes. authenticate checks access tokens.
 func (h *Handler) Mount(e *echo.Echo, authenticate echo.MiddlewareFunc) {
 	e.POST("/graphql/v2", h.graphQL, web.Errors(writeGraphQL), authenticate, h.enter)
 	g := e.Group("/api/v2", web.Errors(writeREST), authenticate, h.enter)
@@ -53,6 +53,7 @@ func (h *Handler) Mount(e *echo.Echo, authenticate echo.MiddlewareFunc) {
 	g.GET("/users/:user", h.asClient(h.detail))
 	g.POST("/users/batch", h.asClient(h.batch))
 	g.POST("/users/kick", h.asClient(h.kick))
+	h.mountV3(e, authenticate)
 }
 
 const (

@@ -2,7 +2,6 @@ package authing
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/admitdev/admit/admin"
 )
@@ -83,12 +82,6 @@ func (s session) update(ctx context.Context, id string, input arguments, encrypt
 	if in.Password, err = s.password(ctx, input, encrypted); err != nil {
 		return admin.User{}, err
 	}
-	if custom := input.object("customData"); custom != nil {
-		in.CustomData = map[string]json.RawMessage{}
-		for name, value := range custom {
-			in.CustomData[name] = marshal(value)
-		}
-	}
 	u, err := s.UpdateUser(ctx, s.who, s.pool(), id, "", in)
 	if err != nil {
 		return admin.User{}, of(err, errNoUser)
@@ -157,8 +150,8 @@ func removeUserFromGroup(ctx context.Context, f *field) (any, error) {
 
 // changeRoles gives users roles or takes them away.
 func (s session) changeRoles(ctx context.Context, names, ids []string, change func(ctx context.Context, id string, roles []string) (admin.User, error)) error {
-	if len(names) == 0 || len(names) > maxMany {
-		return refuse("roleCodes", "between 1 and 100 are expected")
+	if err := some(names, "roleCodes"); err != nil {
+		return err
 	}
 	if err := s.known(ctx, "userIds", ids); err != nil {
 		return err

@@ -50,8 +50,8 @@ func (s session) show(users []admin.User) []object {
 
 // batch reads users by their ids, or by another name that each of them has. Those of nobody are left out.
 func (s session) batch(ctx context.Context, ids []string, by string) ([]admin.User, error) {
-	if len(ids) == 0 || len(ids) > maxMany {
-		return nil, refuse("ids", "between 1 and 100 are expected")
+	if err := some(ids, "ids"); err != nil {
+		return nil, err
 	}
 	if by == "" || by == "id" {
 		return s.ReadUsers(ctx, s.who, s.pool(), ids)
@@ -99,18 +99,42 @@ func users(ctx context.Context, f *field) (any, error) {
 	return f.client.list(ctx, f.args, admin.UserQuery{})
 }
 
-// list is a page of users.
-func (s session) list(ctx context.Context, args arguments, q admin.UserQuery) (object, error) {
+// list is a page of users as version 2 shows them.
+func (s session) list(ctx context.Context, args arguments, q admin.UserQuery, fields ...string) (any, error) {
+	users, total, err := s.searchUsers(ctx, args, q, fields)
+	if err != nil {
+		return nil, err
+	}
+	return listed(total, s.show(users)), nil
+}
+
+// searchUsers is a page of the users who are found, of those whose words are in the fields if any are
+// named, and how many there are.
+func (s session) searchUsers(ctx context.Context, args arguments, q admin.UserQuery, fields []string) ([]admin.User, int, error) {
 	offset, limit, err := args.page()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	q.Offset, q.Limit, q.Total = offset, limit, true
-	page, err := s.ListUsers(ctx, s.who, s.pool(), q)
+	if len(fields) == 0 || q.Search == "" {
+		q.Offset, q.Limit, q.Total = offset, limit, true
+		page, err := s.ListUsers(ctx, s.who, s.pool(), q)
+		if err != nil {
+			return nil, 0, err
+		}
+		return page.Users, *page.Total, nil
+	}
+	for _, field := range fields {
+		if !slices.Contains(searched, field) {
+			return nil, 0, unsupported("fields " + field)
+		}
+	}
+	found, err := s.all(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return listed(*page.Total, s.show(page.Users)), nil
+	words := strings.Fields(index.Fold(q.Search))
+	found = slices.DeleteFunc(found, func(u admin.User) bool { return !isIn(shown(s.pool(), u), fields, words) })
+	return part(found, offset, limit), len(found), nil
 }
 
 // archivedUsers are those who were deleted.
@@ -120,7 +144,7 @@ func archivedUsers(ctx context.Context, f *field) (any, error) {
 		return nil, err
 	}
 	all, err := f.client.all(ctx, admin.UserQuery{Status: admin.StatusDeleted})
-	return f.client.part(all, offset, limit), err
+	return listed(len(all), f.client.show(part(all, offset, limit))), err
 }
 
 // maxFiltered is how many users are looked through one by one.
@@ -137,9 +161,9 @@ func (s session) all(ctx context.Context, q admin.UserQuery) ([]admin.User, erro
 }
 
 // part is a page of users that are known.
-func (s session) part(all []admin.User, offset, limit int) object {
+func part(all []admin.User, offset, limit int) []admin.User {
 	begin := min(offset, len(all))
-	return listed(len(all), s.show(all[begin:min(begin+limit, len(all))]))
+	return all[begin:min(begin+limit, len(all))]
 }
 
 func findUser(ctx context.Context, f *field) (any, error) {
@@ -197,30 +221,7 @@ func searchUser(ctx context.Context, f *field) (any, error) {
 	for _, r := range roles {
 		q.Role = roleName(r.text("namespace"), r.text("code"))
 	}
-	return f.client.search(ctx, f.args, q, f.args.texts("fields"))
-}
-
-// search is a page of users that are found, or of those whose words are in the fields that are named.
-func (s session) search(ctx context.Context, args arguments, q admin.UserQuery, fields []string) (any, error) {
-	if len(fields) == 0 {
-		return s.list(ctx, args, q)
-	}
-	offset, limit, err := args.page()
-	if err != nil {
-		return nil, err
-	}
-	for _, field := range fields {
-		if !slices.Contains(searched, field) {
-			return nil, unsupported("fields " + field)
-		}
-	}
-	found, err := s.all(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	words := strings.Fields(index.Fold(q.Search))
-	found = slices.DeleteFunc(found, func(u admin.User) bool { return !isIn(shown(s.pool(), u), fields, words) })
-	return s.part(found, offset, limit), nil
+	return f.client.list(ctx, f.args, q, f.args.texts("fields")...)
 }
 
 // searched are the fields in which a search looks.

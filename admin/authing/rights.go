@@ -67,16 +67,25 @@ func (s session) given(ctx context.Context, u admin.User) (admin.User, error) {
 }
 
 func createGroup(ctx context.Context, f *field) (any, error) {
-	if f.args.text("description") != "" {
+	made, err := f.client.makeGroup(ctx, f.args)
+	return made, err
+}
+
+func (s session) makeGroup(ctx context.Context, args arguments) (object, error) {
+	if args.text("description") != "" {
 		return nil, unsupported("description")
 	}
-	made, err := f.client.CreateGroup(ctx, f.client.who, f.client.pool(), admin.GroupFields{Code: f.args.text("code"), Name: f.args.text("name")})
+	made, err := s.CreateGroup(ctx, s.who, s.pool(), admin.GroupFields{Code: args.text("code"), Name: args.text("name")})
 	return groupShown(made), err
 }
 
 func deleteGroups(ctx context.Context, f *field) (any, error) {
-	return each(f.args.texts("codeList"), "codeList", func(code string) error {
-		return of(f.client.DeleteGroup(ctx, f.client.who, f.client.pool(), code, ""), errNoGroup(code))
+	return done(), f.client.dropGroups(ctx, f.args.texts("codeList"))
+}
+
+func (s session) dropGroups(ctx context.Context, codes []string) error {
+	return each(codes, "codeList", func(code string) error {
+		return of(s.DeleteGroup(ctx, s.who, s.pool(), code, ""), errNoGroup(code))
 	})
 }
 
@@ -85,34 +94,32 @@ func errNoGroup(code string) *failure {
 }
 
 func createRole(ctx context.Context, f *field) (any, error) {
-	switch {
-	case f.args.text("description") != "":
-		return nil, unsupported("description")
-	case f.args.text("parent") != "":
-		return nil, unsupported("parent")
-	}
 	made, err := f.client.makeRole(ctx, f.args)
 	return made, err
 }
 
 // makeRole makes a role that gives nothing until somebody writes what into its AccessPolicy.
 func (s session) makeRole(ctx context.Context, args arguments) (object, error) {
+	for _, name := range []string{"description", "parent"} {
+		if args.text(name) != "" {
+			return nil, unsupported(name)
+		}
+	}
 	made, err := s.CreateRole(ctx, s.who, s.pool(), admin.RoleDraft{Name: roleName(args.text("namespace"), args.text("code"))})
 	return roleShown(s.pool(), made.ID, made.Name), err
 }
 
 func deleteRole(ctx context.Context, f *field) (any, error) {
-	return f.deleteRoles(ctx, "code", []string{f.args.text("code")})
+	return done(), f.client.dropRoles(ctx, f.args.text("namespace"), "code", []string{f.args.text("code")})
 }
 
 func deleteRoles(ctx context.Context, f *field) (any, error) {
-	return f.deleteRoles(ctx, "codeList", f.args.texts("codeList"))
+	return done(), f.client.dropRoles(ctx, f.args.text("namespace"), "codeList", f.args.texts("codeList"))
 }
 
-func (f *field) deleteRoles(ctx context.Context, name string, codes []string) (any, error) {
-	return each(codes, name, func(code string) error {
-		err := f.client.DeleteRole(ctx, f.client.who, f.client.pool(), roleName(f.args.text("namespace"), code))
-		return of(err, errNoRole(code))
+func (s session) dropRoles(ctx context.Context, namespace, field string, codes []string) error {
+	return each(codes, field, func(code string) error {
+		return of(s.DeleteRole(ctx, s.who, s.pool(), roleName(namespace, code)), errNoRole(code))
 	})
 }
 
@@ -124,22 +131,29 @@ func errNoRole(code string) *failure {
 const maxMany = 100
 
 // each does something for each name, in order, up to the first that fails.
-func each(names []string, field string, do func(string) error) (any, error) {
-	if len(names) == 0 || len(names) > maxMany {
-		return nil, refuse(field, "between 1 and 100 are expected")
+func each(names []string, field string, do func(string) error) error {
+	if err := some(names, field); err != nil {
+		return err
 	}
 	for _, name := range names {
 		if err := do(name); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return done(), nil
+	return nil
+}
+
+func some(names []string, field string) error {
+	if len(names) == 0 || len(names) > maxMany {
+		return refuse(field, "between 1 and 100 are expected")
+	}
+	return nil
 }
 
 // known wants all the users to be there, so that nothing is done for some of them only.
 func (s session) known(ctx context.Context, field string, ids []string) error {
-	if len(ids) == 0 || len(ids) > maxMany {
-		return refuse(field, "between 1 and 100 are expected")
+	if err := some(ids, field); err != nil {
+		return err
 	}
 	found, err := s.ReadUsers(ctx, s.who, s.pool(), ids)
 	if err != nil {

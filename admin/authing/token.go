@@ -11,22 +11,21 @@ import (
 
 // accessToken gives whoever shows the secret of the pool an access token.
 func (h *Handler) accessToken(f *field) (any, error) {
-	id := f.args.text("userPoolId")
-	if pool(f.echo) == "" {
-		if err := h.speak(f.echo, id); err != nil {
-			return nil, err
-		}
-	}
-	if id != pool(f.echo) {
-		return nil, errSecret
-	}
-	token, err := h.issueToken(f.echo, f.args.text("secret"))
+	token, err := h.poolToken(f.echo, f.args.text("userPoolId"), f.args.text("secret"))
 	return object{"accessToken": token.Token, "iat": token.IssuedAt, "exp": token.ExpiresAt}, err
 }
 
-// issueToken gives the client of the pool that has the secret an access token.
-func (h *Handler) issueToken(c echo.Context, given string) (admin.AccessToken, error) {
-	if err := h.Attempt(c); err != nil {
+// poolToken gives the client of a pool that has the secret an access token.
+func (h *Handler) poolToken(c echo.Context, id, given string) (admin.AccessToken, error) {
+	if pool(c) == "" {
+		if err := h.speak(c, id); err != nil {
+			return admin.AccessToken{}, err
+		}
+	}
+	if id != pool(c) {
+		return admin.AccessToken{}, errSecret
+	}
+	if err := h.Attempt(c, 1); err != nil {
 		return admin.AccessToken{}, err
 	}
 	err := h.enterBySecret(c, func(known string) bool { return secret.Equal(known, given) })

@@ -44,7 +44,7 @@ func fields(given arguments) (admin.UserFields, error) {
 		case target != nil:
 			text, _ := value.(string)
 			*target = &text
-		case name == "password", name == "status", name == "blocked", name == "isDeleted", name == "customData":
+		case name == "password", name == "blocked", name == "isDeleted", name == "customData":
 		default:
 			in.Properties[keptPrefix+name] = marshal(value)
 		}
@@ -55,7 +55,13 @@ func fields(given arguments) (admin.UserFields, error) {
 	if in.Phone != nil && !given.has("phoneVerified") {
 		in.Properties[keptPrefix+"phoneVerified"] = json.RawMessage("null")
 	}
-	in.Status = status(given)
+	if in.Status = status(given); in.Status == admin.StatusActive {
+		in.Properties[keptPrefix+"status"] = json.RawMessage("null")
+	}
+	in.CustomData = map[string]json.RawMessage{}
+	for name, value := range given.object("customData") {
+		in.CustomData[name] = marshal(value)
+	}
 	if given.flag("isDeleted") {
 		return in, refuse("isDeleted", "a user is deleted by deleteUser")
 	}
@@ -125,20 +131,17 @@ func shown(pool string, u admin.User) object {
 	}
 	out["id"], out["userPoolId"], out["arn"] = u.ID, pool, arn(pool, "user", u.ID)
 	out["blocked"], out["isDeleted"] = u.Status != admin.StatusActive, u.Status == admin.StatusDeleted
-	out["status"] = statusShown(u.Status)
+	if u.Status == admin.StatusActive {
+		out["status"] = activated
+	} else if out["status"] == nil {
+		out["status"] = suspended
+	}
 	out["password"], out["token"] = nil, nil
 	out["createdAt"], out["updatedAt"] = since(u.ID), u.UpdatedAt.UTC().Format(isoTime)
 	out["customData"] = customData(u)
 	out["groups"] = groupsOf(u)
 	out["roles"] = computed(func(a arguments) any { return rolesOf(pool, u.Roles, a.text("namespace")) })
 	return out
-}
-
-func statusShown(status admin.Status) string {
-	if status == admin.StatusActive {
-		return activated
-	}
-	return suspended
 }
 
 func arn(pool, kind, id string) string { return "arn:cn:authing:" + pool + ":" + kind + ":" + id }

@@ -55,6 +55,7 @@ type accessClaims struct {
 	Profile  string `json:"profile"`
 	Email    string `json:"email,omitempty"`
 	Data     *about `json:"data,omitempty"`
+	Pool     string `json:"scoped_userpool_id,omitempty"` // the project, as clients of Authing call it
 }
 
 // about says whose token it is to clients that know users by their membership's id.

@@ -14,7 +14,7 @@ func (s *Server) SignAccess(ctx context.Context, login store.Login, profile stri
 	signed, err := s.keys.sign(ctx, accessClaims{
 		registered: s.register(useAccess, s.issuer, login.Client, login.ID, now, login.ExpiresAt.Sub(now).Truncate(time.Second)),
 		Subject:    login.UserID, Username: login.UserID, Scope: login.Scope, Profile: profile,
-		Data: &about{login.Membership},
+		Data: &about{login.Membership}, Pool: login.MembershipProject,
 	})
 	if err != nil {
 		return "", err

@@ -50,16 +50,15 @@ func (l Limits) middleware(counts *Counter) echo.MiddlewareFunc {
 	}
 }
 
-// Attempt counts a request whose path does not say that it tries a secret as one that does.
-func (l Limits) Attempt(counts *Counter) func(c echo.Context) error {
-	return func(c echo.Context) error {
-		if l.Auth < 0 {
+// Attempt counts n tries of a secret by a request whose path does not say that it tries one. None is
+// refused once there can be no more.
+func (l Limits) Attempt(counts *Counter) func(c echo.Context, n int) error {
+	return func(c echo.Context, n int) error {
+		used, reset := counts.Add("auth "+Network(c.RealIP()), n)
+		if l.Auth < 0 || used+1-min(n, 1) <= l.Auth {
 			return nil
 		}
-		if used, reset := counts.Add("auth "+Network(c.RealIP()), 1); used > l.Auth {
-			return TooMany(c, reset)
-		}
-		return nil
+		return TooMany(c, reset)
 	}
 }
 

@@ -84,9 +84,11 @@ func authingCallers(t *testing.T, s *apptest.Server, pool, other userPool) {
 			func() *apptest.Answer { return asker.GET("/api/v2/users/" + user) },
 			func() *apptest.Answer { return asker.POST("/api/v2/users/batch", `{"ids":["`+user+`"]}`) },
 			func() *apptest.Answer { return asker.POST("/api/v2/users/kick", `{"userIds":["`+user+`"]}`) },
+			func() *apptest.Answer { return asker.POST("/api/v3/create-user", `{"username":"mallory"}`) },
+			func() *apptest.Answer { return asker.GET("/api/v3/get-user?userId=" + user) },
 		} {
 			got := ask().WantStatus(http.StatusOK)
-			assert.Contains(t, []string{"1001", "2020"}, got.Field("code"), "%s: %s", name, got.Body)
+			assert.Contains(t, []string{"1001", "2020"}, got.Field("code")+got.Field("apiCode"), "%s: %s", name, got.Body)
 		}
 	}
 	s.WantUnchanged("User", "ProjectMembership", "Patient", "AccessPolicy")
@@ -251,7 +253,10 @@ func authingOff(t *testing.T, s *apptest.Server, pool userPool) {
 		"for a token": nobody.POST("/graphql/v2", gql(askToken, fmt.Sprintf(`{"p":%q,"s":%q}`, pool.id, pool.secret))),
 		"no project":  nobody.POST("/graphql/v2", gql(askToken, `{"p":"none","s":"x"}`)),
 		"REST":        manager.GET("/api/v2/users/x"), "batch": manager.POST("/api/v2/users/batch", `{"ids":["x"]}`), "kick": manager.POST("/api/v2/users/kick", `{}`),
-		"key": nobody.With("X-Authing-Userpool-Id", pool.id).GET("/api/v2/.well-known"), "no pool": nobody.GET("/api/v2/.well-known"),
+		"version 3": manager.POST("/api/v3/list-users", "{"), "version 3's users": nobody.GET("/api/v3/get-user?userId=x"),
+		"version 3, signed": signing{pool: pool.id, secret: pool.secret, method: http.MethodPost, path: "/api/v3/list-users"}.ask(s, "", "{}"),
+		"version 3's token": nobody.POST("/api/v3/get-management-token", `{"accessKeyId":"`+pool.id+`","accessKeySecret":"`+pool.secret+`"}`),
+		"key":               nobody.With("X-Authing-Userpool-Id", pool.id).GET("/api/v2/.well-known"), "no pool": nobody.GET("/api/v2/.well-known"),
 		"the system": nobody.With("X-Authing-Userpool-Id", "system").GET("/api/v2/.well-known"),
 	} {
 		got.WantStatus(http.StatusNotFound).WantIssue("not-found")

@@ -67,12 +67,16 @@ func operations(t *testing.T, name string, environ ...string) {
 func TestAuthing(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		pool, other := poolOf(s.As(apptest.Admin)), poolOf(s.As(apptest.OtherAdmin))
-		t.Run("authing-js-sdk", func(t *testing.T) {
-			operations(t, "authing.mjs", "ADMIT_URL="+s.URL, "POOL="+pool.id, "SECRET="+pool.secret, "PASSWORD="+apptest.Password)
-		})
+		for _, script := range []string{"authing.mjs", "authing-v3.mjs"} {
+			t.Run(script, func(t *testing.T) {
+				operations(t, script, "ADMIT_URL="+s.URL, "POOL="+pool.id, "SECRET="+pool.secret, "PASSWORD="+apptest.Password)
+			})
+		}
 		t.Run("clients of the pool alone", func(t *testing.T) { authingCallers(t, s, pool, other) })
 		t.Run("nothing of another pool", func(t *testing.T) { authingPools(t, s, pool, other) })
 		t.Run("bad input", func(t *testing.T) { authingBadInput(t, pool.manage(t, s)) })
+		t.Run("signatures", func(t *testing.T) { authingSignatures(t, s, pool, other) })
+		t.Run("bad input of version 3", func(t *testing.T) { authingBadInputV3(t, s, pool, other) })
 		t.Run("passwords", func(t *testing.T) { authingPasswords(t, s, pool, other) })
 		t.Run("off", func(t *testing.T) { authingOff(t, s, pool) })
 	})
