@@ -22,6 +22,8 @@ import (
 type Callers interface {
 	// Assume is the Caller that a membership would be.
 	Assume(ctx context.Context, m medplum.ProjectMembership, as caller.Assumed) (caller.Caller, error)
+	// Enter is who somebody is now who has shown these claims before.
+	Enter(ctx context.Context, claims caller.Claims, onBehalfOf, address string) (caller.Caller, error)
 }
 
 // AccessQuestion asks whether a member may do something, and why.

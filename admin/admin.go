@@ -63,7 +63,8 @@ type Options struct {
 	Fingerprints Fingerprints
 	AccessTokens AccessTokens
 	Contents     Contents
-	// ProjectSecrets and Box are for the dialects, whose clients show no more than a secret.
+	Jobs         Jobs
+	// ProjectSecrets are for the dialects, whose clients show no more than a secret.
 	ProjectSecrets ProjectSecrets
 	Box            Sealer
 	// Bounces tells which mail a report is about; nil when there are none.

@@ -76,6 +76,14 @@ type inviting struct {
 	// none for somebody whom another project knows.
 	handsOver bool
 	link      string
+	ahead   invitedAhead
+}
+
+// invitedAhead is what is known of an invite among many before it is made; nothing of one by itself.
+type invitedAhead struct {
+	user, membership string // ids, for which their keys have been claimed
+	newProfile       bool   // no profile has the address
+	mailsLeft        *int   // of those that the project may still send
 }
 
 // invitedUser is the User that was found or made.
@@ -87,8 +95,10 @@ type invitedUser struct {
 }
 
 func (v *inviting) run(ctx context.Context, project string) (made store.Resource, err error) {
-	if v.project, err = v.s.project(ctx, v.tx, project); err != nil {
-		return store.Resource{}, err
+	if v.project.ID == "" {
+		if v.project, err = v.s.project(ctx, v.tx, project); err != nil {
+			return store.Resource{}, err
+		}
 	}
 	if err = v.findOrMakeUser(ctx); err != nil {
 		return store.Resource{}, err
@@ -170,13 +180,25 @@ func (v *inviting) mayMail(ctx context.Context) error {
 	if limit < 0 || v.who.SuperAdmin {
 		return nil
 	}
-	rows := v.tx.Store()
-	templates := []string{string(mail.InviteNew), string(mail.InviteExisting)}
-	sent, err := rows.CountMails(ctx, v.project.ID, templates, rows.Now().Add(-mailWindow), limit)
-	if err != nil || sent < limit {
-		return err
+	left, err := v.ahead.mailsLeft, error(nil)
+	if left == nil {
+		left = new(int)
+		if *left, err = v.s.mailsLeft(ctx, v.tx.Store(), v.project.ID); err != nil {
+			return err
+		}
+	}
+	if *left > 0 {
+		*left--
+		return nil
 	}
 	return outcome.New(outcome.TooManyRequests, "This project has mailed %d invitations within a day, and may mail no more", limit)
+}
+
+// mailsLeft is how many invitations a project may still mail.
+func (s *Service) mailsLeft(ctx context.Context, rows *store.Tx, project string) (int, error) {
+	templates := []string{string(mail.InviteNew), string(mail.InviteExisting)}
+	sent, err := rows.CountMails(ctx, project, templates, rows.Now().Add(-mailWindow), s.MailLimit)
+	return s.MailLimit - sent, err
 }
 
 // mailWindow is the time over which a project's mails are counted.

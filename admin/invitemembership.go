@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -20,7 +21,7 @@ func (v *inviting) makeMembership(ctx context.Context) (store.Resource, error) {
 	if err != nil {
 		return store.Resource{}, err
 	}
-	ref := store.Ref{Project: v.project.ID, Type: medplum.TypeProjectMembership, ID: v.tx.Store().NewID()}
+	ref := store.Ref{Project: v.project.ID, Type: medplum.TypeProjectMembership, ID: cmp.Or(v.ahead.membership, v.tx.Store().NewID())}
 	if err := v.claimMembership(ctx, ref); err != nil {
 		return store.Resource{}, err
 	}

@@ -27,7 +27,7 @@ func (v *inviting) findOrMakeProfile(ctx context.Context) (medplum.Reference, er
 	if err := v.mustHavePatient(ctx); err != nil {
 		return medplum.Reference{}, err
 	}
-	if v.in.Email != "" {
+	if v.in.Email != "" && !v.ahead.newProfile {
 		if found, err := v.profileByAddress(ctx); err != nil || found.Reference != "" {
 			return found, err
 		}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -15,7 +16,7 @@ import (
 // findOrMakeUser finds the User of the address in its scope, or makes one. A User that is found
 // keeps its names, its password and its second factor.
 func (v *inviting) findOrMakeUser(ctx context.Context) error {
-	v.user = invitedUser{Ref: store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: v.tx.Store().NewID()}}
+	v.user = invitedUser{Ref: store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: cmp.Or(v.ahead.user, v.tx.Store().NewID())}}
 	if v.in.projectScoped() {
 		v.user.Project = v.project.ID
 	}

@@ -42,6 +42,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	p.DELETE("/members/:membership/sessions/:login", h.endSession)
 	h.mountUsers(p)
 	h.mountInvitations(p)
+	h.mountImports(p)
 	g.POST("/super/setpassword", h.superForcePassword)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)

@@ -204,6 +204,9 @@ func (a *access) held(ctx context.Context, project string, ref medplum.Reference
 		return false, nil
 	}
 	at := store.Ref{Project: project, Type: resourceType, ID: id}
+	if g, ok := a.rows.(*gathering); ok && g.isNew(at) {
+		return true, nil
+	}
 	for {
 		got, err := a.rows.Get(ctx, at, nil)
 		if err != nil || got.Deleted {

@@ -164,7 +164,7 @@ func (t *Tx) Store() *store.Tx { return t.tx }
 func (t *Tx) System(reason, project string) *Tx {
 	t.tx.Because(reason)
 	a := t.repo.System(reason, project).access
-	a.rows, a.tx, a.defined = t.tx, t.tx, t.defined
+	a.rows, a.tx, a.defined = t.rows, t.tx, t.defined
 	return &Tx{a}
 }
 
@@ -179,7 +179,7 @@ func (t *Tx) Administer(c caller.Caller, reason, project string) *Tx {
 // As acts in the same transaction with the rights of c.
 func (t *Tx) As(c caller.Caller) *Tx {
 	a := t.repo.As(c).access
-	a.rows, a.tx, a.defined = t.tx, t.tx, t.defined
+	a.rows, a.tx, a.defined = t.rows, t.tx, t.defined
 	return &Tx{a}
 }
 

@@ -16,6 +16,7 @@ type Action string
 // The actions that are recorded.
 const (
 	Invite           Action = "invite"
+	Import           Action = "import"
 	MembershipCreate Action = "membership-create"
 	MembershipRead   Action = "membership-read"
 	MembershipChange Action = "membership-update"

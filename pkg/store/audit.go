@@ -18,6 +18,10 @@ const addAudit = `INSERT INTO audit (project_id, id, at, content) VALUES ($1, $2
 
 // AddAudit writes an event into the journal.
 func (tx *Tx) AddAudit(ctx context.Context, e AuditEvent) error {
+	if tx.collected != nil {
+		tx.collected.audits = append(tx.collected.audits, e)
+		return nil
+	}
 	if _, err := tx.q.ExecContext(ctx, tx.dialect.text(addAudit), e.Project, e.ID, e.At.UnixMilli(), e.Content); err != nil {
 		return fmt.Errorf("add audit event: %w", err)
 	}
@@ -26,20 +30,22 @@ func (tx *Tx) AddAudit(ctx context.Context, e AuditEvent) error {
 
 // AddAudits writes many events into the journal: all of them in one transaction.
 func (s *Store) AddAudits(ctx context.Context, events []AuditEvent) error {
-	return s.InTx(ctx, func(tx *Tx) error {
-		if _, on := tx.dialect.(postgres); on && len(events) > 1 {
-			const statement = `INSERT INTO audit (project_id, id, at, content)
+	return s.InTx(ctx, func(tx *Tx) error { return tx.addAudits(ctx, events) })
+}
+
+func (tx *Tx) addAudits(ctx context.Context, events []AuditEvent) error {
+	if _, on := tx.dialect.(postgres); on && len(events) > 1 {
+		const statement = `INSERT INTO audit (project_id, id, at, content)
 SELECT n.project::uuid, n.id, n.at, n.content FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS n(project, id, at, content)`
-			_, err := tx.q.ExecContext(ctx, statement, auditColumns(events)...)
+		_, err := tx.q.ExecContext(ctx, statement, auditColumns(events)...)
+		return err
+	}
+	for _, e := range events {
+		if err := tx.AddAudit(ctx, e); err != nil {
 			return err
 		}
-		for _, e := range events {
-			if err := tx.AddAudit(ctx, e); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // auditColumns are the columns of events as arrays.

@@ -45,12 +45,20 @@ func (s *Store) OnChange(fn func(Change)) {
 // transaction is committed.
 func (tx *Tx) Announce(ctx context.Context, kind, ref string) error {
 	change := Change{ID: tx.NewID(), Kind: kind, Ref: ref, At: tx.Now()}
+	tx.AfterCommit(func() { tx.listeners.tell(change) })
+	if tx.collected != nil {
+		tx.collected.changes = append(tx.collected.changes, change)
+		return nil
+	}
+	return tx.addChange(ctx, change)
+}
+
+func (tx *Tx) addChange(ctx context.Context, change Change) error {
 	const statement = `INSERT INTO change (id, kind, ref, at) VALUES ($1, $2, $3, $4)`
 	_, err := tx.q.ExecContext(ctx, tx.dialect.text(statement), change.ID, change.Kind, change.Ref, change.At.UnixMilli())
 	if err != nil {
-		return fmt.Errorf("announce change of %s: %w", kind, err)
+		return fmt.Errorf("announce change of %s: %w", change.Kind, err)
 	}
-	tx.AfterCommit(func() { tx.listeners.tell(change) })
 	return nil
 }
 

@@ -54,8 +54,8 @@ type dialect interface {
 	settled(ctx context.Context, q querier, patience time.Duration) error
 	// lockVersion reads the current version of a resource and keeps it from changing.
 	lockVersion(ctx context.Context, q querier, ref Ref) (version string, lastUpdated int64, err error)
-	// claim takes keys, in their order, or tells who holds them.
-	claim(ctx context.Context, q querier, keys []Key, owner Ref, pinned bool) ([]claimed, error)
+	// claim takes different keys, in their order, or tells who holds them.
+	claim(ctx context.Context, q querier, wanted []KeyClaim, pinned bool) ([]claimed, error)
 }
 
 // postgres and lite are the two dialects. Statements are written once, for PostgreSQL.

@@ -103,6 +103,10 @@ func (state InvitationState) before() []InvitationState {
 func (tx *Tx) AddInvitation(ctx context.Context, in Invitation) error {
 	now := At(tx.Now())
 	in.CreatedAt, in.UpdatedAt, in.Version = now, now, 1
+	if tx.collected != nil {
+		tx.collected.invitations = append(tx.collected.invitations, in)
+		return nil
+	}
 	if err := tx.gorm(ctx).Create(&in).Error; err != nil {
 		return fmt.Errorf("add invitation: %w", err)
 	}

@@ -5,7 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 )
+
+// KeyClaim is a key and who is to have it.
+type KeyClaim struct {
+	Key
+	Owner Ref
+}
 
 // claimed is what became of the claim of one key; fresh when it was nobody's before.
 type claimed struct {
@@ -23,7 +30,11 @@ func (tx *Tx) Claim(ctx context.Context, k Key, owner Ref) (holder Ref, claimed 
 	if !validProject(owner.Project) {
 		return Ref{}, false, fmt.Errorf("store: %q is no project id", owner.Project)
 	}
-	claims, err := tx.dialect.claim(ctx, tx.q, []Key{k.kept()}, owner, true)
+	k = k.kept()
+	if holder, known := tx.claimed(k); known {
+		return holder, holder == owner, nil
+	}
+	claims, err := tx.dialect.claim(ctx, tx.q, []KeyClaim{{k, owner}}, true)
 	if err != nil {
 		return Ref{}, false, fmt.Errorf("claim %s: %w", k.Kind, err)
 	}
@@ -33,6 +44,10 @@ func (tx *Tx) Claim(ctx context.Context, k Key, owner Ref) (holder Ref, claimed 
 // Release lets go of a key, whoever holds it.
 func (tx *Tx) Release(ctx context.Context, k Key) error {
 	k = k.kept()
+	if tx.collected != nil {
+		tx.collected.released = append(tx.collected.released, k)
+		return nil
+	}
 	const statement = `DELETE FROM unique_key WHERE scope = $1 AND kind = $2 AND value = $3`
 	if _, err := tx.q.ExecContext(ctx, tx.dialect.text(statement), k.Scope, k.Kind, k.Value); err != nil {
 		return fmt.Errorf("release %s: %w", k.Kind, err)
@@ -46,7 +61,7 @@ func (tx *Tx) takeKeys(ctx context.Context, w Write) (fresh []Key, err error) {
 	if len(w.Keys) == 0 {
 		return nil, nil
 	}
-	claims, err := tx.dialect.claim(ctx, tx.q, w.Keys, w.Ref, false)
+	claims, err := tx.dialect.claim(ctx, tx.q, claimsOf(w), false)
 	if err != nil {
 		return nil, fmt.Errorf("claim keys of %s/%s: %w", w.Type, w.ID, err)
 	}
@@ -63,6 +78,43 @@ func (tx *Tx) takeKeys(ctx context.Context, w Write) (fresh []Key, err error) {
 		return nil, errors.Join(conflict, tx.releaseAll(ctx, fresh))
 	}
 	return fresh, nil
+}
+
+func claimsOf(w Write) []KeyClaim {
+	wanted := make([]KeyClaim, len(w.Keys))
+	for i, k := range w.Keys {
+		wanted[i] = KeyClaim{k, w.Ref}
+	}
+	return wanted
+}
+
+// takeAllKeys claims the keys of many creates; a *KeyConflict leaves those that were taken.
+func (tx *Tx) takeAllKeys(ctx context.Context, rows []Write) error {
+	var wanted []KeyClaim
+	owners := map[Key]Ref{}
+	for _, w := range rows {
+		for _, claim := range claimsOf(w) {
+			if _, twice := owners[claim.Key]; twice {
+				return &KeyConflict{Key: claim.Key, Holder: owners[claim.Key]}
+			}
+			owners[claim.Key] = w.Ref
+			wanted = append(wanted, claim)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	slices.SortFunc(wanted, func(a, b KeyClaim) int { return compareKeys(a.Key, b.Key) })
+	claims, err := tx.dialect.claim(ctx, tx.q, wanted, false)
+	if err != nil {
+		return fmt.Errorf("claim keys of %d resources: %w", len(rows), err)
+	}
+	for _, c := range claims {
+		if c.holder != owners[c.key] {
+			return &KeyConflict{Key: c.key, Holder: c.holder}
+		}
+	}
+	return nil
 }
 
 func (tx *Tx) releaseAll(ctx context.Context, keys []Key) error {

@@ -46,6 +46,10 @@ const (
 func (tx *Tx) AddMail(ctx context.Context, m Mail) error {
 	now := At(tx.Now())
 	m.State, m.CreatedAt, m.UpdatedAt = MailQueued, now, now
+	if tx.collected != nil {
+		tx.collected.mails = append(tx.collected.mails, m)
+		return nil
+	}
 	if err := tx.gorm(ctx).Create(&m).Error; err != nil {
 		return fmt.Errorf("add mail: %w", err)
 	}

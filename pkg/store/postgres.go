@@ -274,18 +274,19 @@ func (postgres) lockVersion(ctx context.Context, q querier, ref Ref) (version st
 
 // claim relies on DO UPDATE, which waits for and locks the row of a key that another has. xmax
 // is zero only on a row that this statement inserted.
-func (postgres) claim(ctx context.Context, q querier, keys []Key, owner Ref, pinned bool) ([]claimed, error) {
+func (postgres) claim(ctx context.Context, q querier, wanted []KeyClaim, pinned bool) ([]claimed, error) {
 	const statement = `INSERT INTO unique_key AS u (scope, kind, value, project_id, type, id, pinned)
-SELECT k.scope, k.kind, k.value, $4::uuid, $5::text, $6::text, $7::boolean
-FROM unnest($1::text[], $2::text[], $3::text[]) AS k(scope, kind, value)
+SELECT k.scope, k.kind, k.value, k.project::uuid, k.type, k.id, $7::boolean
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS k(scope, kind, value, project, type, id)
 ON CONFLICT (scope, kind, value) DO UPDATE SET pinned = u.pinned AND (EXCLUDED.pinned
  OR u.project_id <> EXCLUDED.project_id OR u.type <> EXCLUDED.type OR u.id <> EXCLUDED.id)
 RETURNING scope, kind, value, project_id, type, id, xmax = 0`
-	var scopes, kinds, values []string
-	for _, k := range keys {
+	var scopes, kinds, values, projects, types, ids []string
+	for _, k := range wanted {
 		scopes, kinds, values = append(scopes, k.Scope), append(kinds, k.Kind), append(values, k.Value)
+		projects, types, ids = append(projects, k.Owner.Project), append(types, k.Owner.Type), append(ids, k.Owner.ID)
 	}
-	rows, err := q.QueryContext(ctx, statement, scopes, kinds, values, owner.Project, owner.Type, owner.ID, pinned)
+	rows, err := q.QueryContext(ctx, statement, scopes, kinds, values, projects, types, ids, pinned)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (s *Store) Put(ctx context.Context, w ...Write) error {
 	case s.writer != nil:
 	case len(w) == 1 && len(w[0].Keys) == 0:
 		return s.putOne(ctx, w[0])
-	case len(w) < 2 || together(w) < len(w):
+	case len(w) < 2 || hasKeys(w) || together(w) < len(w):
 	case w[0].Replaces != "":
 		written := false
 		err := s.retry(ctx, func() (again bool, err error) {
@@ -33,8 +33,12 @@ func (s *Store) Put(ctx context.Context, w ...Write) error {
 			return err
 		}
 	default:
-		err := s.retry(ctx, func() (again bool, err error) {
-			err = createAll(ctx, s.reader, w)
+		rows, err := prepareAll(w)
+		if err != nil {
+			return err
+		}
+		err = s.retry(ctx, func() (again bool, err error) {
+			err = createAll(ctx, s.reader, rows)
 			return serialization(err), err
 		})
 		s.grown.wrote(len(w))
@@ -67,7 +71,7 @@ func (s *Store) putOne(ctx context.Context, w Write) error {
 
 // Put writes w within the transaction. One write that fails has changed nothing, so after
 // ErrVersion, ErrExists or a *KeyConflict the transaction may go on without it; several creates
-// or updates are one statement, whose failure ends the transaction.
+// or updates are one statement, beside that for their keys, whose failure ends the transaction.
 func (tx *Tx) Put(ctx context.Context, w ...Write) error {
 	written := len(w)
 	tx.AfterCommit(func() { tx.grown.wrote(written) })
@@ -84,7 +88,14 @@ func (tx *Tx) Put(ctx context.Context, w ...Write) error {
 // putTogether writes what is one statement; updates that cannot be are put one after the other.
 func (tx *Tx) putTogether(ctx context.Context, w []Write) error {
 	if len(w) > 1 && w[0].Replaces == "" {
-		return createAll(ctx, tx.reader, w)
+		rows, err := prepareAll(w)
+		if err != nil {
+			return err
+		}
+		if err := tx.takeAllKeys(ctx, rows); err != nil {
+			return err
+		}
+		return createAll(ctx, tx.reader, rows)
 	}
 	if len(w) > 1 {
 		if written, err := replaceAll(ctx, tx.reader, w); err != nil || written {
@@ -99,12 +110,16 @@ func (tx *Tx) putTogether(ctx context.Context, w []Write) error {
 	return nil
 }
 
-// together is how many of the first writes are creates, or updates of different resources, of one
-// project without keys.
+func hasKeys(w []Write) bool {
+	return slices.ContainsFunc(w, func(one Write) bool { return len(one.Keys) > 0 })
+}
+
+// together is how many of the first writes are creates, or updates of different resources without
+// keys, of one project.
 func together(w []Write) int {
 	n, updated := 0, map[Ref]bool{}
-	for n < min(len(w), maxTogether) && len(w[n].Keys) == 0 && w[n].Project == w[0].Project && (w[n].Replaces == "") == (w[0].Replaces == "") {
-		if w[n].Replaces != "" && updated[w[n].Ref] {
+	for n < min(len(w), maxTogether) && w[n].Project == w[0].Project && (w[n].Replaces == "") == (w[0].Replaces == "") {
+		if w[n].Replaces != "" && (len(w[n].Keys) > 0 || updated[w[n].Ref]) {
 			break
 		}
 		updated[w[n].Ref] = true
@@ -124,14 +139,11 @@ func prepareAll(w []Write) ([]Write, error) {
 	return rows, nil
 }
 
-func createAll(ctx context.Context, r reader, w []Write) error {
-	rows, err := prepareAll(w)
-	if err != nil {
-		return err
-	}
+// createAll writes creates that are prepared.
+func createAll(ctx context.Context, r reader, rows []Write) error {
 	written, err := r.dialect.createAll(ctx, r.q, rows)
 	if err != nil {
-		return fmt.Errorf("put %d resources of %s: %w", len(w), w[0].Project, err)
+		return fmt.Errorf("put %d resources of %s: %w", len(rows), rows[0].Project, err)
 	}
 	if !written {
 		return ErrGeneration

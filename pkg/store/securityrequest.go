@@ -43,6 +43,10 @@ const (
 // AddSecurityRequest stores a request; earlier ones of its type for its User count no longer.
 func (tx *Tx) AddSecurityRequest(ctx context.Context, request SecurityRequest) error {
 	request.CreatedAt, request.Opens = At(tx.Now()), cmp.Or(request.Opens, OpensAll)
+	if tx.collected != nil && tx.collected.fresh[Ref{request.UserProject, "User", request.User}] {
+		tx.collected.requests = append(tx.collected.requests, request)
+		return nil
+	}
 	err := tx.gorm(ctx).Model(&SecurityRequest{}).
 		Where("user_project = ? AND user_id = ? AND type = ? AND NOT used", request.UserProject, request.User, request.Type).
 		UpdateColumn("superseded", true).Error

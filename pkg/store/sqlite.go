@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -37,18 +36,49 @@ func (d lite) record(ctx context.Context, q querier, e *AuditEvent) error {
 // liteCurrent says that there is no later generation than the parameter that follows it.
 const liteCurrent = `NOT EXISTS (SELECT 1 FROM index_generation WHERE project_id = ?1 AND type = ?2 AND generation > `
 
-// createAll has no round trips to save.
+// createAll has no round trips to save, but statements.
 func (d lite) createAll(ctx context.Context, q querier, all []Write) (bool, error) {
 	const query = `SELECT count(*) FROM index_generation WHERE project_id = ?1 AND type = ?2 AND generation > ?3`
+	type made struct {
+		project, resourceType string
+		generation            int64
+	}
+	asked := map[made]bool{}
 	for _, w := range all {
+		of := made{w.Project, w.Type, w.Generation}
+		if asked[of] {
+			continue
+		}
+		asked[of] = true
 		var later int
 		if err := first(ctx, q, query, []any{w.Project, w.Type, w.Generation}, &later); err != nil || later > 0 {
 			return false, err
 		}
 	}
+	const columns = "project_id, type, id, version, last_updated, deleted, content, meta"
+	resources := make([][]any, len(all))
+	for i, w := range all {
+		resources[i] = headArgs(w)
+	}
+	err := insertRows(ctx, q, "resource ("+columns+")", resources)
+	if uniqueViolation(err) {
+		err = ErrExists
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, t := range d.tables {
+		var rows [][]any
+		for _, w := range all {
+			rows = append(rows, t.rowsOf(w.Ref, t.rows(w.Index))...)
+		}
+		if err := t.insertAll(ctx, q, rows); err != nil {
+			return false, err
+		}
+	}
 	for _, w := range all {
-		if written, err := d.create(ctx, q, w); err != nil || !written {
-			return false, cmp.Or(err, ErrExists)
+		if err := d.record(ctx, q, w.Audit); err != nil {
+			return false, err
 		}
 	}
 	return true, nil
@@ -155,22 +185,32 @@ const maxRows = 32
 
 // insert writes rows in one statement, unless they are very many.
 func (t indexTable) insert(ctx context.Context, q querier, ref Ref, rows [][]any) error {
+	return t.insertAll(ctx, q, t.rowsOf(ref, rows))
+}
+
+// rowsOf are rows with the resource that they are of.
+func (t indexTable) rowsOf(ref Ref, rows [][]any) [][]any {
+	whole := make([][]any, len(rows))
+	for i, row := range rows {
+		whole[i] = append(append(make([]any, 0, 3+len(row)), ref.Project, ref.Type, ref.ID), row...)
+	}
+	return whole
+}
+
+func (t indexTable) insertAll(ctx context.Context, q querier, rows [][]any) error {
+	return insertRows(ctx, q, t.name+" (project_id, type, id, "+strings.Join(t.columns, ", ")+")", rows)
+}
+
+// insertRows inserts rows of a table, given with its columns.
+func insertRows(ctx context.Context, q querier, into string, rows [][]any) error {
 	for chunk := range slices.Chunk(rows, maxRows) {
-		args := make([]any, 0, len(chunk)*(3+len(t.columns)))
-		for _, row := range chunk {
-			args = append(append(args, ref.Project, ref.Type, ref.ID), row...)
-		}
-		if _, err := q.ExecContext(ctx, t.insertion(len(chunk)), args...); err != nil {
+		row := "(?" + strings.Repeat(", ?", len(chunk[0])-1) + ")"
+		statement := "INSERT INTO " + into + " VALUES " + row + strings.Repeat(", "+row, len(chunk)-1)
+		if _, err := q.ExecContext(ctx, statement, slices.Concat(chunk...)...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (t indexTable) insertion(n int) string {
-	row := "(?, ?, ?" + strings.Repeat(", ?", len(t.columns)) + ")"
-	return "INSERT INTO " + t.name + " (project_id, type, id, " + strings.Join(t.columns, ", ") + ") VALUES " +
-		row + strings.Repeat(", "+row, n-1)
 }
 
 // rowKey is a row as a map key; no value holds a NUL.
@@ -197,10 +237,10 @@ func (lite) lockVersion(ctx context.Context, q querier, ref Ref) (version string
 }
 
 // claim needs no lock: there is one writer.
-func (d lite) claim(ctx context.Context, q querier, keys []Key, owner Ref, pinned bool) ([]claimed, error) {
-	claims := make([]claimed, len(keys))
-	for i, k := range keys {
-		c, err := d.claimOne(ctx, q, k, owner, pinned)
+func (d lite) claim(ctx context.Context, q querier, wanted []KeyClaim, pinned bool) ([]claimed, error) {
+	claims := make([]claimed, len(wanted))
+	for i, k := range wanted {
+		c, err := d.claimOne(ctx, q, k.Key, k.Owner, pinned)
 		if err != nil {
 			return nil, err
 		}
@@ -210,16 +250,18 @@ func (d lite) claim(ctx context.Context, q querier, keys []Key, owner Ref, pinne
 }
 
 func (lite) claimOne(ctx context.Context, q querier, k Key, owner Ref, pinned bool) (claimed, error) {
-	c := claimed{key: k}
+	c := claimed{key: k, holder: owner, fresh: true}
+	const insert = `INSERT INTO unique_key (scope, kind, value, project_id, type, id, pinned) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT DO NOTHING`
+	written, err := affected(ctx, q, insert, k.Scope, k.Kind, k.Value, owner.Project, owner.Type, owner.ID, pinned)
+	if err != nil || written == 1 {
+		return c, err
+	}
+	c.fresh = false
 	var wasPinned bool
 	const query = `SELECT project_id, type, id, pinned FROM unique_key WHERE scope = ?1 AND kind = ?2 AND value = ?3`
-	err := first(ctx, q, query, []any{k.Scope, k.Kind, k.Value}, &c.holder.Project, &c.holder.Type, &c.holder.ID, &wasPinned)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		c.holder, c.fresh = owner, true
-		const insert = `INSERT INTO unique_key (scope, kind, value, project_id, type, id, pinned) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
-		_, err = q.ExecContext(ctx, insert, k.Scope, k.Kind, k.Value, owner.Project, owner.Type, owner.ID, pinned)
-	case err == nil && c.holder == owner && wasPinned && !pinned:
+	err = first(ctx, q, query, []any{k.Scope, k.Kind, k.Value}, &c.holder.Project, &c.holder.Type, &c.holder.ID, &wasPinned)
+	if err == nil && c.holder == owner && wasPinned && !pinned {
 		const unpin = `UPDATE unique_key SET pinned = 0 WHERE scope = ?1 AND kind = ?2 AND value = ?3`
 		_, err = q.ExecContext(ctx, unpin, k.Scope, k.Kind, k.Value)
 	}

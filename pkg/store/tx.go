@@ -16,6 +16,8 @@ type Tx struct {
 	sql     *sql.Tx
 	after   []func()
 	reasons []string
+	// collected is what Collect writes when it ends; nil outside it.
+	collected *collected
 }
 
 // SQL is for pkg/jobs alone, so that a job is queued in the transaction that needs it. Statements

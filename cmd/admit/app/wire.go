@@ -135,8 +135,9 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 	accounts := jobs.WorkFor(repo.AccountsTime, func(ctx context.Context, job repo.AccountsJob) error { return r.repo.SetAccountsOf(ctx, job) })
 	reindex := jobs.Work(func(ctx context.Context, job repo.ReindexJob) error { return r.repo.Reindex(ctx, job) })
 	expunge := jobs.Work(func(ctx context.Context, job repo.ExpungeJob) error { return r.repo.Expunge(ctx, job) })
+	imports := jobs.WorkFor(admin.ImportTime, func(ctx context.Context, job admin.ImportJob) error { return r.services.RunImport(ctx, job) })
 	requests := jobs.WorkFor(rest.RequestTime, func(ctx context.Context, job rest.RequestJob) error { return r.fhir.RunRequest(ctx, job) })
-	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex, expunge, accounts, requests}, jobs.Log(warnings(o.Log)))
+	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex, expunge, accounts, requests, imports}, jobs.Log(warnings(o.Log)))
 	return err
 }
 
@@ -145,7 +146,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	mails := mail.NewMailer(r.jobs, box)
 	r.services = admin.New(admin.Options{
 		Repo: r.repo, Callers: r.callers, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Mails: mails, Letters: r.letters, Fingerprints: box, AccessTokens: r.oauth, Contents: r.blobs,
-		ProjectSecrets: oauth.ClientSecrets{Store: r.store, Box: box}, Box: box,
+		ProjectSecrets: oauth.ClientSecrets{Store: r.store, Box: box}, Box: box, Jobs: r.jobs,
 		BaseURL: c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, MailLimit: c.ProjectMailLimit, Log: o.Log,
 	})
 	if r.letters.Bounces != nil { // a nil *mail.Bounces would be no nil Reports

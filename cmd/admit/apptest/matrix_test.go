@@ -86,6 +86,12 @@ func matrix() []right {
 		{"POST /admin/projects/:project/members/:membership/resetpassword", "", "{}", admins, super},
 		{"GET /admin/projects/:project/members/:membership/sessions", "", "", admins, super},
 		{"DELETE /admin/projects/:project/members/:membership/sessions/:login", "", "", admins, super},
+		{"POST /admin/projects/:project/invitations/import", "", "{}", admins, super},
+		{"GET /admin/projects/:project/invitations/import/:import", "", "", admins, super},
+		{"GET /admin/projects/:project/invitations/import/:import/report", "", "", admins, super},
+		{"GET /admin/projects/:project/invitations/import/:import/events", "", "", admins, super},
+		{"POST /admin/projects/:project/invitations/import/:import/undo", "", "", admins, super}, // of what is not done
+		{"POST /admin/projects/:project/invitations/import/:import/apply", "", "", admins, super},
 		{"POST /admin/projects/setpassword", "", "{}", admins, admins}, // names no project
 		{"GET /admin/super/mail", "", "", super, super},
 		{"GET /admin/super/mail/:mail", "", "", super, super},
@@ -372,6 +378,8 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	admin.POST("/admin/projects/"+admin.Project+"/invite",
 		`{"resourceType":"Practitioner","firstName":"M","lastName":"Ail","email":"`+address+`"}`).WantStatus(http.StatusOK)
 	to.mail = s.MailTo(address).ID
+	to.ids["import"] = admin.With("Content-Type", "text/csv").POST("/admin/projects/"+admin.Project+"/invitations/import",
+		"resourceType,firstName,lastName,externalId\nNobody,I,"+to.administrative()+",i\n").WantStatus(http.StatusCreated).Field("id")
 	to.login = s.SignIn(admin.Email, admin.Password, admin.Project).GET("/auth/sessions").WantStatus(http.StatusOK).Field("sessions.#(current==true).id")
 	users := "/admin/projects/" + admin.Project
 	to.ids["member"] = admin.GET(users + "/users/find?email=" + address).WantStatus(http.StatusOK).Field("id")
@@ -383,6 +391,6 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 
 func (to target) fill(route, of string) string {
 	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":invitation", to.ids["invitation"], ":login", to.login,
-		":user", cmp.Or(to.ids[of], to.membership), ":group", to.ids["group"], ":role", cmp.Or(to.ids[of], to.ids["AccessPolicy"]), ":key", "k",
+		":user", cmp.Or(to.ids[of], to.membership), ":group", to.ids["group"], ":import", to.ids["import"], ":role", cmp.Or(to.ids[of], to.ids["AccessPolicy"]), ":key", "k",
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }

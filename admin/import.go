@@ -1,0 +1,269 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/audit"
+	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/store"
+)
+
+// This file and those that begin with import invite whole lists of people.
+//
+//   - A row is one invite, made by the same steps as any other; those who are new are written together.
+//   - Rows are done in batches, each a transaction that also says of its rows that they are done. So
+//     each is done once, whenever the process dies and however many work on the list.
+//   - A row that is refused is left with its reason, and changes nothing else.
+//   - Who is a member already as the row wants is left alone, so a list may be sent again.
+//   - Whoever has a list applied or undone must still administer the project at every batch.
+//   - What a list asks for is kept sealed, because it may hold passwords, until its row is done.
+
+// ImportTime is how long a job may work on a list.
+const ImportTime = 2 * time.Hour
+
+// The times for which imports are kept, and may be undone.
+const (
+	importKept   = 30 * 24 * time.Hour
+	importUnused = 24 * time.Hour
+	importUndo   = 24 * time.Hour
+)
+
+// ImportJob is the job that applies or undoes an import.
+type ImportJob struct {
+	Project string `json:"project"`
+	ID      string `json:"id"`
+}
+
+// Kind implements jobs.Args.
+func (ImportJob) Kind() string { return "import" }
+
+// Import is an import as those who administer the project see it.
+type Import struct {
+	ID     string            `json:"id"`
+	State  store.ImportState `json:"state"`
+	Reason string            `json:"reason,omitempty"`
+	Total  int               `json:"total"`
+	// Waiting, Done, Failed, Undone and Kept are how many rows stand there; Actions is how many do what,
+	// or would.
+	Waiting   int                        `json:"waiting"`
+	Done      int                        `json:"done"`
+	Failed    int                        `json:"failed"`
+	Undone    int                        `json:"undone"`
+	Kept      int                        `json:"kept"`
+	Actions   map[store.ImportAction]int `json:"actions"`
+	CreatedAt time.Time                  `json:"createdAt"`
+	// UndoUntil is until when it can be undone, once it is done.
+	UndoUntil *time.Time `json:"undoUntil,omitempty"`
+}
+
+// Final says whether nothing happens with the import by itself any more.
+func (in Import) Final() bool {
+	return in.State != store.ImportRunning && in.State != store.ImportUndoing
+}
+
+// importer is who has an import applied or undone.
+type importer struct {
+	Claims     caller.Claims
+	OnBehalfOf string
+	Address    string
+}
+
+func importerOf(who caller.Caller) (string, error) {
+	_, membership := who.Membership.Split()
+	_, patient := who.Patient.Split()
+	by := importer{Address: who.RemoteAddr, Claims: caller.Claims{
+		LoginID: who.LoginID, Project: who.Project, Membership: membership, ClientID: who.ClientID,
+		Scope: who.Scope, ScopeOnly: who.ScopeOnly, Patient: patient,
+	}}
+	if who.OnBehalfOf != nil {
+		by.OnBehalfOf = who.OnBehalfOf.Membership.Reference
+	}
+	text, err := json.Marshal(by)
+	return string(text), err
+}
+
+// importer is who has the import done, with the rights of now.
+//
+// Errors: outcome Forbidden, NotFound, Unauthorized.
+func (s *Service) importer(ctx context.Context, in store.Import) (caller.Caller, error) {
+	var by importer
+	if err := json.Unmarshal([]byte(in.Caller), &by); err != nil {
+		return caller.Caller{}, err
+	}
+	who, err := s.Callers.Enter(ctx, by.Claims, by.OnBehalfOf, by.Address)
+	if err != nil {
+		return who, err
+	}
+	return who, s.mayAdminister(ctx, who, in.Project, audit.Import)
+}
+
+// ReadImport tells where an import stands.
+//
+// Errors: outcome Forbidden, NotFound.
+func (s *Service) ReadImport(ctx context.Context, who caller.Caller, project, id string) (Import, error) {
+	if err := s.mayAdminister(ctx, who, project, audit.Import); err != nil {
+		return Import{}, err
+	}
+	in, err := s.storedImport(ctx, project, id)
+	if err != nil {
+		return Import{}, err
+	}
+	return s.describeImport(ctx, in)
+}
+
+func (s *Service) storedImport(ctx context.Context, project, id string) (store.Import, error) {
+	in, err := s.Store.Import(ctx, project, id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = outcome.New(outcome.NotFound, "")
+	}
+	return in, err
+}
+
+func (s *Service) describeImport(ctx context.Context, in store.Import) (Import, error) {
+	counts, err := s.Store.CountImportRows(ctx, in)
+	if err != nil {
+		return Import{}, err
+	}
+	shown := Import{
+		ID: in.ID, State: in.State, Reason: in.Reason, Total: in.Total, CreatedAt: in.CreatedAt.Time,
+		Actions: map[store.ImportAction]int{store.RowCreate: 0, store.RowUpdate: 0, store.RowUnchanged: 0, store.RowError: 0},
+	}
+	for _, c := range counts {
+		of := map[store.ImportRowState]*int{
+			store.RowPending: &shown.Waiting, store.RowDone: &shown.Done, store.RowFailed: &shown.Failed, store.RowUndone: &shown.Undone, store.RowKept: &shown.Kept,
+		}
+		*of[c.State] += c.Count
+		shown.Actions[c.Action] += c.Count
+	}
+	if in.State == store.ImportDone || in.State == store.ImportStopped {
+		until := in.AppliedAt.Add(importUndo)
+		shown.UndoUntil = &until
+	}
+	return shown, nil
+}
+
+// ApplyImport has the rows that wait done in the background. One that is being applied goes on.
+//
+// Errors: outcome Forbidden, NotFound, Conflict.
+func (s *Service) ApplyImport(ctx context.Context, who caller.Caller, project, id string) (Import, error) {
+	return s.startImport(ctx, who, project, id, "applied", func(in store.Import) (store.ImportState, error) {
+		switch in.State {
+		case store.ImportChecked, store.ImportRunning, store.ImportStopped:
+			return store.ImportRunning, nil
+		case store.ImportDone:
+			return "", nil
+		}
+		return "", outcome.New(outcome.Conflict, "The import has been undone; send the list again")
+	})
+}
+
+// UndoImport takes back in the background what an import has made, unless it was changed since.
+//
+// Errors: outcome Forbidden, NotFound, Conflict.
+func (s *Service) UndoImport(ctx context.Context, who caller.Caller, project, id string) (Import, error) {
+	return s.startImport(ctx, who, project, id, "undone", func(in store.Import) (store.ImportState, error) {
+		switch {
+		case in.State == store.ImportUndoing:
+			return store.ImportUndoing, nil
+		case in.State == store.ImportUndone:
+			return "", nil
+		case in.State != store.ImportDone && in.State != store.ImportStopped:
+			return "", outcome.New(outcome.Conflict, "The import is %s; only one that is done can be undone", in.State)
+		case s.Clock.Now().Sub(in.AppliedAt.Time) > importUndo:
+			return "", outcome.New(outcome.Conflict, "An import can be undone within %d hours", importUndo/time.Hour)
+		}
+		return store.ImportUndoing, nil
+	})
+}
+
+// startImport moves an import to the state that next wants, none to leave it, and queues the job.
+func (s *Service) startImport(ctx context.Context, who caller.Caller, project, id, word string, next func(store.Import) (store.ImportState, error)) (Import, error) {
+	if err := s.mayAdminister(ctx, who, project, audit.Import); err != nil {
+		return Import{}, err
+	}
+	by, err := importerOf(who)
+	if err != nil {
+		return Import{}, err
+	}
+	var in store.Import
+	err = s.Repo.System("have an import "+word, project).InTx(ctx, func(tx *repo.Tx) (err error) {
+		rows := tx.Store()
+		if in, err = rows.HoldImport(ctx, project, id); err != nil {
+			return err
+		}
+		state, err := next(in)
+		if err != nil || state == "" {
+			return err
+		}
+		in.State, in.Reason, in.Caller = state, "", by
+		if err := rows.MoveImport(ctx, in); err != nil {
+			return err
+		}
+		e := event(who, project, audit.Import)
+		e.Description = "import " + in.ID + " is to be " + word
+		if err := audit.Record(ctx, rows, e); err != nil {
+			return err
+		}
+		return s.Jobs.Enqueue(ctx, rows, ImportJob{project, in.ID})
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = outcome.New(outcome.NotFound, "")
+	}
+	if err != nil {
+		return Import{}, err
+	}
+	return s.describeImport(ctx, in)
+}
+
+// RunImport does what an import is in the state of being done, batch by batch.
+func (s *Service) RunImport(ctx context.Context, job ImportJob) error {
+	for after := 0; ; {
+		in, err := s.Store.Import(ctx, job.Project, job.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && in.State != store.ImportRunning && in.State != store.ImportUndoing {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		who, err := s.importer(ctx, in)
+		var refused *outcome.Outcome
+		if errors.As(err, &refused) {
+			return s.moveImport(ctx, in, store.ImportStopped, "whoever had it done may not do so any more: "+refused.Error())
+		}
+		if err != nil {
+			return err
+		}
+		step, end := s.applyBatch, store.ImportDone
+		if in.State == store.ImportUndoing {
+			step, end = s.undoBatch, store.ImportUndone
+		}
+		last, err := step(ctx, who, in, after)
+		if err != nil {
+			return err
+		}
+		if last == 0 {
+			return s.moveImport(ctx, in, end, "")
+		}
+		after = last
+	}
+}
+
+// moveImport moves an import that nobody has moved since it was read.
+func (s *Service) moveImport(ctx context.Context, in store.Import, state store.ImportState, reason string) error {
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		held, err := tx.HoldImport(ctx, in.Project, in.ID)
+		if err != nil || held.State != in.State || state == store.ImportStopped && held.Caller != in.Caller {
+			return err
+		}
+		held.State, held.Reason = state, reason
+		if state == store.ImportDone || state == store.ImportStopped {
+			held.AppliedAt = store.At(tx.Now())
+		}
+		return tx.MoveImport(ctx, held)
+	})
+}
