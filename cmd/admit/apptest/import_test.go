@@ -72,7 +72,9 @@ func TestAListOfPeopleIsShownThenAppliedThenTakenBack(t *testing.T) {
 			"Practitioner,Is,There,Nora@example.com,,,,\r\n" +
 			"Nobody,Is,Wrong,x@example.com,,,,\r\n"
 		s.WantNoMail()
-		id := uploaded(admin, list)
+		sent := upload(admin, "text/csv", list).WantStatus(http.StatusCreated)
+		description(t, s).check("POST", importsOf(admin), "", sent)
+		id := sent.Field("id")
 		want := map[int]string{2: "create", 3: "create", 4: "create", 5: "unchanged", 6: "update", 7: "error", 8: "error"}
 		planned := report(t, admin, id)
 		for line, action := range want {
@@ -84,6 +86,7 @@ func TestAListOfPeopleIsShownThenAppliedThenTakenBack(t *testing.T) {
 		before := membersOf(admin)
 
 		done := finished(t, admin, id, "apply")
+		description(t, s).check("GET", importsOf(admin)+"/"+id, "", admin.GET(importsOf(admin)+"/"+id))
 		assert.Contains(t, done, `"done":5,"failed":2`)
 		applied := report(t, admin, id)
 		for line, action := range want {
