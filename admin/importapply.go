@@ -191,7 +191,7 @@ func (s *Service) planWaiting(ctx context.Context, tx *repo.Tx, in store.Import,
 	plans, err := p.plans(ctx, invites)
 	for i := range plans {
 		if waits[i].plan = plans[i]; waits[i].refused != nil {
-			waits[i].plan = plan{action: store.RowError, refused: waits[i].refused}
+			waits[i].plan = refusedBy(waits[i].refused)
 		}
 	}
 	return err

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -42,6 +41,8 @@ type listed struct {
 	invite  Invitation
 	refused error
 }
+
+func (l *listed) isRefused() bool { return l.refused != nil }
 
 // readList reads a list of people. What is wrong with one row is that row's; an error is about the
 // list as a whole.
@@ -81,7 +82,7 @@ func readList(body io.Reader, contentType string) ([]listed, error) {
 //
 // Errors: outcome UnsupportedMedia.
 func inUTF8(body io.Reader, charset string) (io.Reader, error) {
-	declared := encoding.Encoding(unicode.UTF8)
+	declared := unicode.UTF8
 	if charset != "" {
 		var err error
 		if declared, err = htmlindex.Get(charset); err != nil {
@@ -191,7 +192,7 @@ func columns() map[string]column {
 		return func(in *Invitation, cell string) error {
 			yes := strings.EqualFold(cell, "true")
 			if !yes && !strings.EqualFold(cell, "false") {
-				return errors.New("Expected true or false")
+				return outcome.New(outcome.Invalid, "Expected true or false")
 			}
 			set(in, yes)
 			return nil
@@ -254,7 +255,7 @@ func readNDJSON(text io.Reader) ([]listed, error) {
 				return nil, full
 			}
 		}
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
 	}

@@ -142,7 +142,7 @@ func (p *planning) memberOf(key store.Key) (store.Resource, bool) {
 func (p *planning) plan(in Invitation) (plan, error) {
 	named, err := in.profile()
 	if err != nil {
-		return plan{action: store.RowError, refused: err}, nil
+		return refusedBy(err), nil
 	}
 	whose, byExternalID := store.Resource{}, false
 	if in.ExternalID != "" {
@@ -161,7 +161,7 @@ func (p *planning) plan(in Invitation) (plan, error) {
 	}
 	member, isMember := p.memberOf(home)
 	if byExternalID && whose.ID != member.ID {
-		return plan{action: store.RowError, refused: outcome.New(outcome.Conflict, "The external id belongs to another member").At("externalId")}, nil
+		return refusedBy(outcome.New(outcome.Conflict, "The external id belongs to another member").At("externalId")), nil
 	}
 	if isMember {
 		return in.against(member)
@@ -171,9 +171,9 @@ func (p *planning) plan(in Invitation) (plan, error) {
 	return plan{action: store.RowCreate, plain: !atHome && !elsewhere && in.isPlain(named)}, nil
 }
 
-func alreadyThere(text string) plan {
-	return plan{action: store.RowError, refused: outcome.New(outcome.Conflict, "%s", text)}
-}
+func refusedBy(err error) plan { return plan{action: store.RowError, refused: err} }
+
+func alreadyThere(text string) plan { return refusedBy(outcome.New(outcome.Conflict, "%s", text)) }
 
 // isPlain says whether the profile is to be one that refers to nobody.
 func (in *Invitation) isPlain(named medplum.Reference) bool {
@@ -192,7 +192,7 @@ func (in *Invitation) against(member store.Resource) (plan, error) {
 	}
 	named, err := in.profile()
 	if err != nil {
-		return plan{action: store.RowError, refused: err}, nil
+		return refusedBy(err), nil
 	}
 	resourceType, _ := m.Profile.Split()
 	if resourceType != in.ResourceType || named.Reference != "" && named.Reference != m.Profile.Reference {

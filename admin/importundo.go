@@ -95,6 +95,9 @@ func (s *Service) undoCreate(ctx context.Context, tx *repo.Tx, who caller.Caller
 	if err := s.notUsed(ctx, tx, project, made); err != nil {
 		return err
 	}
+	if err := withdrawMails(ctx, tx.Store(), project, made.Membership.ID); err != nil {
+		return err
+	}
 	described, err := s.project(ctx, tx, project)
 	if err != nil {
 		return err
@@ -111,6 +114,23 @@ func (s *Service) undoCreate(ctx context.Context, tx *repo.Tx, who caller.Caller
 		return nil
 	}
 	return s.undoUser(ctx, tx, made.User.ref())
+}
+
+// withdrawMails keeps the mails of a membership's invitations from being sent, if they wait.
+func withdrawMails(ctx context.Context, rows *store.Tx, project, membership string) error {
+	invitations, err := rows.InvitationsOf(ctx, project, membership)
+	if err != nil {
+		return err
+	}
+	for _, invitation := range invitations {
+		if invitation.Mail == "" {
+			continue
+		}
+		if err := rows.WithdrawMail(ctx, invitation.Mail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // undoUser deletes a User of the server who has come to be by the import.

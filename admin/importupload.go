@@ -97,7 +97,7 @@ func (s *Service) planList(ctx context.Context, project, id string, list []liste
 	}
 	rows := make([]store.ImportRow, len(list))
 	for i := range list {
-		row := plan{action: store.RowError, refused: list[i].refused}
+		row := refusedBy(list[i].refused)
 		if list[i].refused == nil {
 			row, plans = plans[0], plans[1:]
 		}
@@ -122,7 +122,7 @@ func (s *Service) importRow(id string, l listed, p plan) (store.ImportRow, error
 			return store.ImportRow{}, err
 		}
 	}
-	if l.refused != nil {
+	if l.isRefused() {
 		return w.row, nil
 	}
 	w.row.State = store.RowPending
@@ -150,19 +150,18 @@ type knownReference struct {
 
 // row refuses the row for what is wrong with it; an error is the server's.
 func (c *listCheck) row(ctx context.Context, l *listed) error {
-	if l.refused != nil {
-		return nil
-	}
 	in := &l.invite
-	if l.refused = in.check(); l.refused != nil {
-		return nil
-	}
-	if in.Password != "" {
-		if l.refused = c.s.Passwords.CheckFor("password", in.Password, in.Email); l.refused != nil {
+	for _, check := range []func() error{
+		in.check,
+		func() error { return c.password(in) },
+		func() error { return c.once(l.number, in) },
+	} {
+		if l.isRefused() {
 			return nil
 		}
+		l.refused = check()
 	}
-	if l.refused = c.once(l.number, in); l.refused != nil {
+	if l.isRefused() {
 		return nil
 	}
 	err := c.references(ctx, in)
@@ -171,6 +170,13 @@ func (c *listCheck) row(ctx context.Context, l *listed) error {
 		l.refused, err = refused, nil
 	}
 	return err
+}
+
+func (c *listCheck) password(in *Invitation) error {
+	if in.Password == "" {
+		return nil
+	}
+	return c.s.Passwords.CheckFor("password", in.Password, in.Email)
 }
 
 // once refuses a row about whom another row is.

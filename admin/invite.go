@@ -76,7 +76,7 @@ type inviting struct {
 	// none for somebody whom another project knows.
 	handsOver bool
 	link      string
-	ahead   invitedAhead
+	ahead     invitedAhead
 }
 
 // invitedAhead is what is known of an invite among many before it is made; nothing of one by itself.
