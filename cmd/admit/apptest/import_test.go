@@ -83,7 +83,7 @@ func TestAListOfPeopleIsShownThenAppliedThenTakenBack(t *testing.T) {
 		assert.Equal(t, "The person is in the list already, on line 2", planned[7].Error)
 		assert.Equal(t, "resourceType", planned[8].Expression)
 		s.WantNoMail()
-		before := membersOf(admin)
+		before := membershipsIn(admin)
 
 		done := finished(t, admin, id, "apply")
 		description(t, s).check("GET", importsOf(admin)+"/"+id, "", admin.GET(importsOf(admin)+"/"+id))
@@ -92,7 +92,7 @@ func TestAListOfPeopleIsShownThenAppliedThenTakenBack(t *testing.T) {
 		for line, action := range want {
 			assert.Equal(t, action, applied[line].Action, "line %d: %v", line, applied[line])
 		}
-		assert.Len(t, membersOf(admin), len(before)+3)
+		assert.Len(t, membershipsIn(admin), len(before)+3)
 		assert.Contains(t, s.MailTo("nora@example.com").Link, "/setpassword/")
 		nora := admin.GET("/fhir/R4/" + applied[2].Membership).WantStatus(http.StatusOK)
 		assert.Equal(t, "AccessPolicy/"+policy, nora.Field("accessPolicy.reference"))
@@ -107,7 +107,7 @@ func TestAListOfPeopleIsShownThenAppliedThenTakenBack(t *testing.T) {
 			assert.Equal(t, action, report(t, admin, again)[line].Action, "line %d of the list sent again", line)
 		}
 		finished(t, admin, again, "apply")
-		assert.Len(t, membersOf(admin), len(before)+3)
+		assert.Len(t, membershipsIn(admin), len(before)+3)
 
 		// Whoever has been changed since stays as they are.
 		patient := admin.GET("/fhir/R4/" + applied[3].Membership).Field("profile.reference")
@@ -121,14 +121,14 @@ func TestAListOfPeopleIsShownThenAppliedThenTakenBack(t *testing.T) {
 		admin.GET("/fhir/R4/" + applied[2].Membership).WantStatus(http.StatusGone)
 		admin.GET("/fhir/R4/" + nora.Field("profile.reference")).WantStatus(http.StatusGone)
 		assert.NotEqual(t, "AccessPolicy/"+policy, admin.GET("/fhir/R4/"+applied[6].Membership).Field("accessPolicy.reference"))
-		assert.Len(t, membersOf(admin), len(before)+1)
+		assert.Len(t, membershipsIn(admin), len(before)+1)
 		admin.POST(importsOf(admin)+"/"+id+"/apply", "").WantStatus(http.StatusConflict)
 		s.Invite(admin, "Practitioner", "nora@example.com", "") // nothing stands in her way
 	})
 }
 
-// membersOf are the memberships of somebody's project.
-func membersOf(c *apptest.Client) []string {
+// membershipsIn are the memberships of somebody's project.
+func membershipsIn(c *apptest.Client) []string {
 	var found struct{ Entry []struct{ FullURL string } }
 	c.GET("/fhir/R4/ProjectMembership?_count=1000").WantStatus(http.StatusOK).Into(&found)
 	var all []string
