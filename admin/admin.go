@@ -16,6 +16,7 @@ import (
 	"net/url"
 
 	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/store"
@@ -51,6 +52,11 @@ type Contents interface {
 	Open(ctx context.Context, b store.Blob) (io.ReadSeekCloser, error)
 }
 
+// Refusals records what callers may not do; *audit.Notes implements it.
+type Refusals interface {
+	Refuse(ctx context.Context, e audit.Event) error
+}
+
 // Options are what the services stand on.
 type Options struct {
 	Repo         *repo.Repo
@@ -72,6 +78,8 @@ type Options struct {
 	// BaseURL is the server's own address, AppURL where mailed links lead.
 	BaseURL, AppURL *url.URL
 	AppName         string
+	// Refusals records what is refused.
+	Refusals Refusals
 	// MailLimit is how many invitations a project may mail within a day; -1: any number.
 	MailLimit int
 	Log       *slog.Logger

@@ -17,6 +17,7 @@ import (
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/blob"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/jobs"
@@ -63,7 +64,7 @@ func newClinic(t testing.TB, rows *store.Store) *clinic {
 	require.NoError(t, err)
 	c := &clinic{rows: rows, passwords: &secret.Passwords{Rules: secret.Rules{MinLength: 8, BlockList: true}, Hasher: secret.NewHasher(2)}}
 	c.Service = admin.New(admin.Options{
-		Callers: entering{c: c}, Box: box, Jobs: queue,
+		Callers: entering{c: c}, Box: box, Jobs: queue, Refusals: audit.NewNotes("https://admit.example/", rows, clock.System{}, log),
 		Repo:  repo.New(repo.Options{Store: rows, Clock: clock.System{}, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: log}),
 		Store: rows, Clock: clock.System{}, Passwords: c.passwords, Mails: admitmail.NewMailer(queue, box), Letters: letters, Fingerprints: box,
 		Contents: &blob.Shelf{Blobs: blobs, Rows: rows, Clock: clock.System{}, Log: log, Limit: 1 << 20},

@@ -50,7 +50,7 @@ func (s *Service) refuse(ctx context.Context, who caller.Caller, action audit.Ac
 	if who.Project == "" {
 		return refusal
 	}
-	if err := audit.RecordAlone(ctx, s.Store, e); err != nil {
+	if err := s.Refusals.Refuse(ctx, e); err != nil {
 		s.Log.ErrorContext(ctx, "refusal was not recorded", "error", err)
 	}
 	return refusal

@@ -25,6 +25,7 @@ import (
 	"github.com/admitdev/admit/admin/signin"
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
+	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/jobs"
 	"github.com/admitdev/admit/pkg/mail"
@@ -128,7 +129,8 @@ func newWorldAt(t testing.TB, db storetest.DB, at *testClock, change ...func(*ad
 	w.repo = repo.New(repo.Options{Store: w.store, Clock: w.clock, Secrets: oauth.ClientSecrets{Store: w.store, Box: box}, Log: log})
 	server := oauth.New(oauth.Options{Store: w.store, Clock: w.clock, Log: log, Box: box, Directory: admin.NewDirectory(w.repo), BaseURL: base})
 	service := admin.New(admin.Options{
-		Repo: w.repo, Store: w.store, Clock: w.clock, Passwords: w.passwords, Mails: w.post, Fingerprints: box, BaseURL: base, AppURL: base, AppName: "Admit", MailLimit: -1, Log: log,
+		Refusals: audit.NewNotes("https://admit.example/", w.store, w.clock, log),
+		Repo:     w.repo, Store: w.store, Clock: w.clock, Passwords: w.passwords, Mails: w.post, Fingerprints: box, BaseURL: base, AppURL: base, AppName: "Admit", MailLimit: -1, Log: log,
 	})
 	callers := caller.NewResolver(caller.Options{Logins: logins{server}, Records: w.repo, Changes: w.store, Clock: w.clock, Log: log})
 	options := admin.SignInOptions{

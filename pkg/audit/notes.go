@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/admitdev/admit/pkg/clock"
@@ -10,13 +11,16 @@ import (
 )
 
 // Notes records what changed nothing, reads and refusals: in groups, beside the request that it is
-// about. A request waits only while the journal cannot keep up; no note is dropped.
+// about. A request waits only while the journal cannot keep up; no note is dropped, and refusals beyond
+// maxRefusals are counted.
 type Notes struct {
 	server Server
 	store  *store.Store
 	clock  clock.Clock
 	log    *slog.Logger
 	queue  chan store.AuditEvent
+
+	refusals refusals
 }
 
 const (
@@ -26,7 +30,7 @@ const (
 
 // NewNotes makes Notes; nothing is written before Run.
 func NewNotes(server Server, s *store.Store, c clock.Clock, log *slog.Logger) *Notes {
-	return &Notes{server, s, c, log, make(chan store.AuditEvent, maxWaiting)}
+	return &Notes{server: server, store: s, clock: c, log: log, queue: make(chan store.AuditEvent, maxWaiting)}
 }
 
 // Row is the record of a write, to be written with it.
@@ -37,6 +41,9 @@ func (n *Notes) Row(a Access) (*store.AuditEvent, error) {
 
 // Note takes down an access that changed nothing. After ctx has ended it is lost.
 func (n *Notes) Note(ctx context.Context, a Access) {
+	if n.counts(a) {
+		return
+	}
 	row, err := n.Row(a)
 	if err != nil {
 		n.log.ErrorContext(ctx, "access was not recorded", "error", err)
@@ -61,9 +68,11 @@ func (n *Notes) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			n.flush(context.WithoutCancel(ctx))
+			n.settle(context.WithoutCancel(ctx), n.clock.Now().Add(time.Minute))
 			return
 		case <-ticker.C:
 			n.flush(ctx)
+			n.settle(ctx, n.clock.Now())
 		}
 	}
 }
@@ -75,13 +84,31 @@ func (n *Notes) flush(ctx context.Context) {
 		if len(group) == 0 {
 			return
 		}
-		if err := n.store.AddAudits(ctx, group); err != nil {
-			for _, e := range group {
-				n.log.ErrorContext(ctx, "access was not recorded", "error", err, "event", e.Content)
-			}
+		if !n.write(ctx, group) {
 			return
 		}
 	}
+}
+
+// settle writes what stands for the refusals of minutes that are over at a time.
+func (n *Notes) settle(ctx context.Context, at time.Time) {
+	rows, err := n.refusals.over(at)
+	if err != nil {
+		n.log.ErrorContext(ctx, "refusals were not recorded", "error", err)
+	}
+	for group := range slices.Chunk(rows, together) {
+		n.write(ctx, group)
+	}
+}
+
+func (n *Notes) write(ctx context.Context, group []store.AuditEvent) bool {
+	err := n.store.AddAudits(ctx, group)
+	if err != nil {
+		for _, e := range group {
+			n.log.ErrorContext(ctx, "access was not recorded", "error", err, "event", e.Content)
+		}
+	}
+	return err == nil
 }
 
 func (n *Notes) take() []store.AuditEvent {
