@@ -14,7 +14,11 @@ import (
 
 // Letters renders stored mails; *mail.Letters implements it.
 type Letters interface {
-	Render(m store.Mail) (mail.Rendered, error)
+	Render(ctx context.Context, m store.Mail) (mail.Rendered, error)
+	// Default are Admit's own words for a mail.
+	Default(t mail.Template) (mail.Words, error)
+	// Preview writes a mail to somebody who does not exist.
+	Preview(w mail.Words, projectName string) (mail.Rendered, error)
 }
 
 // MailSummary is a mail in the list of the drawer.
@@ -85,7 +89,7 @@ func (s *Service) MailMessage(ctx context.Context, who caller.Caller, id string)
 	if err != nil {
 		return MailMessage{}, err
 	}
-	rendered, err := s.Letters.Render(m)
+	rendered, err := s.Letters.Render(ctx, m)
 	if err != nil {
 		return MailMessage{}, err
 	}

@@ -43,6 +43,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountUsers(p)
 	h.mountInvitations(p)
 	h.mountImports(p)
+	h.mountMailTemplates(p)
 	g.POST("/super/setpassword", h.superForcePassword)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)

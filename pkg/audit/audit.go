@@ -45,6 +45,8 @@ const (
 	InvitationExtend Action = "invitation-extend"
 	InvitationRevoke Action = "invitation-revoke"
 	InvitationLink   Action = "invitation-link" // somebody saw the link
+	MailWordsRead    Action = "mail-template-read"
+	MailWordsChange  Action = "mail-template-update"
 )
 
 // The actions that are recorded of people's own accounts and sessions.
@@ -170,7 +172,7 @@ func (a Action) codes() (kind coding, verb string) {
 		return security, "C"
 	case MembershipDelete, TokenRevoke, InvitationRevoke:
 		return security, "D"
-	case MailRead, ProjectRead, MembershipRead, InvitationRead, InvitationLink, AccessExplain, SessionsRead:
+	case MailRead, ProjectRead, MembershipRead, InvitationRead, InvitationLink, MailWordsRead, AccessExplain, SessionsRead:
 		return security, "R"
 	}
 	return security, "U"

@@ -88,7 +88,7 @@ func TestHowMailsRead(t *testing.T) {
 		{admitmail.VerifyEmail, "Admit Email Verification", "https://app.example/portal/verifyemail/r1/s3cret", nil},
 	} {
 		t.Run(string(tc.template), func(t *testing.T) {
-			got, err := l.Render(store.Mail{
+			got, err := l.Render(t.Context(), store.Mail{
 				ID: "m1", Template: string(tc.template), Recipient: "h@x.com", ProjectName: "Springfield Clinic", Request: "r1",
 				Sealed: box.Seal([]byte("s3cret"), "mail/m1"),
 			})
@@ -107,7 +107,7 @@ func TestHowMailsRead(t *testing.T) {
 
 func TestNamesAddNeitherLinesNorMarkup(t *testing.T) {
 	l, _ := letters(t, "Ad\r\nBcc: x@y.com")
-	got, err := l.Render(store.Mail{
+	got, err := l.Render(t.Context(), store.Mail{
 		ID: "m1", Template: string(admitmail.InviteExisting), Recipient: "h@x.com",
 		ProjectName: "Clinic\r\n\r\nVisit <a href='https://evil.example'>us</a>\u202e" + strings.Repeat("x", 500),
 	})
@@ -124,9 +124,9 @@ func TestNamesAddNeitherLinesNorMarkup(t *testing.T) {
 
 func TestALinkIsGoneWithItsSecret(t *testing.T) {
 	l, box := letters(t, "Admit")
-	got, err := l.Render(store.Mail{ID: "m1", Template: string(admitmail.InviteNew), Request: "r1"})
+	got, err := l.Render(t.Context(), store.Mail{ID: "m1", Template: string(admitmail.InviteNew), Request: "r1"})
 	require.NoError(t, err)
 	assert.Empty(t, got.Link)
-	_, err = l.Render(store.Mail{ID: "m2", Template: string(admitmail.InviteNew), Request: "r1", Sealed: box.Seal([]byte("s"), "mail/m1")})
+	_, err = l.Render(t.Context(), store.Mail{ID: "m2", Template: string(admitmail.InviteNew), Request: "r1", Sealed: box.Seal([]byte("s"), "mail/m1")})
 	assert.ErrorIs(t, err, secret.ErrSealed, "a secret opens in its own mail alone")
 }

@@ -2,7 +2,9 @@ package mail
 
 import (
 	"bytes"
+	"context"
 	"embed"
+	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"net/mail"
@@ -31,6 +33,12 @@ type Rendered struct {
 	AutoSubmitted string
 }
 
+// Own keeps the words of projects; *store.Store implements it.
+type Own interface {
+	// MailTemplate fails with store.ErrNotFound where a project has no words of its own.
+	MailTemplate(ctx context.Context, project, template string) (store.MailTemplate, error)
+}
+
 // Letters writes mails.
 type Letters struct {
 	app  string
@@ -39,6 +47,8 @@ type Letters struct {
 	box  Sealer
 	text *template.Template
 	html *htmltemplate.Template
+	// Own are the words of projects; nil for none.
+	Own Own
 	// Bounces are where reports about invitations go; nil for nowhere.
 	Bounces *Bounces
 }
@@ -56,18 +66,14 @@ func NewLetters(app string, from *mail.Address, base *url.URL, box Sealer) (*Let
 	return &Letters{app: OneLine(app), base: base, from: from, box: box, text: text, html: html}, nil
 }
 
-// Render writes a stored mail.
-func (l *Letters) Render(m store.Mail) (Rendered, error) {
+// Render writes a stored mail, in the words of its project if it has any.
+func (l *Letters) Render(ctx context.Context, m store.Mail) (Rendered, error) {
 	link, err := l.link(m)
 	if err != nil {
 		return Rendered{}, err
 	}
-	data := struct{ App, Project, Link, Subject string }{l.app, OneLine(m.ProjectName), link, ""}
-	if data.Subject, err = l.execute(m.Template+".subject", data); err != nil {
-		return Rendered{}, err
-	}
 	r := Rendered{
-		ID: m.ID, To: m.Recipient, Subject: data.Subject, Link: link, Date: m.CreatedAt.Time,
+		ID: m.ID, To: m.Recipient, Link: link, Date: m.CreatedAt.Time,
 		// One id for every attempt: a second copy of a mail is recognised as such.
 		MessageID:     m.ID + "@" + domain(l.from.Address),
 		AutoSubmitted: "auto-generated", // RFC 3834 §5: no vacation answers
@@ -77,15 +83,63 @@ func (l *Letters) Render(m store.Mail) (Rendered, error) {
 			return Rendered{}, err
 		}
 	}
-	if r.Text, err = l.execute(m.Template, data); err != nil {
+	v := values{App: l.app, Project: OneLine(m.ProjectName), Name: OneLine(m.RecipientName), Email: OneLine(m.Recipient), Link: link}
+	own, found, err := l.own(ctx, m)
+	if err != nil {
 		return Rendered{}, err
 	}
+	if found {
+		err = own.write(&r, v)
+	} else {
+		err = l.write(&r, Template(m.Template), v)
+	}
+	return r, err
+}
+
+func (l *Letters) own(ctx context.Context, m store.Mail) (own Words, found bool, err error) {
+	if l.Own == nil || !Template(m.Template).MayBeOwn() {
+		return Words{}, false, nil
+	}
+	t, err := l.Own.MailTemplate(ctx, m.Project, m.Template)
+	if errors.Is(err, store.ErrNotFound) {
+		return Words{}, false, nil
+	}
+	return Words{t.Subject, t.Text, t.HTML}, err == nil, err
+}
+
+// MayBeOwn says whether a project may write the mail in its own words.
+func (t Template) MayBeOwn() bool { return t == InviteNew || t == InviteExisting || t == Reset }
+
+// write fills r in with Admit's own words.
+func (l *Letters) write(r *Rendered, t Template, v values) (err error) {
+	if r.Subject, err = l.execute(string(t)+".subject", v); err != nil {
+		return err
+	}
+	v.Subject = r.Subject
+	if r.Text, err = l.execute(string(t), v); err != nil {
+		return err
+	}
 	var html bytes.Buffer
-	if err := l.html.ExecuteTemplate(&html, m.Template, data); err != nil {
-		return Rendered{}, fmt.Errorf("write mail: %w", err)
+	if err := l.html.ExecuteTemplate(&html, string(t), v); err != nil {
+		return fmt.Errorf("write mail: %w", err)
 	}
 	r.HTML = html.String()
-	return r, nil
+	return nil
+}
+
+// Default are Admit's own words for a mail, with placeholders.
+func (l *Letters) Default(t Template) (Words, error) {
+	var r Rendered
+	err := l.write(&r, t, values{App: "{{app}}", Project: "{{project}}", Name: "{{name}}", Email: "{{email}}", Link: "{{link}}"})
+	escaped := url.PathEscape("{{link}}") // as html/template does with an address
+	return Words{r.Subject, r.Text, strings.NewReplacer(strings.ToLower(escaped), "{{link}}", escaped, "{{link}}").Replace(r.HTML)}, err
+}
+
+// Preview writes a mail in these words to somebody who does not exist.
+func (l *Letters) Preview(w Words, projectName string) (r Rendered, err error) {
+	r.Link = l.base.JoinPath("setpassword", "example", "example").String()
+	err = w.write(&r, values{App: l.app, Project: OneLine(projectName), Name: "Homer Simpson", Email: "homer@example.com", Link: r.Link})
+	return r, err
 }
 
 func (l *Letters) execute(name string, data any) (string, error) {

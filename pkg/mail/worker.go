@@ -50,7 +50,7 @@ func (w *Worker) send(ctx context.Context, job Send) error {
 	case m.State == store.MailSent || m.State == store.MailBounced || m.State == store.MailWithdrawn:
 		return nil
 	}
-	rendered, err := w.Letters.Render(m)
+	rendered, err := w.Letters.Render(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,7 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the templates of mails: %w", err)
 	}
+	r.letters.Own = r.store
 	r.bounceSecret = c.BounceSecret.Reveal()
 	r.letters.Bounces = mail.NewBounces(c.BounceAddress, box)
 	worker := &mail.Worker{Store: r.store, Letters: r.letters, Clock: o.Clock, Log: o.Log, Waiting: o.MailWaits}

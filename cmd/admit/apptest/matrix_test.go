@@ -233,13 +233,15 @@ func scimMatrix() (lines []right) {
 	return append(lines, right{"GET /scim/v2/ResourceTypes/:id", "User", "", nil, nil}, right{"GET /scim/v2/Schemas/:id", "User", "", nil, nil})
 }
 
-// invitationMatrix is the native routes about invitations. :invitation is to whom newTarget invites.
+// invitationMatrix is the native routes about invitations and their mails. :invitation is to whom newTarget invites.
 func invitationMatrix() (lines []right) {
-	const invitations = " /admin/projects/:project/invitations"
+	const invitations, templates = " /admin/projects/:project/invitations", " /admin/projects/:project/mail-templates"
 	for _, route := range []struct{ name, body string }{
 		{"GET" + invitations, ""}, {"GET" + invitations + "/:invitation", ""}, {"PATCH" + invitations + "/:invitation", "{}"},
 		{"POST" + invitations + "/:invitation/resend", ""}, {"POST" + invitations + "/:invitation/extend", "{}"},
 		{"POST" + invitations + "/:invitation/revoke", ""}, {"POST" + invitations + "/:invitation/link", ""},
+		{"GET" + templates, ""}, {"GET" + templates + "/:template", ""}, {"PUT" + templates + "/:template", "{}"}, {"DELETE" + templates + "/:template", ""},
+		{"POST" + templates + "/:template/preview", "{}"},
 	} {
 		lines = append(lines, right{route.name, "", route.body, admins, super})
 	}
@@ -390,7 +392,7 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 }
 
 func (to target) fill(route, of string) string {
-	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":invitation", to.ids["invitation"], ":login", to.login,
+	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":invitation", to.ids["invitation"], ":template", "invite", ":login", to.login,
 		":user", cmp.Or(to.ids[of], to.membership), ":group", to.ids["group"], ":import", to.ids["import"], ":role", cmp.Or(to.ids[of], to.ids["AccessPolicy"]), ":key", "k",
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }
