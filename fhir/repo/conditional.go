@@ -17,11 +17,21 @@ type Condition struct {
 	Search *search.Request
 }
 
+func (c Condition) name() string { return c.Type + "?" + c.Query }
+
 // Match finds the one resource that the caller may see and that meets the condition.
 //
 // Errors: outcome MultipleMatches, Forbidden.
 func (a *access) Match(ctx context.Context, c Condition) (store.Resource, bool, error) {
-	matches, err := a.Search(ctx, c.Search)
+	matches, ok := a.matched[c.name()]
+	if ok {
+		delete(a.matched, c.name()) // what is written next may change it
+		return one(matches, nil)
+	}
+	return one(a.Search(ctx, c.Search))
+}
+
+func one(matches []store.Row, err error) (store.Resource, bool, error) {
 	switch {
 	case err != nil || len(matches) == 0:
 		return store.Resource{}, false, err
@@ -38,15 +48,24 @@ func (t *Tx) MatchToMake(ctx context.Context, c Condition) (store.Resource, bool
 }
 
 func (a *access) matchToMake(ctx context.Context, c Condition) (store.Resource, bool, error) {
-	lock := store.Key{Scope: a.who.Project, Kind: "condition", Value: c.Type + "?" + c.Query}
-	if _, _, err := a.tx.Claim(ctx, lock, store.Ref{Project: a.who.Project, Type: "condition", ID: a.newID()}); err != nil {
-		return store.Resource{}, false, err
-	}
-	// The row that was inserted holds others back until the end, deleted or not.
-	if err := a.tx.Release(ctx, lock); err != nil {
-		return store.Resource{}, false, err
+	if !a.linedUp[c.name()] {
+		if err := a.lineUp(ctx, c); err != nil {
+			return store.Resource{}, false, err
+		}
 	}
 	return a.Match(ctx, c)
+}
+
+// lineUp holds back others with the same conditions until the transaction ends.
+func (a *access) lineUp(ctx context.Context, conditions ...Condition) error {
+	keys := make([]store.Key, len(conditions))
+	for i, c := range conditions {
+		if a.linedUp != nil {
+			a.linedUp[c.name()] = true
+		}
+		keys[i] = store.Key{Scope: a.who.Project, Kind: "condition", Value: c.name()}
+	}
+	return a.tx.LineUp(ctx, keys, store.Ref{Project: a.who.Project, Type: "condition", ID: a.newID()})
 }
 
 // CreateIfNone creates a resource unless one meets the condition; then that one is the answer.

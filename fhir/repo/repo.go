@@ -129,6 +129,10 @@ type access struct {
 	system string // the reason; empty when a caller acts
 	rows   rows
 	tx     *store.Tx // nil outside a transaction
+	// matched are the conditions that have been asked ahead, by their names; for those of linedUp others
+	// wait.
+	matched map[string][]store.Row
+	linedUp map[string]bool
 	// defined says whether the transaction has written what profiles are compiled from.
 	defined *bool
 }

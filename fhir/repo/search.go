@@ -19,6 +19,20 @@ import (
 //
 // Errors: outcome Forbidden when a type is not granted, TooCostly when it takes too long.
 func (a *access) Search(ctx context.Context, req *search.Request) ([]store.Row, error) {
+	rows, err := a.found(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if rows[i].Resource, err = a.show(ctx, policy.Search, rows[i].Resource); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// found is what Search finds, with the fields that are hidden.
+func (a *access) found(ctx context.Context, req *search.Request) ([]store.Row, error) {
 	q, err := a.query(ctx, req)
 	if err == nil {
 		err = a.seal(ctx, q.Types)
@@ -30,15 +44,7 @@ func (a *access) Search(ctx context.Context, req *search.Request) ([]store.Row, 
 	if err != nil {
 		return nil, fmt.Errorf("search %v: %w", q.Types, err)
 	}
-	if err := a.noteSearch(ctx, req, rows); err != nil {
-		return nil, err
-	}
-	for i := range rows {
-		if rows[i].Resource, err = a.show(ctx, policy.Search, rows[i].Resource); err != nil {
-			return nil, err
-		}
-	}
-	return rows, nil
+	return rows, a.noteSearch(ctx, req, rows)
 }
 
 // Count says how many resources Search would find without its limit.

@@ -176,7 +176,7 @@ func TestAnotherProcessIndexesByAParameterThatItHasNotHeardOf(t *testing.T) {
 		_, err := deaf.Update(ctx, "Patient", old.ID, []byte(addressed(fmt.Sprintf(named, "Anne"), old.ID)), "")
 		require.NoError(t, err)
 		var one, two store.Resource
-		require.NoError(t, deaf.Transaction(ctx, nil, func(tx *repo.Tx) error {
+		require.NoError(t, deaf.Transaction(ctx, nil, repo.Conditions{}, func(tx *repo.Tx) error {
 			if one, err = tx.Create(ctx, "Patient", fmt.Appendf(nil, named, "Annabel")); err != nil {
 				return err
 			}
@@ -194,7 +194,7 @@ func TestOneTransactionDefinesAndWrites(t *testing.T) {
 	each(t, func(t *testing.T, w *repotest.World) {
 		admin := w.As(t, w.A.Admin)
 		var made store.Resource
-		require.NoError(t, admin.Transaction(ctx, nil, func(tx *repo.Tx) error {
+		require.NoError(t, admin.Transaction(ctx, nil, repo.Conditions{}, func(tx *repo.Tx) error {
 			if _, err := tx.Create(ctx, "SearchParameter", []byte(nickname(nil))); err != nil {
 				return err
 			}

@@ -34,11 +34,18 @@ func (s *Session) Plain(ctx context.Context, resourceType string) bool {
 }
 
 // Transaction is InTx, in which writes are kept back until something is read or fn ends: then
-// creates are one statement, and so are updates. The targets are those of the updates to come.
-func (s *Session) Transaction(ctx context.Context, targets []Target, fn func(*Tx) error) error {
+// creates are one statement, and so are updates. The targets are those of the updates to come, and the
+// conditions are asked together as far as can be.
+//
+// Errors: those of fn and of the writes. What fn was told of a single write is true only without one.
+func (s *Session) Transaction(ctx context.Context, targets []Target, asked Conditions, fn func(*Tx) error) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		a := tx.access
-		kept := &writeBehind{keeper{rows: a.rows, wanted: a.wanted(targets)}}
+		found, err := a.ask(ctx, asked)
+		if err != nil {
+			return err
+		}
+		kept := &writeBehind{keeper{rows: a.rows, wanted: a.wanted(slices.Concat(targets, found))}}
 		a.rows = kept
 		if err := fn(&Tx{a}); err != nil {
 			return err
@@ -69,6 +76,7 @@ const (
 type keeper struct {
 	rows
 	writes []store.Write
+	failed error // of writes that cannot be made any more
 
 	wanted  []store.Ref
 	ahead   map[store.Ref]store.Resource
@@ -133,13 +141,16 @@ func (k *keeper) Put(_ context.Context, w ...store.Write) error {
 }
 
 func (k *keeper) write(ctx context.Context) error {
-	if len(k.writes) == 0 {
-		return nil
+	if len(k.writes) > 0 && k.failed == nil {
+		k.failed = refused(k.put(ctx, k.writes))
+		k.writes = nil
 	}
-	writes := k.writes
-	k.writes = nil
+	return k.failed
+}
+
+func (k *keeper) put(ctx context.Context, writes []store.Write) error {
 	if _, within := k.rows.(*store.Tx); !within {
-		return refused(putIndexed(ctx, k.rows, writes...))
+		return putIndexed(ctx, k.rows, writes...)
 	}
 	for len(writes) > 0 { // in a transaction only what is one statement can be put again
 		n := 1
@@ -147,7 +158,7 @@ func (k *keeper) write(ctx context.Context) error {
 			n++
 		}
 		if err := putIndexed(ctx, k.rows, writes[:n]...); err != nil {
-			return refused(err)
+			return err
 		}
 		writes = writes[n:]
 	}
@@ -159,7 +170,7 @@ type writeBehind struct{ keeper }
 
 func (b *writeBehind) Put(ctx context.Context, w ...store.Write) error {
 	for _, one := range w {
-		if len(one.Keys) == 0 && (one.Replaces == "" || !one.Deleted && !needsTx(one.Type)) {
+		if len(one.Keys) == 0 && (one.Replaces == "" || !needsTx(one.Type)) {
 			b.writes = append(b.writes, one)
 			continue
 		}

@@ -46,6 +46,7 @@ func (h *Handler) batch(c echo.Context, b bundle.Bundle) ([]done, error) {
 			}
 		}
 		h.writeAll(ctx, session, b, plain, targets, results, left)
+		others = h.conditional(ctx, session, b, others, results, left)
 		h.inGroups(others, b, func(i int) {
 			e := &b.Entries[i]
 			results[i] = left.within(e, func() done { return h.performOrRoute(c, session, e) })

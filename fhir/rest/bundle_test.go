@@ -342,6 +342,14 @@ func TestStatementsOfABundle(t *testing.T) {
 			updates[i] = entry("PATCH", "Patient/"+id, `{"resourceType":"Binary","contentType":"application/json-patch+json","data":"W3sib3AiOiJhZGQiLCJwYXRoIjoiL2FjdGl2ZSIsInZhbHVlIjp0cnVlfV0="}`)
 		}
 	}
+	var ifNone, matched, removed []string
+	for i := range 20 {
+		condition := fmt.Sprintf("identifier=urn:c%%7C%d", i)
+		observation := fmt.Sprintf(`{"resourceType":"Observation","code":{"text":"x"},"identifier":[{"system":"urn:c","value":"%d"}],"status":`, i)
+		ifNone = append(ifNone, requestWith("POST", "Observation", "ifNoneExist", condition, observation+`"final"}`))
+		matched = append(matched, entry("PUT", "Observation?"+condition, observation+`"amended"}`))
+		removed = append(removed, entry("DELETE", "Observation?"+condition, ""))
+	}
 	executed.Store(0)
 	s.do(t, "POST", "", bundleOf("batch", "{}")).bundle(t)
 	asking := executed.Load() // who the caller is
@@ -357,6 +365,12 @@ func TestStatementsOfABundle(t *testing.T) {
 		{"a batch of 20 updates and patches", bundleOf("batch", updates...), 2, "200 "},
 		{"a transaction of 20 that change nothing", bundleOf("transaction", updates...), 1, "200 "},
 		{"a transaction of 20 updates", bundleOf("transaction", again...), 2, "200 "},
+		{"a batch of 20 conditional creates", bundleOf("batch", ifNone...), 6, "201 "},
+		{"a batch of 20 conditional creates of what is there", bundleOf("batch", ifNone...), 5, "200 "},
+		{"a batch of 20 conditional updates", bundleOf("batch", matched...), 7, "200 "},
+		{"a transaction of 20 conditional updates that change nothing", bundleOf("transaction", matched...), 6, "200 "},
+		{"a batch of 20 conditional deletes", bundleOf("batch", removed...), 5, "200 "},
+		{"a transaction of 20 conditional creates", bundleOf("transaction", ifNone...), 6, "201 "},
 		{"a transaction of 20 updates and a create", bundleOf("transaction", append(slices.Clone(updates), creates[0])...), 5, "200 "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

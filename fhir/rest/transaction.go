@@ -59,8 +59,9 @@ func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing
 			return t.results, shown(err)
 		}
 	}
+	asked := t.asked(ctx, session)
 	for range maxTransactionAttempts {
-		err = session.Transaction(ctx, targets, func(tx *repo.Tx) error {
+		err = session.Transaction(ctx, targets, asked, func(tx *repo.Tx) error {
 			if err := t.run(ctx, tx, tx.MatchToMake); err != nil || commit == nil {
 				return err
 			}

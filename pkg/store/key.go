@@ -41,6 +41,28 @@ func (tx *Tx) Claim(ctx context.Context, k Key, owner Ref) (holder Ref, claimed 
 	return claims[0].holder, claims[0].holder == owner, nil
 }
 
+// LineUp waits for the transactions that have lined up by one of the keys, and holds back those that
+// will until this one ends. Nobody owns the keys afterwards.
+func (tx *Tx) LineUp(ctx context.Context, keys []Key, by Ref) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	kept := make([]Key, len(keys))
+	for i, k := range keys {
+		kept[i] = k.kept()
+	}
+	slices.SortFunc(kept, compareKeys) // one order everywhere, so that two cannot deadlock
+	if _, err := tx.dialect.claim(ctx, tx.q, slices.Compact(kept), by, true); err != nil {
+		return fmt.Errorf("line up: %w", err)
+	}
+	// A row that was inserted holds others back until the end, deleted or not.
+	const statement = `DELETE FROM unique_key WHERE project_id = $1::uuid AND type = $2 AND id = $3`
+	if _, err := tx.q.ExecContext(tx.dialect.statementContext(ctx), tx.dialect.text(statement), by.Project, by.Type, by.ID); err != nil {
+		return fmt.Errorf("line up: %w", err)
+	}
+	return nil
+}
+
 // Release lets go of a key, whoever holds it.
 func (tx *Tx) Release(ctx context.Context, k Key) error {
 	k = k.kept()
