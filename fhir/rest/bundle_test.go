@@ -350,6 +350,7 @@ func TestStatementsOfABundle(t *testing.T) {
 		matched = append(matched, entry("PUT", "Observation?"+condition, observation+`"amended"}`))
 		removed = append(removed, entry("DELETE", "Observation?"+condition, ""))
 	}
+	s.do(t, "POST", "", bundleOf("batch", entry("POST", "Observation", `{"resourceType":"Observation","code":{"text":"x"},"status":"final"}`))).bundle(t)
 	executed.Store(0)
 	s.do(t, "POST", "", bundleOf("batch", "{}")).bundle(t)
 	asking := executed.Load() // who the caller is

@@ -47,7 +47,7 @@ func (h *Handler) conditional(ctx context.Context, session *repo.Session, b bund
 
 // conditionIn is the condition of an entry that can be carried out with others.
 func (h *Handler) conditionIn(ctx context.Context, session *repo.Session, e *bundle.Entry) (repo.Condition, bool) {
-	if e.Err != nil || len(e.Path) != 1 || conditionText(e) == "" || !session.Plain(e.Path[0]) {
+	if e.Err != nil || len(e.Path) != 1 || conditionText(e) == "" || !session.Plain(ctx, e.Path[0]) {
 		return repo.Condition{}, false
 	}
 	condition, err := h.condition(ctx, session, e.Path[0], conditionText(e))
