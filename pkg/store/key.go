@@ -47,12 +47,13 @@ func (tx *Tx) LineUp(ctx context.Context, keys []Key, by Ref) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	kept := make([]Key, len(keys))
+	claims := make([]KeyClaim, len(keys))
 	for i, k := range keys {
-		kept[i] = k.kept()
+		claims[i] = KeyClaim{k.kept(), by}
 	}
-	slices.SortFunc(kept, compareKeys) // one order everywhere, so that two cannot deadlock
-	if _, err := tx.dialect.claim(ctx, tx.q, slices.Compact(kept), by, true); err != nil {
+	// One order everywhere, so that two cannot deadlock.
+	slices.SortFunc(claims, func(a, b KeyClaim) int { return compareKeys(a.Key, b.Key) })
+	if _, err := tx.dialect.claim(ctx, tx.q, slices.Compact(claims), true); err != nil {
 		return fmt.Errorf("line up: %w", err)
 	}
 	// A row that was inserted holds others back until the end, deleted or not.
