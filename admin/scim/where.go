@@ -129,10 +129,10 @@ func changedTerm(c comparison) where {
 	switch {
 	case c.op == "pr":
 		return all
-	case !ok || !known || at.Nanosecond()%int(time.Microsecond) != 0: // finer than what is stored
+	case !ok || !known || at.Nanosecond()%int(time.Millisecond) != 0: // finer than what is shown
 		return anything
 	}
-	return where{store.LastUpdated{Op: op, Low: at.UnixMicro(), High: at.UnixMicro()}, true}
+	return where{store.LastUpdated{Op: op, Low: at.UnixMicro(), High: at.Add(time.Millisecond).UnixMicro() - 1}, true}
 }
 
 func activeTerm(c comparison) where {
