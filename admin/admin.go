@@ -70,6 +70,8 @@ type Options struct {
 	AccessTokens AccessTokens
 	Contents     Contents
 	Jobs         Jobs
+	// ClientSecrets are what clients sign in with.
+	ClientSecrets ClientSecrets
 	// ProjectSecrets are for the dialects, whose clients show no more than a secret.
 	ProjectSecrets ProjectSecrets
 	Box            Sealer

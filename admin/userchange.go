@@ -208,7 +208,11 @@ func (c *changing) updateAccount(ctx context.Context, in UserFields, member medp
 	if err != nil {
 		return err
 	}
-	_, err = accounts.Update(ctx, medplum.TypeUser, c.account.ID, body, stored.Version)
+	if _, err = accounts.Update(ctx, medplum.TypeUser, c.account.ID, body, stored.Version); err != nil || !moved {
+		return err
+	}
+	shown, err := c.tx.System("see the address that a membership shows now", c.res.Project).Read(ctx, c.res.Type, c.res.ID)
+	c.res.Version = shown.Version
 	return err
 }
 
@@ -234,7 +238,7 @@ func (c *changing) move(ctx context.Context, doc memberDocument, email string) e
 		return err
 	}
 	delete(doc, "emailVerified")
-	return errors.Join(doc.set("email", email), c.doc.set("user", medplum.RefTo(medplum.TypeUser, c.account.ID, email)))
+	return doc.set("email", email)
 }
 
 // setPassword replaces the password of a User of the project and ends its sessions.

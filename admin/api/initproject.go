@@ -15,6 +15,8 @@ import (
 func (h *Handler) MountFHIR(g *echo.Group) {
 	g.POST("/Project/$init", h.initProject)
 	g.POST("/Project/:id/$clone", h.cloneProject)
+	g.POST("/User/:id/$update-email", h.updateEmail)
+	g.POST("/ClientApplication/:id/$rotate-secret", h.rotateSecret)
 }
 
 // initProject takes plain JSON, as Medplum's clients send it, or a Parameters resource.

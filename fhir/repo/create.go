@@ -130,6 +130,8 @@ func (a *access) after(ctx context.Context, res store.Resource, c *change) error
 		if err := a.left(ctx, res); err != nil {
 			return err
 		}
+	case medplum.TypeUser:
+		return a.movedUser(ctx, c, res)
 	case medplum.TypeAccessPolicy, medplum.TypeProject:
 	default:
 		if !isDefinition(res.Type) {

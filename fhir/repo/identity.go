@@ -139,7 +139,11 @@ func (a *access) membership(ctx context.Context, c *change, doc *document.Node) 
 // another project than the own.
 func (a *access) bindMembership(ctx context.Context, c *change, doc *document.Node) (*document.Node, error) {
 	if c.old != nil {
-		return putBackAll(doc, c.oldDoc, []string{"project", "user"})
+		kept := []string{"project", "user"}
+		if a.byAdmit() && reference(doc, "user").Reference == reference(c.oldDoc, "user").Reference {
+			kept = kept[:1] // its display is the User's address (followAddress)
+		}
+		return putBackAll(doc, c.oldDoc, kept)
 	}
 	project := reference(doc, "project")
 	if _, id := project.Split(); id == c.ref.Project {

@@ -54,11 +54,13 @@ func (a *access) hasMember(ctx context.Context, project, user string, fits func(
 	return false, nil
 }
 
+// byAdmit says whether Admit acts for itself, and not for an administrator (Tx.Administer).
+func (a *access) byAdmit() bool { return a.system != "" && a.who.Profile.Reference == "" }
+
 // ownerStays refuses to switch the owner's membership off or to take its administration away, unless
 // the owner has another one to administer the project with.
 func (a *access) ownerStays(ctx context.Context, c *change, m medplum.ProjectMembership) error {
-	byAdmit := a.system != "" && a.who.Profile.Reference == "" // not for an administrator (Tx.Administer)
-	if c.old == nil || c.old.Deleted || byAdmit {
+	if c.old == nil || c.old.Deleted || a.byAdmit() {
 		return nil
 	}
 	was := c.oldDoc.Get("active") == nil || c.oldDoc.Get("active").True()

@@ -15,7 +15,7 @@ import (
 // needsTx says whether a write of the type touches more than its own row.
 func needsTx(resourceType string) bool {
 	switch resourceType {
-	case medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject,
+	case medplum.TypeUser, medplum.TypeProjectMembership, medplum.TypeAccessPolicy, medplum.TypeProject,
 		typeSearchParameter, medplum.TypeClientApplication, medplum.TypeDomainConfiguration, typeBinary:
 		return true
 	}

@@ -26,6 +26,7 @@ const (
 	ProjectChange    Action = "project-update"
 	ClientCreate     Action = "client-create"
 	BotCreate        Action = "bot-create"
+	SecretRotate     Action = "secret-rotate"
 	RoleChange       Action = "role-update"
 	GroupChange      Action = "group-update"
 	TokenCreate      Action = "token-create"

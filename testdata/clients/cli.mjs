@@ -40,3 +40,19 @@ test('post, get, patch, put and delete', async () => {
   await assert.rejects(medplum('get', `Patient/${made.id}`), refused(/Gone|deleted/i));
   await assert.rejects(medplum('post', 'Patient', '{"resourceType":"Patient","birthDate":"x"}'), refused(/birthDate|date/i));
 });
+
+test('project list, current, switch and invite', async () => {
+  const project = `Clinic (Project/${process.env.PROJECT})`;
+  assert.equal((await medplum('project', 'current')).trim(), project);
+  assert.equal((await medplum('project', 'list')).trim(), project);
+  assert.match(await medplum('project', 'switch', process.env.PROJECT), /Switched to project/);
+  await medplum('project', 'invite', 'Grace', 'Hopper', 'grace@cli.example', '--admin');
+  assert.match(await medplum('project', 'invite', 'Homer', 'Simpson', 'homer@cli.example', '--role', 'Patient', '--send-email'), /Email sent/);
+
+  const authorization = `Basic ${btoa(`${process.env.CLIENT_ID}:${process.env.CLIENT_SECRET}`)}`;
+  const answer = await fetch(`${process.env.ADMIT_URL}fhir/R4/ProjectMembership`, { headers: { authorization } });
+  const members = (await answer.json()).entry.map((e) => e.resource);
+  const of = (email) => members.filter((m) => m.user.display === email).map((m) => [m.profile.reference.split('/')[0], m.admin]);
+  assert.deepEqual(of('grace@cli.example'), [['Practitioner', true]]);
+  assert.deepEqual(of('homer@cli.example'), [['Patient', false]]);
+});

@@ -1,11 +1,14 @@
 package apptest_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -28,7 +31,39 @@ func TestMedplumClient(t *testing.T) {
 func TestMedplumCLI(t *testing.T) {
 	eachServer(t, func(t *testing.T, w *world) {
 		w.populate(t)
-		runScript(t, "cli.mjs", "ADMIT_URL="+w.base, "CLIENT_ID="+w.clientID, "CLIENT_SECRET="+w.clientSecret, "HOME="+t.TempDir())
+		id, secret := w.adminClient(t)
+		runScript(t, "cli.mjs", "ADMIT_URL="+w.base, "CLIENT_ID="+id, "CLIENT_SECRET="+secret, "HOME="+t.TempDir(), "PROJECT="+w.owner.projectID())
+		if mail := w.mail.WaitFor(t, "homer@cli.example").Text; !strings.Contains(mail, "/setpassword/") {
+			t.Errorf("no link in %q", mail)
+		}
+	}, "ADMIT_AUTH_RATE_LIMIT=-1")
+}
+
+// adminClient is a client of the first project that administers it.
+func (w *world) adminClient(t *testing.T) (id, secret string) {
+	a, project := w.api(t), "/admin/projects/"+w.owner.projectID()
+	client := a.post(project+"/client", w.owner.AccessToken, `{"name":"Administration"}`)
+	id = client.field(t, "id")
+	found := a.do(call{Method: http.MethodGet, Path: "/fhir/R4/ProjectMembership?user=ClientApplication/" + id, Token: w.owner.AccessToken})
+	var page struct {
+		Entry []struct{ Resource map[string]any }
+	}
+	found.into(t, &page)
+	member := page.Entry[0].Resource
+	member["admin"] = true
+	body, err := json.Marshal(member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.post(fmt.Sprintf("%s/members/%s", project, member["id"]), w.owner.AccessToken, string(body)).wantStatus(t, http.StatusOK)
+	return id, client.field(t, "secret")
+}
+
+// TestMedplumApp lets the real @medplum/core make the calls that the pages of Medplum's App make for an administrator.
+func TestMedplumApp(t *testing.T) {
+	eachServer(t, func(t *testing.T, w *world) {
+		w.populate(t)
+		runScript(t, "app.mjs", "ADMIT_URL="+w.base, "ADMIT_TOKEN="+w.owner.AccessToken, "PASSWORD="+aPassword)
 	}, "ADMIT_AUTH_RATE_LIMIT=-1")
 }
 

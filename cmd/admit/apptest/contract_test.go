@@ -1,0 +1,101 @@
+package apptest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/admitdev/admit/cmd/admit/apptest"
+)
+
+// TestAdministrationDoesWhatMedplumsClientsKnow goes through the routes by which Medplum's clients administer, as far as
+// they are about what Admit has, and looks at what each has done.
+func TestAdministrationDoesWhatMedplumsClientsKnow(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		admin, super := s.As(apptest.Admin), s.As(apptest.SuperAdmin)
+		pages := "/admin/projects/" + admin.Project
+		invite := func(more string) *apptest.Answer {
+			return admin.POST(pages+"/invite", `{"firstName":"Ann","lastName":"Page","sendEmail":false,`+more+`}`).WantStatus(http.StatusOK)
+		}
+		client := admin.POST(pages+"/client", `{"name":"Rotating"}`).WantStatus(http.StatusCreated)
+		rotate := "/fhir/R4/ClientApplication/" + client.Field("id") + "/$rotate-secret"
+		first := client.Field("secret")
+		token := func(secret string) int {
+			return s.As(apptest.Anonymous).FORM("/oauth2/token", "grant_type=client_credentials&client_id="+client.Field("id")+"&client_secret="+secret).Status
+		}
+		t.Run("$rotate-secret", func(t *testing.T) {
+			admin.POST(rotate, `{}`).WantStatus(http.StatusBadRequest).WantText("Secret to rotate must be provided")
+			admin.POST(rotate, `{"secret":"a","retiringSecret":"b"}`).WantStatus(http.StatusBadRequest).WantText("Only one secret can be rotated at a time")
+			admin.POST(rotate, `{"secret":"another"}`).WantStatus(http.StatusBadRequest).WantText("Provided secret does not match client")
+			rotated := admin.POST(rotate, `{"resourceType":"Parameters","parameter":[{"name":"secret","valueString":"`+first+`"}]}`).WantStatus(http.StatusOK)
+			require.Equal(t, first, rotated.Field("retiringSecret"))
+			second := rotated.Field("secret")
+			require.Regexp(t, `^[0-9a-f]{64}$`, second)
+			require.NotEqual(t, first, second)
+			require.Equal(t, []int{http.StatusOK, http.StatusOK}, []int{token(first), token(second)}, "both get tokens")
+			s.As(apptest.OtherAdmin).POST(rotate, `{"secret":"`+second+`"}`).WantStatus(http.StatusNotFound)
+			ended := admin.POST(rotate, `{"retiringSecret":"`+first+`"}`).WantStatus(http.StatusOK)
+			require.Equal(t, []string{second, ""}, []string{ended.Field("secret"), ended.Field("retiringSecret")})
+			require.NotEqual(t, http.StatusOK, token(first))
+			super.POST(rotate, `{"secret":"`+second+`"}`).WantStatus(http.StatusOK)
+			history := super.GET("/fhir/R4/ClientApplication/" + client.Field("id") + "/_history").WantStatus(http.StatusOK)
+			require.NotContains(t, string(history.Body), first)
+		})
+		t.Run("$update-email", func(t *testing.T) {
+			member := invite(`"resourceType":"Patient","email":"before@clinic.example"`)
+			_, user, _ := strings.Cut(member.Field("user.reference"), "/")
+			update := "/fhir/R4/User/" + user + "/$update-email"
+			admin.POST(update, `{"email":"none"}`).WantStatus(http.StatusBadRequest).WantText("Valid email address is required")
+			s.As(apptest.OtherAdmin).POST(update, `{"email":"thief@clinic.example"}`).WantStatus(http.StatusNotFound)
+			s.As(apptest.Practitioner).POST(update, `{"email":"thief@clinic.example"}`).WantStatus(http.StatusForbidden)
+			changed := admin.POST(update, `{"email":"After@clinic.example","updateProfileTelecom":true}`).WantStatus(http.StatusOK)
+			require.Equal(t, "after@clinic.example", changed.Field("email"))
+			require.Contains(t, s.MailTo("after@clinic.example").Link, "/verifyemail/")
+			require.NotContains(t, s.MailTo("before@clinic.example").Link, "verifyemail", "the old address is told, and gets no link")
+
+			shown := admin.GET(pages + "/members/" + member.Field("id")).WantStatus(http.StatusOK)
+			require.Equal(t, "after@clinic.example", shown.Field("user.display"))
+			require.Equal(t, member.Field("id"), admin.GET(pages+"/users?search=after@clinic.example").WantStatus(http.StatusOK).Field("users.0.id"))
+			require.NotContains(t, string(admin.GET(pages+"/users?search=before@clinic.example").WantStatus(http.StatusOK).Body), member.Field("id"))
+			profile := admin.GET("/fhir/R4/" + member.Field("profile.reference")).WantStatus(http.StatusOK)
+			require.Equal(t, "old", profile.Field(`telecom.#(value=="before@clinic.example").use`))
+			require.Equal(t, "work", profile.Field(`telecom.#(value=="after@clinic.example").use`))
+			invite(`"resourceType":"Patient","email":"before@clinic.example"`) // the old address is free again
+
+			_, own, _ := strings.Cut(admin.User, "/")
+			admin.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example"}`).WantStatus(http.StatusForbidden)
+			super.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example","updateProfileTelecom":true}`).
+				WantStatus(http.StatusBadRequest).WantText("Cannot update profile of server-scoped User")
+		})
+		t.Run("a User that is written has its membership found by the new address", func(t *testing.T) {
+			member := invite(`"resourceType":"Patient","email":"plain@clinic.example"`)
+			read := admin.GET("/fhir/R4/" + member.Field("user.reference")).WantStatus(http.StatusOK)
+			var user map[string]any
+			require.NoError(t, json.Unmarshal(read.Body, &user))
+			user["email"] = "fhir@clinic.example"
+			body, err := json.Marshal(user)
+			require.NoError(t, err)
+			admin.PUT("/fhir/R4/"+member.Field("user.reference"), string(body)).WantStatus(http.StatusOK)
+			require.Equal(t, member.Field("id"), admin.GET(pages+"/users?search=plain@clinic.example").WantStatus(http.StatusOK).Field("users.0.id"),
+				"an address is not changed without its owner being told")
+			super.PUT("/fhir/R4/"+member.Field("user.reference"), string(body)).WantStatus(http.StatusOK)
+			require.Equal(t, member.Field("id"), admin.GET(pages+"/users?search=fhir@clinic.example").WantStatus(http.StatusOK).Field("users.0.id"))
+		})
+		t.Run("one person with several profiles, and a membership that goes without its profile", func(t *testing.T) {
+			one := invite(`"resourceType":"Practitioner","email":"two@clinic.example"`)
+			two := invite(`"resourceType":"Patient","email":"two@clinic.example","scope":"server","forceNewMembership":true`)
+			require.Equal(t, one.Field("user.reference"), two.Field("user.reference"))
+			profile := "/fhir/R4/" + two.Field("profile.reference")
+			refused := admin.DELETE(profile).WantStatus(http.StatusConflict).WantIssue("conflict")
+			require.Contains(t, refused.Field("issue.0.details.text"), "delete that first (DELETE /admin/projects/:projectId/members/:membershipId)")
+			admin.DELETE(pages + "/members/" + two.Field("id")).WantStatus(http.StatusOK)
+			admin.DELETE(pages + "/members/" + two.Field("id")).WantStatus(http.StatusGone)
+			admin.GET(profile).WantStatus(http.StatusOK)
+			admin.GET(pages + "/members/" + one.Field("id")).WantStatus(http.StatusOK)
+			admin.DELETE(profile).WantStatus(http.StatusOK)
+		})
+	})
+}
