@@ -191,6 +191,16 @@ func TestATakenAddressIsToldAndTheDatabaseLeftAlone(t *testing.T) {
 	require.NoFileExists(t, path)
 }
 
+func TestAPasswordThatIsNoGoodIsToldAndTheDatabaseLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admit.db")
+	code, _, stderr := run(t, []string{
+		anyPort, "ADMIT_DATABASE_URL=sqlite:" + path, "ADMIT_SUPERADMIN_EMAIL=super@example.com", "ADMIT_SUPERADMIN_PASSWORD=password1",
+	}, "serve")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "ADMIT_SUPERADMIN_PASSWORD: ")
+	require.NoFileExists(t, path)
+}
+
 func TestMigrateUpAndStatus(t *testing.T) {
 	environ := []string{sqlite(t)}
 	code, out, stderr := run(t, environ, "migrate", "status")

@@ -25,6 +25,7 @@ import (
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/blob"
 	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/config"
 	"github.com/admitdev/admit/pkg/jobs"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/oauth"
@@ -63,10 +64,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the server key: %w", err)
 	}
-	r.passwords = &secret.Passwords{
-		Rules:  secret.Rules{MinLength: c.PasswordMinLength, BlockList: c.PasswordBlocklist, AppName: c.AppName},
-		Hasher: secret.NewHasher(runtime.GOMAXPROCS(0)),
-	}
+	r.passwords = &secret.Passwords{Rules: passwordRules(c), Hasher: secret.NewHasher(runtime.GOMAXPROCS(0))}
 	if err := r.wireMail(o, box); err != nil {
 		return nil, err
 	}
@@ -100,6 +98,10 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		return nil, fmt.Errorf("make the pages: %w", err)
 	}
 	return r, nil
+}
+
+func passwordRules(c *config.Config) secret.Rules {
+	return secret.Rules{MinLength: c.PasswordMinLength, BlockList: c.PasswordBlocklist, AppName: c.AppName}
 }
 
 // shelf keeps the content of Binaries where the configuration says.
