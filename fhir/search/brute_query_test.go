@@ -295,7 +295,7 @@ func (w *bruteWorld) uriValue(p bruteParam, modifier string) (string, func(objec
 var prefixes = []string{"", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"}
 
 func (w *bruteWorld) numberValue(p bruteParam) (string, func(object) bool) {
-	op, looked := pick(w, prefixes...), w.decimal()
+	op, looked := pick(w, append(prefixes, "ap")...), w.decimal()
 	return op + looked, func(r object) bool {
 		return anyOf(p.values(r), func(v any) bool { return compares(op, rational(string(v.(json.Number))), looked, same) })
 	}
@@ -311,7 +311,7 @@ func (w *bruteWorld) decimal() string {
 }
 
 func (w *bruteWorld) quantityValue(p bruteParam) (string, func(object) bool) {
-	op, number := pick(w, prefixes...), w.decimal()
+	op, number := pick(w, append(prefixes, "ap")...), w.decimal()
 	system, code, given := "", "", true
 	switch w.IntN(5) {
 	case 0:

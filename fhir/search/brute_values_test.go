@@ -144,6 +144,9 @@ func compares(op string, target *big.Rat, looked string, factor *big.Rat) bool {
 		return c >= 0
 	case "le":
 		return c <= 0
+	case "ap":
+		tenth := new(big.Rat).Abs(new(big.Rat).Mul(value, big.NewRat(1, 10)))
+		return new(big.Rat).Abs(new(big.Rat).Sub(target, value)).Cmp(tenth) <= 0
 	}
 	_, fraction, _ := strings.Cut(looked, ".")
 	half := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Mul(big.NewInt(2), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(fraction))), nil)))
