@@ -161,3 +161,18 @@ func FuzzDecodeJSON(f *testing.F) {
 		}
 	})
 }
+
+// TestReadJSONSaysWhere a body cannot be read.
+func TestReadJSONSaysWhere(t *testing.T) {
+	for body, where := range map[string]string{
+		"{\n  \"email\": oops\n}": "invalid character 'o' at start of value at line 2, column 12 (byte 13)",
+		"{\"email\":\"a\"":        "unexpected EOF at line 1, column 13 (byte 12)",
+		"{} {}":                   "something after the end at line 1, column 3 (byte 2)",
+		"null":                    "no object at line 1, column 1 (byte 0)",
+		"[]":                      "another value than an object at line 1, column 1 (byte 0)",
+	} {
+		w := request(t, echoes(t), "POST", "/person", body, header("Content-Type", "application/json"))
+		require.Equal(t, http.StatusBadRequest, w.Code)
+		require.Equal(t, where, outcomeOf(t, w).Issue[0].Diagnostics)
+	}
+}

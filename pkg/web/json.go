@@ -58,8 +58,17 @@ func DecodeJSON(body []byte, v any, options ...Option) error {
 		return outcome.New(outcome.Invalid, "Unknown field").At(expression(wrongType.JSONPointer))
 	case errors.As(err, &wrongType) && wrongType.JSONPointer != "":
 		return outcome.New(outcome.Invalid, "Expected %s", kindOf(wrongType.GoType)).At(expression(wrongType.JSONPointer))
+	case errors.As(err, &wrongType):
+		return unparsed(body, 0, "another value than an "+kindOf(wrongType.GoType))
 	}
 	return outcome.New(outcome.Invalid, unparsable)
+}
+
+// unparsed says why a body cannot be read, and where.
+func unparsed(body []byte, at int64, reason string) error {
+	before := body[:min(at, int64(len(body)))]
+	line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
+	return outcome.New(outcome.Invalid, unparsable).Because("%s at line %d, column %d (byte %d)", reason, line, column, at)
 }
 
 // wellFormed says whether body is one JSON object or array in UTF-8, nested no deeper than
@@ -67,17 +76,22 @@ func DecodeJSON(body []byte, v any, options ...Option) error {
 func wellFormed(body []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))
 	if kind := decoder.PeekKind(); kind != '{' && kind != '[' {
-		return outcome.New(outcome.Invalid, unparsable)
+		return unparsed(body, 0, "no object")
 	}
-	if err := walk(decoder, body); err != nil {
-		var own *outcome.Outcome
-		if errors.As(err, &own) {
-			return own
-		}
-		return outcome.New(outcome.Invalid, unparsable)
+	err := walk(decoder, body)
+	var own *outcome.Outcome
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &syntax):
+		return unparsed(body, syntax.ByteOffset, syntax.Err.Error())
+	case err != nil:
+		return unparsed(body, decoder.InputOffset(), err.Error())
 	}
+	end := decoder.InputOffset()
 	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
-		return outcome.New(outcome.Invalid, unparsable)
+		return unparsed(body, end, "something after the end")
 	}
 	return nil
 }
