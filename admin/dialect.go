@@ -95,19 +95,23 @@ func asUnauthorized(err error) error {
 	return err
 }
 
-// clientTokenLasts is how long the access token of a client works that a dialect asks for: Authing's
-// ask anew before each call when it is an hour or less.
+// clientTokenLasts is how long the access token of a client works that a dialect asks for and that does
+// not say it itself: Authing's ask anew before each call when it is an hour or less.
 const clientTokenLasts = 2 * time.Hour
 
 // IssueClientToken makes an access token for a client that has shown its secret, in a session of its own.
 func (s *Service) IssueClientToken(ctx context.Context, who caller.Caller) (AccessToken, error) {
 	_, membership := who.Membership.Split()
+	client, err := NewDirectory(s.Repo).Client(ctx, who.ClientID)
+	if err != nil {
+		return AccessToken{}, asUnauthorized(err)
+	}
 	var login store.Login
-	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		login = store.Login{
 			ID: secret.ID(), UserProject: who.Project, UserType: medplum.TypeClientApplication, UserID: who.ClientID, Client: who.ClientID,
 			MembershipProject: who.Project, Membership: membership, AuthMethod: "client", AuthTime: store.At(tx.Now()), Scope: "openid",
-			Granted: true, RemoteAddress: who.RemoteAddr, ExpiresAt: store.At(tx.Now().Add(clientTokenLasts)),
+			Granted: true, RemoteAddress: who.RemoteAddr, ExpiresAt: store.At(tx.Now().Add(client.AccessLasts(clientTokenLasts))),
 		}
 		if err := tx.AddLogin(ctx, login); err != nil {
 			return err

@@ -20,6 +20,11 @@ const (
 
 var lifetimeForm = regexp.MustCompile(`^([0-9]{1,9})([smhdwy])$`)
 
+// AccessLasts is how long the client's access tokens work, or fallback when it does not say.
+func (c Client) AccessLasts(fallback time.Duration) time.Duration {
+	return lifetime(c.AccessTokenLifetime, fallback)
+}
+
 // lifetime reads a ClientApplication's lifetime (constraint clapp-1); fallback when it has none.
 func lifetime(spelled string, fallback time.Duration) time.Duration {
 	m := lifetimeForm.FindStringSubmatch(spelled)

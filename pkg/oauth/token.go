@@ -81,7 +81,7 @@ type session struct {
 }
 
 func (s session) accessLasts() time.Duration {
-	return lifetime(s.client.AccessTokenLifetime, accessLifetime)
+	return s.client.AccessLasts(accessLifetime)
 }
 func (s session) refreshLasts() time.Duration {
 	return lifetime(s.client.RefreshTokenLifetime, refreshLifetime)

@@ -2,15 +2,17 @@ package apptest_test
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // as the clients do
+	"crypto/sha1"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/secret"
 )
 
@@ -83,6 +85,30 @@ func authingSignatures(t *testing.T, s *apptest.Server, pool, other userPool) {
 	wrong := s.As(apptest.Anonymous).POST("/api/v3/get-management-token", `{"accessKeyId":"`+pool.id+`","accessKeySecret":"x"}`)
 	assert.Equal(t, "401", wrong.Field("statusCode"))
 	s.As(apptest.Anonymous).POST("/api/v3/get-management-token", `{"accessKeyId":"none","accessKeySecret":"x"}`).WantStatus(http.StatusNotFound)
+}
+
+// stopped is a clock that stands still, so that no minute begins.
+type stopped struct {
+	clock.System
+	at time.Time
+}
+
+func (c stopped) Now() time.Time { return c.at.UTC().Truncate(time.Millisecond) }
+
+// TestAuthingCountsGuesses of the secret of a pool, in every way that it can be guessed.
+func TestAuthingCountsGuesses(t *testing.T) {
+	const limit = 60
+	s := apptest.Start(t, apptest.With("ADMIT_AUTH_RATE_LIMIT="+strconv.Itoa(limit)), apptest.At(stopped{at: time.Now()}))
+	pool := poolOf(s.As(apptest.Admin))
+	guess := signing{pool: pool.id, secret: "a guess", method: http.MethodPost, path: "/api/v3/list-users"}
+	for range limit {
+		guess.ask(s, "", "{}")
+	}
+	assert.Equal(t, "429", guess.ask(s, "", "{}").WantStatus(http.StatusOK).Field("statusCode"))
+	guess.secret = pool.secret
+	assert.Equal(t, "429", guess.ask(s, "", "{}").WantStatus(http.StatusOK).Field("statusCode"), "nor may one guess right")
+	ask := gql(askToken, `{"p":"`+pool.id+`","s":"`+pool.secret+`"}`)
+	assert.EqualValues(t, 429, code(s.As(apptest.Anonymous).POST("/graphql/v2", ask)))
 }
 
 // authingBadInputV3 asks version 3 for what cannot be.

@@ -44,6 +44,26 @@ func raceRules() map[string]func(*testing.T, fixture) {
 		}
 	}
 	return map[string]func(*testing.T, fixture){
+		"of many who keep a credential all get one": func(t *testing.T, f fixture) {
+			ref := f.ref("Project", "p")
+			kept := make([]string, 5)
+			won, errs := race(len(kept), func(i int) error {
+				got, err := f.s.KeepCredential(f.ctx, store.Credential{
+					Project: ref.Project, Type: ref.Type, ID: ref.ID, Kind: store.PasswordKey, Sealed: fmt.Append(nil, i),
+				})
+				kept[i] = string(got.Sealed)
+				return err
+			})
+			all, err := f.s.CredentialsOf(f.ctx, ref.Project, ref.Type, store.PasswordKey, 10)
+			if err != nil || won != len(kept) || len(all) != 1 {
+				t.Fatalf("%d kept it, %v; there are %d, %v", won, errs, len(all), err)
+			}
+			for _, got := range kept {
+				if got != string(all[0].Sealed) {
+					t.Errorf("somebody was given %s, but %s is kept", got, all[0].Sealed)
+				}
+			}
+		},
 		"of many reads each finds its own": func(_ *testing.T, f fixture) {
 			var made []store.Resource
 			for i := range racers {
