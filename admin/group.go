@@ -122,16 +122,15 @@ func (s *Service) page(ctx context.Context, project, resourceType string, where 
 // ReadGroup reads a group by its code or id.
 //
 // Errors: outcome Forbidden, NotFound.
-func (s *Service) ReadGroup(ctx context.Context, who caller.Caller, project, name string) (read UserGroup, err error) {
-	err = s.withUser(ctx, who, project, audit.MembershipRead, func(ctx context.Context, tx *repo.Tx, _ manager) error {
-		res, err := s.groupNamed(ctx, tx, project, name)
-		if err != nil {
-			return err
-		}
-		read, err = groupOf(res)
-		return err
-	})
-	return read, err
+func (s *Service) ReadGroup(ctx context.Context, who caller.Caller, project, name string) (UserGroup, error) {
+	if _, err := s.manage(ctx, who, project, audit.MembershipRead); err != nil {
+		return UserGroup{}, err
+	}
+	res, err := s.groupIn(ctx, s.Repo.System("read a group of users", project), s.Store, project, name)
+	if err != nil {
+		return UserGroup{}, err
+	}
+	return groupOf(res)
 }
 
 // UpdateGroup renames a group; its code stays.
@@ -196,9 +195,18 @@ func (s *Service) DeleteGroup(ctx context.Context, who caller.Caller, project, n
 //
 // Errors: outcome NotFound.
 func (s *Service) groupNamed(ctx context.Context, tx *repo.Tx, project, name string) (store.Resource, error) {
+	return s.groupIn(ctx, tx.System("read a group of users", project), tx.Store(), project, name)
+}
+
+// keyRows tell who holds a key; a Store or a transaction.
+type keyRows interface {
+	Owner(ctx context.Context, key store.Key) (store.Ref, error)
+}
+
+func (s *Service) groupIn(ctx context.Context, in finder, keys keyRows, project, name string) (store.Resource, error) {
 	id := name
 	if !uuidForm.MatchString(name) {
-		ref, err := tx.Store().Owner(ctx, store.Key{Scope: project, Kind: keyGroupCode, Value: name})
+		ref, err := keys.Owner(ctx, store.Key{Scope: project, Kind: keyGroupCode, Value: name})
 		if errors.Is(err, store.ErrNotFound) {
 			return store.Resource{}, outcome.New(outcome.NotFound, "")
 		}
@@ -207,7 +215,7 @@ func (s *Service) groupNamed(ctx context.Context, tx *repo.Tx, project, name str
 		}
 		id = ref.ID
 	}
-	res, err := tx.System("read a group of users", project).Read(ctx, medplum.TypeGroup, id)
+	res, err := in.Read(ctx, medplum.TypeGroup, id)
 	if outcome.Has(err, outcome.Gone) {
 		err = outcome.New(outcome.NotFound, "")
 	}
@@ -227,17 +235,22 @@ func (s *Service) groupNamed(ctx context.Context, tx *repo.Tx, project, name str
 func (s *Service) groupIDs(ctx context.Context, tx *repo.Tx, project string, names []string) (ids []string, err error) {
 	for _, name := range names {
 		res, err := s.groupNamed(ctx, tx, project, name)
-		if outcome.Has(err, outcome.NotFound) {
-			return nil, outcome.New(outcome.Invalid, "Group %s does not exist", name).At("groups")
-		}
 		if err != nil {
-			return nil, err
+			return nil, asNoGroup(err, name)
 		}
 		if !slices.Contains(ids, res.ID) {
 			ids = append(ids, res.ID)
 		}
 	}
 	return ids, nil
+}
+
+// asNoGroup is for a group that a request names beside what it is about.
+func asNoGroup(err error, name string) error {
+	if outcome.Has(err, outcome.NotFound) {
+		return outcome.New(outcome.Invalid, "Group %s does not exist", name).At("groups")
+	}
+	return err
 }
 
 // maxGroups is how many groups one user may join.

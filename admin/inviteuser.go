@@ -174,11 +174,21 @@ func (s *Service) membershipsOf(ctx context.Context, tx *repo.Tx, project string
 
 // search runs a search with Admit's own rights.
 func (s *Service) search(ctx context.Context, tx *repo.Tx, reason, project, resourceType string, query url.Values) ([]store.Resource, error) {
+	return s.searchIn(ctx, tx.System(reason, project), resourceType, query)
+}
+
+// finder reads within a transaction or outside of any.
+type finder interface {
+	Read(ctx context.Context, resourceType, id string) (store.Resource, error)
+	Search(ctx context.Context, request *search.Request) ([]store.Row, error)
+}
+
+func (s *Service) searchIn(ctx context.Context, in finder, resourceType string, query url.Values) ([]store.Resource, error) {
 	request, err := search.Parse([]string{resourceType}, query.Encode(), s.BaseURL.JoinPath("fhir/R4/").String())
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.System(reason, project).Search(ctx, request)
+	rows, err := in.Search(ctx, request)
 	if err != nil {
 		return nil, err
 	}

@@ -163,32 +163,22 @@ func (s *Service) where(ctx context.Context, project string, q UserQuery) (point
 	if profileType, id := (medplum.Reference{Reference: q.Profile}).Split(); id != "" {
 		refer("profile", profileType, id)
 	}
-	if q.Role == "" && q.Group == "" {
-		return pointing, where, nil
-	}
-	err = s.Repo.System("find the role or group of a list", project).InTx(ctx, func(tx *repo.Tx) error {
-		var role Role
-		var groups []string
-		var err error
-		if q.Role != "" {
-			role, err = s.roleNamed(ctx, tx, project, q.Role)
-		}
-		if err == nil && q.Group != "" {
-			groups, err = s.groupIDs(ctx, tx, project, []string{q.Group})
-		}
+	in := s.Repo.System("find the role or group of a list", project)
+	if q.Role != "" {
+		role, err := s.roleIn(ctx, in, q.Role)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		pointing = slices.DeleteFunc(pointing, func(r store.Reference) bool { return r.Param != "profile" }) // it may run twice
-		if role.ID != "" {
-			refer(paramPolicy, medplum.TypeAccessPolicy, role.ID)
+		refer("access-policy", medplum.TypeAccessPolicy, role.ID)
+	}
+	if q.Group != "" {
+		group, err := s.groupIn(ctx, in, s.Store, project, q.Group)
+		if err != nil {
+			return nil, nil, asNoGroup(err, q.Group)
 		}
-		for _, id := range groups {
-			refer(repo.MemberParam, medplum.TypeGroup, id)
-		}
-		return nil
-	})
-	return pointing, where, err
+		refer(repo.MemberParam, medplum.TypeGroup, group.ID)
+	}
+	return pointing, where, nil
 }
 
 // deletedUsers lists the users that were deleted and may be brought back.

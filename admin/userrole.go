@@ -81,7 +81,7 @@ func (s *Service) claimRoleName(ctx context.Context, tx *repo.Tx, role store.Ref
 	if err != nil {
 		return err
 	}
-	found, err := s.policiesNamed(ctx, tx, role.Project, name)
+	found, err := s.policiesNamed(ctx, tx.System("find the role of a name", role.Project), name)
 	if err == nil && (!claimed || len(found) > 0) {
 		err = outcome.New(outcome.Duplicate, "A role with name %s exists already", name).At("name")
 	}
@@ -96,17 +96,20 @@ func roleOf(res store.Resource) (Role, error) {
 }
 
 // policiesNamed are the AccessPolicies of a name, two at most.
-func (s *Service) policiesNamed(ctx context.Context, tx *repo.Tx, project, name string) ([]store.Resource, error) {
-	query := url.Values{"name:exact": {escapeToken(name)}, "_count": {"2"}}
-	return s.search(ctx, tx, "find the role of a name", project, medplum.TypeAccessPolicy, query)
+func (s *Service) policiesNamed(ctx context.Context, in finder, name string) ([]store.Resource, error) {
+	return s.searchIn(ctx, in, medplum.TypeAccessPolicy, url.Values{"name:exact": {escapeToken(name)}, "_count": {"2"}})
 }
 
 // roleNamed is the AccessPolicy of a name or id.
 //
 // Errors: outcome Invalid.
 func (s *Service) roleNamed(ctx context.Context, tx *repo.Tx, project, name string) (Role, error) {
+	return s.roleIn(ctx, tx.System("read a role", project), name)
+}
+
+func (s *Service) roleIn(ctx context.Context, in finder, name string) (Role, error) {
 	if uuidForm.MatchString(name) {
-		res, err := tx.System("read a role", project).Read(ctx, medplum.TypeAccessPolicy, name)
+		res, err := in.Read(ctx, medplum.TypeAccessPolicy, name)
 		if outcome.Has(err, outcome.NotFound) || outcome.Has(err, outcome.Gone) {
 			err = noRole(name)
 		}
@@ -115,7 +118,7 @@ func (s *Service) roleNamed(ctx context.Context, tx *repo.Tx, project, name stri
 		}
 		return roleOf(res)
 	}
-	found, err := s.policiesNamed(ctx, tx, project, name)
+	found, err := s.policiesNamed(ctx, in, name)
 	switch {
 	case err != nil:
 		return Role{}, err
@@ -153,12 +156,12 @@ func (s *Service) Roles(ctx context.Context, who caller.Caller, project, cursor 
 // ReadRole reads a role by its name or id.
 //
 // Errors: outcome Forbidden, NotFound.
-func (s *Service) ReadRole(ctx context.Context, who caller.Caller, project, name string) (role Role, err error) {
-	err = s.withUser(ctx, who, project, audit.MembershipRead, func(ctx context.Context, tx *repo.Tx, _ manager) error {
-		role, err = s.roleNamed(ctx, tx, project, name)
-		return asNotFound(err)
-	})
-	return role, err
+func (s *Service) ReadRole(ctx context.Context, who caller.Caller, project, name string) (Role, error) {
+	if _, err := s.manage(ctx, who, project, audit.MembershipRead); err != nil {
+		return Role{}, err
+	}
+	role, err := s.roleIn(ctx, s.Repo.System("read a role", project), name)
+	return role, asNotFound(err)
 }
 
 // asNotFound is for a role that the address names.

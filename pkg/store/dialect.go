@@ -24,6 +24,9 @@ type dialect interface {
 	// passive is a column in a condition or an order that shall not choose the index: SQLite
 	// chooses without statistics.
 	passive(column string) string
+	// by follows a table that is to be read by an index, empty for any: SQLite chooses without
+	// statistics, and prefers the order of the primary key.
+	by(index string) string
 	// apart ends a subquery that is asked of each row, whatever the statistics say: PostgreSQL would
 	// otherwise join it, and look through all rows that have the value for each row that it asks about.
 	apart() string
@@ -81,6 +84,7 @@ func (postgres) endsWith(column string, n int) string {
 }
 func (postgres) passive(column string) string                         { return column }
 func (postgres) members(parameter string) string                      { return "json_each_text(" + parameter + "::json)" }
+func (postgres) by(string) string                                     { return "" }
 func (postgres) apart() string                                        { return " OFFSET 0" }
 func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
@@ -111,8 +115,14 @@ func (lite) endsWith(column string, n int) string {
 
 func (lite) passive(column string) string    { return "+" + column }
 func (lite) members(parameter string) string { return "json_each(" + parameter + ")" }
-func (lite) apart() string                   { return "" }
-func (lite) lateral() bool                   { return false }
+func (lite) by(index string) string {
+	if index == "" {
+		return ""
+	}
+	return " INDEXED BY " + index
+}
+func (lite) apart() string { return "" }
+func (lite) lateral() bool { return false }
 
 // statementContext is never cancelled: SQLite answers an interrupted statement by rolling the
 // whole transaction back, and with it the writes of others in the same group.
