@@ -107,6 +107,13 @@ func newRequest(ctx context.Context, method, address string, body any) (*http.Re
 	if body == nil {
 		return http.NewRequestWithContext(ctx, method, address, nil)
 	}
+	if l, is := body.(list); is {
+		request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(l.content))
+		if err == nil {
+			request.Header.Set("Content-Type", l.contentType)
+		}
+		return request, err
+	}
 	content, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("admit: write the request: %w", err)
@@ -132,6 +139,10 @@ func send(h *http.Client, request *http.Request, into any) error {
 		return refusal(response.StatusCode, content)
 	}
 	if into == nil {
+		return nil
+	}
+	if whole, is := into.(*[]byte); is {
+		*whole = content
 		return nil
 	}
 	if err := json.Unmarshal(content, into); err != nil {

@@ -62,6 +62,7 @@ func command(version string, environ []string) *cobra.Command {
 	root.AddCommand(
 		serveCommand(version, environ, load),
 		applyCommand(version, environ, load),
+		inviteCommand(environ),
 		migrateCommand(load),
 		auditCommand(load),
 		versionCommand(version),
