@@ -196,7 +196,7 @@ func (v *inviting) mayMail(ctx context.Context) error {
 
 // mailsLeft is how many invitations a project may still mail.
 func (s *Service) mailsLeft(ctx context.Context, rows *store.Tx, project string) (int, error) {
-	templates := []string{string(mail.InviteNew), string(mail.InviteExisting)}
+	templates := []string{string(mail.InviteNew), string(mail.InviteExisting), string(mail.Message)}
 	sent, err := rows.CountMails(ctx, project, templates, rows.Now().Add(-mailWindow), s.MailLimit)
 	return s.MailLimit - sent, err
 }

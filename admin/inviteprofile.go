@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+	"github.com/tidwall/sjson"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
@@ -138,6 +139,7 @@ func (v *inviting) mustHavePatient(ctx context.Context) error {
 
 // person is somebody whose profile is to be made.
 type person struct {
+	profile                                 medplum.Reference // with the id that it is to have, or empty
 	resourceType, first, last, email, phone string
 	patient                                 *medplum.Reference // of a RelatedPerson
 }
@@ -145,6 +147,9 @@ type person struct {
 // makeProfile stores a new profile in a project.
 func makeProfile(ctx context.Context, tx *repo.Tx, project string, p person) (medplum.Reference, error) {
 	body, err := marshal(p.resource())
+	if _, id := p.profile.Split(); err == nil && id != "" {
+		body, err = sjson.SetBytes(body, "id", id)
+	}
 	if err != nil {
 		return medplum.Reference{}, err
 	}

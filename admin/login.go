@@ -103,6 +103,11 @@ func (s *SignIn) recordRefusal(ctx context.Context, user store.Ref, reason strin
 // finds.
 func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, proof, error) {
 	who, err := s.named(ctx, in)
+	return s.shows(ctx, who, err, in)
+}
+
+// shows compares the password with that of a User who was found, or not (store.ErrNotFound).
+func (s *SignIn) shows(ctx context.Context, who account, err error, in LoginRequest) (account, proof, error) {
 	if err == nil && strings.HasPrefix(in.Password, namedTokenPrefix) {
 		switch token, found := s.verifyToken(ctx, who, in); {
 		case found == nil:

@@ -33,6 +33,8 @@ type ResetRequest struct {
 	Email     string `json:"email"`
 	ProjectID string `json:"projectId"`
 	SendEmail *bool  `json:"sendEmail"`
+	// Dialect is for a request that names no project: every one that has it switched on. No body sets it.
+	Dialect string `json:"-"`
 }
 
 // ResetPassword is the job that looks whether there is somebody to mail a link to. The request
@@ -41,6 +43,8 @@ type ResetPassword struct {
 	Email   string `json:"email"`
 	Project string `json:"project"`
 	Mail    bool   `json:"mail"`
+	// Dialect has it done for every User of the address in the projects that have it switched on.
+	Dialect string `json:"dialect,omitempty"`
 }
 
 // Kind implements jobs.Args.
@@ -66,7 +70,7 @@ func (s *SignIn) ResetPassword(ctx context.Context, in ResetRequest, from Device
 	if over, err := s.tooManyResets(ctx, in); err != nil || over {
 		return err // one's drawer is not filled by a stranger; the answer does not say so
 	}
-	job := ResetPassword{mail.Canonical(in.Email), in.ProjectID, in.SendEmail == nil || *in.SendEmail}
+	job := ResetPassword{Email: mail.Canonical(in.Email), Project: in.ProjectID, Mail: in.SendEmail == nil || *in.SendEmail, Dialect: in.Dialect}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error { return s.Jobs.Enqueue(ctx, tx, job) })
 }
 
@@ -86,19 +90,34 @@ func (s *SignIn) tooManyResets(ctx context.Context, in ResetRequest) (bool, erro
 
 // SendReset is the work of ResetPassword: a request, its resource and its mail in one transaction.
 func (s *SignIn) SendReset(ctx context.Context, job ResetPassword) error {
-	who, err := s.byEmail(ctx, job.Email, job.Project)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+	projects, err := []string{job.Project}, error(nil)
+	if job.Dialect != "" {
+		projects, err = s.Service.speakers(ctx, job.Dialect)
 	}
 	if err != nil {
 		return err
 	}
+	asked := map[store.Ref]bool{}
+	for _, project := range projects {
+		who, err := s.byEmail(ctx, job.Email, project)
+		if err == nil && !asked[who.ref] {
+			asked[who.ref] = true
+			err = s.sendReset(ctx, who, job.Mail)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *SignIn) sendReset(ctx context.Context, who account, mails bool) error {
 	return s.Repo.System("reset the password of a User", who.ref.Project).InTx(ctx, func(tx *repo.Tx) error {
 		id, plain, err := requestPassword(ctx, tx, who.ref, store.RequestReset, resetAge)
 		if err != nil {
 			return err
 		}
-		if job.Mail {
+		if mails {
 			letter := mail.Letter{Template: mail.Reset, To: who.user.Email, Project: who.ref.Project, Request: id, Secret: plain}
 			if _, err := s.Mails.Queue(ctx, tx.Store(), letter); err != nil {
 				return err

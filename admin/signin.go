@@ -56,6 +56,7 @@ type SignInOptions struct {
 	Clock     clock.Clock
 	Passwords UserPasswords
 	Codes     Codes
+	Tokens    SessionTokens
 	Box       Sealer
 	Jobs      Jobs
 	Entrance  Entrance

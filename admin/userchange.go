@@ -104,23 +104,15 @@ func (c *changing) save(ctx context.Context, action audit.Action) error {
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid, Duplicate, PreconditionFailed.
 func (s *Service) UpdateUser(ctx context.Context, who caller.Caller, project, id, version string, in UserFields) (User, error) {
-	m, err := s.manage(ctx, who, project, audit.MembershipChange)
-	if err != nil {
-		return User{}, err
+	return s.EditUser(ctx, who, project, id, version, UserEdit{UserFields: in})
+}
+
+// is refuses another version than the one that the caller has seen, if they name one.
+func (c *changing) is(version string) error {
+	if version != "" && version != c.res.Version {
+		return outcome.New(outcome.PreconditionFailed, "")
 	}
-	if err := in.check(); err != nil {
-		return User{}, err
-	}
-	hash, err := s.hash(ctx, text(in.Password), text(in.Email))
-	if err != nil {
-		return User{}, err
-	}
-	return s.changeUserAs(ctx, m, id, audit.MembershipChange, func(ctx context.Context, c *changing) error {
-		if version != "" && version != c.res.Version {
-			return outcome.New(outcome.PreconditionFailed, "")
-		}
-		return c.update(ctx, in, hash)
-	})
+	return nil
 }
 
 func (c *changing) update(ctx context.Context, in UserFields, hash string) error {
@@ -273,23 +265,37 @@ func (c *changing) setStatus(status Status) error {
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
 func (s *Service) AssignProfile(ctx context.Context, who caller.Caller, project, id string, profile medplum.Reference) (User, error) {
 	return s.changeUser(ctx, who, project, id, audit.MembershipChange, func(ctx context.Context, c *changing) error {
-		profileType, _ := profile.Split()
-		if !isPerson(profileType) {
-			return outcome.New(outcome.Invalid, "A profile is a Patient, a Practitioner or a RelatedPerson").At("profile")
-		}
-		if c.m.limited && c.m.isSelf(id) {
-			return outcome.New(outcome.Forbidden, "")
-		}
-		v := inviting{s: s, tx: c.tx, project: c.m.project, in: Invitation{ResourceType: profileType}}
-		found, err := v.namedProfile(ctx, profile)
-		var refused *outcome.Outcome
-		if errors.As(err, &refused) {
-			err = refused.At("profile")
-		}
-		if err != nil {
-			return err
-		}
-		found.Display = strings.TrimSpace(callName(c.member.Member(), found.Display))
-		return c.doc.set("profile", found)
+		return c.assign(ctx, profile, false)
 	})
+}
+
+// assign makes a resource the user's profile; made says that one that is not there is made.
+func (c *changing) assign(ctx context.Context, profile medplum.Reference, made bool) error {
+	profileType, _ := profile.Split()
+	if !isPerson(profileType) {
+		return outcome.New(outcome.Invalid, "A profile is a Patient, a Practitioner or a RelatedPerson").At("profile")
+	}
+	if c.m.limited && c.m.isSelf(c.res.ID) {
+		return outcome.New(outcome.Forbidden, "")
+	}
+	v := inviting{s: c.s, tx: c.tx, project: c.m.project, in: Invitation{ResourceType: profileType}}
+	found, err := v.namedProfile(ctx, profile)
+	if made && outcome.Has(err, outcome.Invalid) {
+		first, last := nameParts(c.member.Member())
+		found, err = makeProfile(ctx, c.tx, c.m.project.ID, person{profile: profile, resourceType: profileType, first: first, last: last, email: c.user.Email, phone: c.member.Phone()})
+	}
+	if err != nil {
+		return atProfile(err)
+	}
+	found.Display = strings.TrimSpace(callName(c.member.Member(), found.Display))
+	return c.doc.set("profile", found)
+}
+
+// atProfile says that a refusal is about the profile.
+func atProfile(err error) error {
+	var refused *outcome.Outcome
+	if errors.As(err, &refused) {
+		return refused.At("profile")
+	}
+	return err
 }

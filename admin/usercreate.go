@@ -192,19 +192,25 @@ func (c *creating) profile(ctx context.Context, member medplum.Member) (medplum.
 	v := inviting{s: c.s, tx: c.tx, project: c.m.project, in: Invitation{ResourceType: c.in.ProfileType, Patient: c.in.Patient}}
 	if c.in.Profile != nil {
 		found, err := v.namedProfile(ctx, *c.in.Profile)
-		var refused *outcome.Outcome
-		if errors.As(err, &refused) {
-			err = refused.At("profile")
+		if !c.in.MakesProfile || !outcome.Has(err, outcome.Invalid) {
+			return found, atProfile(err)
 		}
-		return found, err
 	}
 	if err := v.mustHavePatient(ctx); err != nil {
 		return medplum.Reference{}, err
 	}
 	first, last := nameParts(member)
-	return makeProfile(ctx, c.tx, c.m.project.ID, person{
-		resourceType: c.in.ProfileType, first: first, last: last, email: text(c.in.Email), phone: text(c.in.Phone), patient: c.in.Patient,
+	made, err := makeProfile(ctx, c.tx, c.m.project.ID, person{
+		profile: orNone(c.in.Profile), resourceType: c.in.ProfileType, first: first, last: last, email: text(c.in.Email), phone: text(c.in.Phone), patient: c.in.Patient,
 	})
+	return made, atProfile(err)
+}
+
+func orNone(ref *medplum.Reference) medplum.Reference {
+	if ref == nil {
+		return medplum.Reference{}
+	}
+	return *ref
 }
 
 // document is the membership.

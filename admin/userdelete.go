@@ -24,16 +24,30 @@ func (s *Service) DeleteUser(ctx context.Context, who caller.Caller, project, id
 //
 // Errors: as DeleteUser's, outcome PreconditionFailed.
 func (s *Service) DeleteUserVersion(ctx context.Context, who caller.Caller, project, id, version string) error {
-	return s.withUser(ctx, who, project, audit.MembershipDelete, func(ctx context.Context, tx *repo.Tx, m manager) error {
+	_, err := s.DeleteUserTelling(ctx, who, project, id, version)
+	return err
+}
+
+// DeleteUserTelling is DeleteUserVersion that tells the version in which the user is then.
+//
+// Errors: as DeleteUserVersion's.
+func (s *Service) DeleteUserTelling(ctx context.Context, who caller.Caller, project, id, version string) (gone string, err error) {
+	err = s.withUser(ctx, who, project, audit.MembershipDelete, func(ctx context.Context, tx *repo.Tx, m manager) error {
 		c, err := s.open(ctx, tx, m, id)
+		if err == nil {
+			err = c.is(version)
+		}
+		if err == nil {
+			err = c.delete(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		if version != "" && version != c.res.Version {
-			return outcome.New(outcome.PreconditionFailed, "")
-		}
-		return c.delete(ctx)
+		was, err := tx.Administer(who, "read the version of a deleted user", project).BeforeDeletion(ctx, c.res.Type, c.res.ID)
+		gone = was.Version
+		return err
 	})
+	return gone, err
 }
 
 func (c *changing) delete(ctx context.Context) error {
@@ -73,9 +87,19 @@ func (c *changing) wasLast(ctx context.Context) (bool, error) {
 //
 // Errors: outcome Forbidden, NotFound, Invalid for a user who is not deleted, Duplicate at the name that
 // another has taken since.
-func (s *Service) UndeleteUser(ctx context.Context, who caller.Caller, project, id string) (back User, err error) {
+func (s *Service) UndeleteUser(ctx context.Context, who caller.Caller, project, id string) (User, error) {
+	return s.UndeleteUserVersion(ctx, who, project, id, "")
+}
+
+// UndeleteUserVersion brings a user back whose last version was that one; empty is any.
+//
+// Errors: as UndeleteUser's, PreconditionFailed.
+func (s *Service) UndeleteUserVersion(ctx context.Context, who caller.Caller, project, id, version string) (back User, err error) {
 	err = s.withUser(ctx, who, project, audit.MembershipChange, func(ctx context.Context, tx *repo.Tx, m manager) error {
 		c, err := s.openDeleted(ctx, tx, m, id)
+		if err == nil {
+			err = c.is(version)
+		}
 		if err != nil {
 			return err
 		}
@@ -160,14 +184,26 @@ func (c *changing) undeleteAccount(ctx context.Context) error {
 //
 // Errors: outcome Forbidden, NotFound, Invalid for the project's owner.
 func (s *Service) PurgeUser(ctx context.Context, who caller.Caller, project, id string) error {
+	return s.PurgeUserVersion(ctx, who, project, id, "")
+}
+
+// PurgeUserVersion removes a user whose last version is that one; empty is any.
+//
+// Errors: as PurgeUser's, PreconditionFailed.
+func (s *Service) PurgeUserVersion(ctx context.Context, who caller.Caller, project, id, version string) error {
 	return s.withUser(ctx, who, project, audit.MembershipDelete, func(ctx context.Context, tx *repo.Tx, m manager) error {
 		if m.limited {
 			return outcome.New(outcome.Forbidden, "")
 		}
 		c, err := s.open(ctx, tx, m, id)
-		if outcome.Has(err, outcome.Gone) {
+		deleted := outcome.Has(err, outcome.Gone)
+		if deleted {
 			c, err = s.openDeleted(ctx, tx, m, id)
-		} else if err == nil {
+		}
+		if err == nil {
+			err = c.is(version)
+		}
+		if err == nil && !deleted {
 			err = c.delete(ctx)
 		}
 		if err != nil {

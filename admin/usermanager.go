@@ -55,6 +55,22 @@ func (s *Service) manage(ctx context.Context, who caller.Caller, project string,
 	return m, s.held(ctx, &m)
 }
 
+// Manages says whether the caller may manage users of its own project, without a record of it.
+func (s *Service) Manages(ctx context.Context, who caller.Caller) (bool, error) {
+	profileType, _ := who.Profile.Split()
+	switch {
+	case !mayByScope(who):
+		return false, nil
+	case who.ProjectAdmin():
+		return true, nil
+	case profileType != "Practitioner":
+		return false, nil
+	}
+	project, err := fetch[medplum.Project](ctx, s.Repo, "read the project whose users are managed",
+		store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: who.Project})
+	return err == nil && isSet(project.Setting, PractitionersManageUsers), err
+}
+
 func isSet(settings []medplum.Setting, name string) bool {
 	for _, setting := range settings {
 		if setting.Name == name {
@@ -162,8 +178,13 @@ func (s *Service) withUser(ctx context.Context, who caller.Caller, project strin
 	if err != nil {
 		return err
 	}
+	return s.withManager(ctx, m, func(ctx context.Context, tx *repo.Tx) error { return do(ctx, tx, m) })
+}
+
+// withManager is withUser by somebody who is known to be a manager.
+func (s *Service) withManager(ctx context.Context, m manager, do func(context.Context, *repo.Tx) error) error {
 	return s.again(ctx, func() error {
-		return s.Repo.System("change a user", project).InTx(ctx, func(tx *repo.Tx) error { return do(ctx, tx, m) })
+		return s.Repo.System("change a user", m.project.ID).InTx(ctx, func(tx *repo.Tx) error { return do(ctx, tx) })
 	})
 }
 

@@ -118,7 +118,9 @@ type UserDraft struct {
 	ID          string             `json:"id"` // a free UUID, or empty for a new one
 	ProfileType string             `json:"profileType"`
 	Profile     *medplum.Reference `json:"profile"`
-	Patient     *medplum.Reference `json:"patient"` // of a RelatedPerson
-	Roles       []string           `json:"roles"`
-	Groups      []string           `json:"groups"`
+	// MakesProfile has a Profile that is not there made, with its id.
+	MakesProfile bool               `json:"-"`
+	Patient      *medplum.Reference `json:"patient"` // of a RelatedPerson
+	Roles        []string           `json:"roles"`
+	Groups       []string           `json:"groups"`
 }

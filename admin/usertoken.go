@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -39,35 +40,64 @@ type NamedToken struct {
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
 func (s *Service) CreateToken(ctx context.Context, who caller.Caller, project, id, key string, seconds int) (made NamedToken, err error) {
+	err = s.withTokens(ctx, who, project, id, audit.TokenCreate, func(ctx context.Context, c *changing) error {
+		made, err = c.createToken(ctx, key, seconds)
+		return err
+	})
+	return made, err
+}
+
+// CreateOwnToken is CreateToken for the caller, who must have shown their password: whoever came with a
+// named token, or by somebody else's word, makes no further one.
+//
+// Errors: outcome Forbidden, NotFound, Invalid.
+func (s *Service) CreateOwnToken(ctx context.Context, who caller.Caller, key string, seconds int) (made NamedToken, err error) {
+	m, id, err := s.self(ctx, who, audit.TokenCreate)
+	if err != nil {
+		return NamedToken{}, err
+	}
+	login, err := s.Store.Login(ctx, who.LoginID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && login.ProvenAt.IsZero() {
+		err = outcome.New(outcome.Forbidden, "Please sign in with your password to do this")
+	}
+	if err != nil {
+		return NamedToken{}, err
+	}
+	err = s.withTokensAs(ctx, m, id, audit.TokenCreate, func(ctx context.Context, c *changing) error {
+		made, err = c.createToken(ctx, key, seconds)
+		return err
+	})
+	return made, err
+}
+
+func (c *changing) createToken(ctx context.Context, key string, seconds int) (NamedToken, error) {
 	lasts := time.Duration(seconds) * time.Second
 	if seconds == 0 {
 		lasts = defaultTokenLasts
 	}
-	err = s.withTokens(ctx, who, project, id, audit.TokenCreate, func(ctx context.Context, c *changing) error {
-		var fields outcome.Fields
-		fields.Check(key != "" && key == strings.TrimSpace(key) && isToken(key), "key", "A key has 1 to 255 characters")
-		fields.Check(seconds >= 0 && seconds <= int(maxTokenLasts/time.Second), "validity", "A validity is at most 366 days")
-		if err := fields.Err(); err != nil {
-			return err
-		}
-		rows := c.tx.Store()
-		known, err := rows.MemberTokens(ctx, project, id)
-		if err != nil {
-			return err
-		}
-		if len(known) >= maxNamedTokens {
-			return outcome.New(outcome.Invalid, "A user may have %d tokens at most", maxNamedTokens).At("key")
-		}
-		value := namedTokenPrefix + secret.Token(namedTokenBytes)
-		token := store.MemberToken{
-			Project: project, Membership: id, User: c.account.ID, Name: key, Hash: secret.SHA256(value),
-			CreatedAt: store.At(rows.Now()), ExpiresAt: store.At(rows.Now().Add(lasts)),
-		}
-		made = showToken(token)
-		made.Token = value
-		return rows.SetMemberToken(ctx, token)
-	})
-	return made, err
+	var fields outcome.Fields
+	fields.Check(key != "" && key == strings.TrimSpace(key) && isToken(key), "key", "A key has 1 to 255 characters")
+	fields.Check(seconds >= 0 && seconds <= int(maxTokenLasts/time.Second), "validity", "A validity is at most 366 days")
+	if err := fields.Err(); err != nil {
+		return NamedToken{}, err
+	}
+	project, id := c.m.project.ID, c.res.ID
+	rows := c.tx.Store()
+	known, err := rows.MemberTokens(ctx, project, id)
+	if err != nil {
+		return NamedToken{}, err
+	}
+	if len(known) >= maxNamedTokens {
+		return NamedToken{}, outcome.New(outcome.Invalid, "A user may have %d tokens at most", maxNamedTokens).At("key")
+	}
+	value := namedTokenPrefix + secret.Token(namedTokenBytes)
+	token := store.MemberToken{
+		Project: project, Membership: id, User: c.account.ID, Name: key, Hash: secret.SHA256(value),
+		CreatedAt: store.At(rows.Now()), ExpiresAt: store.At(rows.Now().Add(lasts)),
+	}
+	made := showToken(token)
+	made.Token = value
+	return made, rows.SetMemberToken(ctx, token)
 }
 
 func showToken(t store.MemberToken) NamedToken {
@@ -77,7 +107,16 @@ func showToken(t store.MemberToken) NamedToken {
 // withTokens is a transaction about the tokens of a user. The membership is held, so that it is not
 // deleted meanwhile.
 func (s *Service) withTokens(ctx context.Context, who caller.Caller, project, id string, action audit.Action, do func(context.Context, *changing) error) error {
-	return s.withUser(ctx, who, project, action, func(ctx context.Context, tx *repo.Tx, m manager) error {
+	m, err := s.manage(ctx, who, project, action)
+	if err != nil {
+		return err
+	}
+	return s.withTokensAs(ctx, m, id, action, do)
+}
+
+// withTokensAs is withTokens by somebody who is known to be a manager.
+func (s *Service) withTokensAs(ctx context.Context, m manager, id string, action audit.Action, do func(context.Context, *changing) error) error {
+	return s.withManager(ctx, m, func(ctx context.Context, tx *repo.Tx) error {
 		c, err := s.open(ctx, tx, m, id)
 		switch {
 		case err != nil:
@@ -91,8 +130,24 @@ func (s *Service) withTokens(ctx context.Context, who caller.Caller, project, id
 		if err := do(ctx, c); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx.Store(), event(who, project, action, c.res.Type+"/"+id, c.member.User.Reference))
+		return audit.Record(ctx, tx.Store(), event(m.who, m.project.ID, action, c.res.Type+"/"+id, c.member.User.Reference))
 	})
+}
+
+// TokensOf lists the live tokens of users of a project whom the caller was shown, without their values.
+//
+// Errors: none of an outcome.
+func (s *Service) TokensOf(ctx context.Context, project string, users []User) (map[string][]NamedToken, error) {
+	ids := make([]string, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	known, err := s.Store.MemberTokensOf(ctx, project, ids)
+	tokens := map[string][]NamedToken{}
+	for _, token := range known {
+		tokens[token.Membership] = append(tokens[token.Membership], showToken(token))
+	}
+	return tokens, err
 }
 
 // Tokens lists the live tokens of a user, without their values.
@@ -127,8 +182,27 @@ func (s *Service) RevokeToken(ctx context.Context, who caller.Caller, project, i
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
 func (s *Service) CheckToken(ctx context.Context, who caller.Caller, project, id, token string) (valid bool, err error) {
-	err = s.withTokens(ctx, who, project, id, audit.MembershipRead, func(ctx context.Context, c *changing) error {
-		known, err := c.tx.Store().MemberTokens(ctx, project, id)
+	m, err := s.manage(ctx, who, project, audit.MembershipRead)
+	if err != nil {
+		return false, err
+	}
+	return s.checkToken(ctx, m, id, token)
+}
+
+// CheckOwnToken is CheckToken for the caller.
+//
+// Errors: outcome Forbidden, Invalid.
+func (s *Service) CheckOwnToken(ctx context.Context, who caller.Caller, token string) (valid bool, err error) {
+	m, id, err := s.self(ctx, who, audit.MembershipRead)
+	if err != nil {
+		return false, err
+	}
+	return s.checkToken(ctx, m, id, token)
+}
+
+func (s *Service) checkToken(ctx context.Context, m manager, id, token string) (valid bool, err error) {
+	err = s.withTokensAs(ctx, m, id, audit.MembershipRead, func(ctx context.Context, c *changing) error {
+		known, err := c.tx.Store().MemberTokens(ctx, m.project.ID, id)
 		for _, k := range known {
 			valid = valid || secret.Equal(k.Hash, secret.SHA256(token))
 		}

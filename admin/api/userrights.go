@@ -39,7 +39,7 @@ func (h *Handler) userGroups(c echo.Context) error {
 }
 
 func (h *Handler) joinGroup(c echo.Context) error {
-	group, err := inPath(c, "group")
+	group, err := web.PathParam(c, "group")
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (h *Handler) joinGroup(c echo.Context) error {
 }
 
 func (h *Handler) quitGroup(c echo.Context) error {
-	group, err := inPath(c, "group")
+	group, err := web.PathParam(c, "group")
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (h *Handler) addRoles(c echo.Context) error {
 }
 
 func (h *Handler) removeRole(c echo.Context) error {
-	role, err := inPath(c, "role")
+	role, err := web.PathParam(c, "role")
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (h *Handler) createGroup(c echo.Context) error {
 }
 
 func (h *Handler) readGroup(c echo.Context) error {
-	group, err := inPath(c, "group")
+	group, err := web.PathParam(c, "group")
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (h *Handler) readGroup(c echo.Context) error {
 }
 
 func (h *Handler) updateGroup(c echo.Context) error {
-	group, err := inPath(c, "group")
+	group, err := web.PathParam(c, "group")
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (h *Handler) updateGroup(c echo.Context) error {
 }
 
 func (h *Handler) deleteGroup(c echo.Context) error {
-	group, err := inPath(c, "group")
+	group, err := web.PathParam(c, "group")
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (h *Handler) createRole(c echo.Context) error {
 }
 
 func (h *Handler) readRole(c echo.Context) error {
-	role, err := inPath(c, "role")
+	role, err := web.PathParam(c, "role")
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (h *Handler) readRole(c echo.Context) error {
 }
 
 func (h *Handler) deleteRole(c echo.Context) error {
-	role, err := inPath(c, "role")
+	role, err := web.PathParam(c, "role")
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,11 @@ package api
 
 import (
 	"net/http"
-	"net/url"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/fhir/caller"
-	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
 
@@ -54,23 +52,11 @@ func (h *Handler) checkToken(c echo.Context) error {
 }
 
 func (h *Handler) revokeToken(c echo.Context) error {
-	key, err := inPath(c, "key")
+	key, err := web.PathParam(c, "key")
 	if err != nil {
 		return err
 	}
 	return finished(c, h.Admin.RevokeToken(c.Request().Context(), caller.From(c), c.Param("project"), c.Param("user"), key))
-}
-
-// inPath is a parameter that may hold any character, escaped.
-func inPath(c echo.Context, name string) (string, error) {
-	if c.Request().URL.RawPath == "" {
-		return c.Param(name), nil
-	}
-	value, err := url.PathUnescape(c.Param(name))
-	if err != nil {
-		return "", outcome.New(outcome.NotFound, "")
-	}
-	return value, nil
 }
 
 func (h *Handler) issueAccessToken(c echo.Context) error {

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/document"
@@ -25,7 +26,13 @@ const (
 	// It is pinned: writes leave it with its owner.
 	KeyMembershipUser = "ProjectMembership.user"
 	KeyDomain         = "DomainConfiguration.domain"
+	// KeyProjectDialect lists the projects that a dialect is asked for without one. Its value is
+	// <setting>/<id of the project>.
+	KeyProjectDialect = "Project.dialect"
 )
+
+// dialects are the settings of a Project that switch on a dialect whose clients name no project.
+var dialects = [...]string{"icure"}
 
 // keys are the unique keys and directory entries that follow from the content.
 func (d draft) keys() []store.Key {
@@ -36,6 +43,8 @@ func (d draft) keys() []store.Key {
 		return membershipKeys(d)
 	case medplum.TypeClientApplication, medplum.TypeBot:
 		return []store.Key{directory(d.ref)}
+	case medplum.TypeProject:
+		return dialectKeys(d)
 	case medplum.TypeDomainConfiguration:
 		return appendKey(nil, store.SystemProject, KeyDomain, mail.Canonical(d.doc.Text("domain")))
 	}
@@ -57,6 +66,20 @@ func userKeys(d draft) []store.Key {
 	keys := []store.Key{directory(d.ref)}
 	keys = appendKey(keys, d.ref.Project, KeyUserEmail, mail.Canonical(d.doc.Text("email")))
 	return appendKey(keys, d.ref.Project, KeyUserExternalID, d.doc.Text("externalId"))
+}
+
+// dialectKeys: a session of super administrators is short, and one of a dialect is not.
+func dialectKeys(d draft) (keys []store.Key) {
+	if d.doc.Get("superAdmin").True() {
+		return nil
+	}
+	for _, setting := range d.doc.Get("setting").Values() {
+		name := setting.Text("name")
+		if setting.Get("valueBoolean").True() && slices.Contains(dialects[:], name) {
+			keys = appendKey(keys, store.SystemProject, KeyProjectDialect, name+"/"+d.ref.ID)
+		}
+	}
+	return keys
 }
 
 // membershipKeys leaves KeyMembershipUser alone: whoever claimed it keeps it (store.Tx.Claim).

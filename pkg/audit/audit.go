@@ -48,6 +48,7 @@ const (
 	InvitationLink   Action = "invitation-link" // somebody saw the link
 	MailWordsRead    Action = "mail-template-read"
 	MailWordsChange  Action = "mail-template-update"
+	MailSend         Action = "mail-send"
 )
 
 // The actions that are recorded of people's own accounts and sessions.

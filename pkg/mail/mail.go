@@ -33,6 +33,7 @@ const (
 	// PasswordChanged and FactorsChanged tell the person, for whom it may not have been.
 	PasswordChanged Template = "password"
 	FactorsChanged  Template = "factors" // an authenticator app or a passkey came or went
+	Message         Template = "message" // from who manages a project to one of its users
 )
 
 // Letter is a mail to be sent.
@@ -42,7 +43,8 @@ type Letter struct {
 	Name        string // what the person is called; may be empty
 	Project     string // id of the project on whose behalf it is sent, or store.SystemProject
 	ProjectName string
-	// Request and Secret make the link; both empty for a mail without one.
+	// Request and Secret make the link; both empty for a mail without one. Of a Message the secret is
+	// what Note.Secret gives: it may hold a token.
 	Request, Secret string
 	// Invitation is moved along with the mail; empty for none.
 	Invitation string

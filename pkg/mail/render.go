@@ -84,6 +84,9 @@ func (l *Letters) Render(ctx context.Context, m store.Mail) (Rendered, error) {
 		}
 	}
 	v := values{App: l.app, Project: OneLine(m.ProjectName), Name: OneLine(m.RecipientName), Email: OneLine(m.Recipient), Link: link}
+	if v.Note, err = l.note(m); err != nil {
+		return Rendered{}, err
+	}
 	own, found, err := l.own(ctx, m)
 	if err != nil {
 		return Rendered{}, err
@@ -158,6 +161,8 @@ func (l *Letters) link(m store.Mail) (string, error) {
 		return l.base.JoinPath("signin").String(), nil
 	case VerifyEmail, ChangeEmail:
 		return l.secretLink("verifyemail", m)
+	case Message:
+		return "", nil
 	}
 	return l.secretLink("setpassword", m)
 }

@@ -24,7 +24,11 @@ type Words struct {
 }
 
 // values are what stands for the placeholders.
-type values struct{ App, Project, Name, Email, Link, Subject string }
+type values struct {
+	App, Project, Name, Email, Link, Subject string
+	// Note is of a Message.
+	Note Note
+}
 
 var (
 	placeholder = regexp.MustCompile(`\{\{\s*([a-z]+)\s*\}\}`)

@@ -9,6 +9,8 @@
 //   - A code or refresh token is used up by compare-and-set. Using one again ends the login and
 //     with it every token that it gave (RFC 9700 §4.14).
 //   - Codes and refresh tokens are kept as SHA-256; the client's secret is compared by its hash.
+//   - A dialect's client may keep one token for as long as its session lasts; it renews access tokens there
+//     and is no refresh token (SignSession).
 //   - A client may show who it is by an assertion that one of its own keys signed (RFC 7523). It is
 //     good once and for five minutes, with RS384 or ES384; the keys come from the client's jwksUri.
 //   - A client that is known to be confidential, by its keys or because it has registered itself, gets no

@@ -230,6 +230,18 @@ func (r reader) Owners(ctx context.Context, scope, kind, valuePrefix string, lim
 	return owners, rows.Err()
 }
 
+// OwnersAmong lists who holds the key of a kind and value in one of the scopes, in the order of these.
+func (r reader) OwnersAmong(ctx context.Context, scopes []string, kind, value string) ([]Ref, error) {
+	k := Key{Kind: kind, Value: value}.kept()
+	var owners []Ref
+	err := r.gorm(ctx).Table("unique_key").Select("project_id AS project", "type", "id").
+		Where("scope IN ? AND kind = ? AND value = ?", scopes, k.Kind, k.Value).Order("scope").Scan(&owners).Error
+	if err != nil {
+		return nil, fmt.Errorf("list owners of %s: %w", kind, err)
+	}
+	return owners, nil
+}
+
 // prefixEnd is the least string, in byte order, above all that begin with prefix.
 func prefixEnd(prefix string) (string, bool) {
 	runes := []rune(prefix)

@@ -41,6 +41,20 @@ func (r reader) MemberTokens(ctx context.Context, project, membership string) ([
 	return all, nil
 }
 
+// MemberTokensOf lists the live tokens of several members of a project, by member and name.
+func (r reader) MemberTokensOf(ctx context.Context, project string, memberships []string) ([]MemberToken, error) {
+	var all []MemberToken
+	if len(memberships) == 0 {
+		return nil, nil
+	}
+	err := r.gorm(ctx).Where("project_id = ? AND membership_id IN ? AND expires_at > ?", project, memberships, At(r.clock.Now())).
+		Order("membership_id, name").Find(&all).Error
+	if err != nil {
+		return nil, fmt.Errorf("list tokens of members: %w", err)
+	}
+	return all, nil
+}
+
 // MemberTokenByHash finds a live token, or ErrNotFound. Whoever signs in with one has not said which
 // membership it is for.
 func (r reader) MemberTokenByHash(ctx context.Context, hash string) (MemberToken, error) {

@@ -36,7 +36,7 @@ func securityHeaders(base *url.URL) echo.MiddlewareFunc {
 
 // corsRoots are the only paths that a page of another origin may call (contract §0.1).
 var corsRoots = [...]string{
-	".well-known", "admin", "auth", "cds-services", "email", "fhir", "fhircast", "keyvalue", "oauth2", "storage",
+	".well-known", "admin", "auth", "cds-services", "email", "fhir", "fhircast", "keyvalue", "msggw", "oauth2", "rest", "storage",
 }
 
 // cors lets the configured origins call with credentials, as Medplum's SDK does.

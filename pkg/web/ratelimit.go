@@ -26,7 +26,7 @@ func (l Limits) of(path string) (kind string, perMinute int) {
 		return "login", l.Login
 	case path == "/auth/me":
 		return "general", l.General
-	case strings.HasPrefix(path, "/auth/"), strings.HasPrefix(path, "/oauth2/"):
+	case strings.HasPrefix(path, "/auth/"), strings.HasPrefix(path, "/oauth2/"), strings.HasPrefix(path, "/rest/v2/auth/"):
 		return "auth", l.Auth
 	}
 	return "general", l.General

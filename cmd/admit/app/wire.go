@@ -15,6 +15,7 @@ import (
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/admin/api"
 	"github.com/admitdev/admit/admin/authing"
+	"github.com/admitdev/admit/admin/icure"
 	"github.com/admitdev/admit/admin/pages"
 	"github.com/admitdev/admit/admin/scim"
 	"github.com/admitdev/admit/admin/signin"
@@ -157,7 +158,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 		r.services.Bounces = r.letters.Bounces
 	}
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
-		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
+		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Tokens: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
 		Entrance: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
 		Providers: openid.New(c.AllowPrivateURLs, o.Clock, r.oauth.Issuer()), ProviderSecrets: oauth.ClientSecrets{Store: r.store, Box: box},
 	})
@@ -196,6 +197,9 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	provisioning := e.Group("/scim/v2", append([]echo.MiddlewareFunc{web.Errors(scim.Render)}, called...)...)
 	scim.New(r.services).Mount(provisioning)
 	(&api.Bounces{Admin: r.services, Secret: r.bounceSecret}).Mount(e.Group("/mail", outcomes))
+	icure.New(icure.Options{
+		Admin: r.services, People: r.signIn, Callers: r.callers, Authenticate: r.oauth.Authenticate(), Verified: verified, Clock: clock,
+	}).Mount(e)
 	api.MountDescription(e)
 	r.authing.Mount(e, r.oauth.Authenticate())
 	r.pages.Mount(e)

@@ -152,6 +152,7 @@ func matrix() []right {
 	}
 	lines = append(lines, userMatrix()...)
 	lines = append(lines, invitationMatrix()...)
+	lines = append(lines, icureMatrix()...)
 	for _, types := range []struct {
 		names               []string
 		read, write, remove who
@@ -283,6 +284,8 @@ func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
 				t.Errorf("%s is in no line of the matrix", name)
 			}
 		}
+		speakICure(s.As(apptest.Admin))
+		speakICure(s.As(apptest.OtherAdmin))
 		seen := map[string]bool{}
 		clients := map[apptest.Role]*apptest.Client{}
 		for _, role := range matrixRoles {
@@ -298,7 +301,7 @@ func TestMatrixOfRoutesRolesAndProjects(t *testing.T) {
 					t.Run(fmt.Sprintf("%s/%s/%s/%s", line.route, line.of, role, in.project), func(t *testing.T) {
 						method, path, _ := strings.Cut(in.target.fill(line.route, line.of), " ")
 						as := clients[role]
-						if strings.HasSuffix(path, "/oauth2/logout") { // which would end what the other lines ask with
+						if strings.HasSuffix(path, "/logout") { // which would end what the other lines ask with
 							as = s.Again(role)
 						}
 						if method == http.MethodPatch {
@@ -350,6 +353,9 @@ type target struct {
 func (to target) clinical() string       { return "clinical-of-" + to.project }
 func (to target) administrative() string { return "administrative-of-" + to.project }
 
+// address is that of a member.
+func (to target) address() string { return "m." + to.project + "@example.com" }
+
 func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	_, membership, _ := strings.Cut(admin.Membership, "/")
 	_, user, _ := strings.Cut(admin.User, "/")
@@ -378,7 +384,7 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	for name, id := range to.ids {
 		to.versions[name] = everything.GET("/fhir/R4/" + name + "/" + id).WantStatus(http.StatusOK).Field("meta.versionId")
 	}
-	address := "m." + admin.Project + "@example.com"
+	address := to.address()
 	admin.POST("/admin/projects/"+admin.Project+"/invite",
 		`{"resourceType":"Practitioner","firstName":"M","lastName":"Ail","email":"`+address+`"}`).WantStatus(http.StatusOK)
 	to.mail = s.MailTo(address).ID
@@ -388,6 +394,7 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 	users := "/admin/projects/" + admin.Project
 	to.ids["member"] = admin.GET(users + "/users/find?email=" + address).WantStatus(http.StatusOK).Field("id")
 	to.ids["invitation"] = admin.GET(users + "/invitations?email=" + address).WantStatus(http.StatusOK).Field("invitations.0.id")
+	admin.PATCH(users+"/users/"+to.ids["member"], `{"phone":"+4930123456"}`).WantStatus(http.StatusOK)
 	to.ids["group"] = admin.POST(users+"/groups", `{"code":"night"}`).WantStatus(http.StatusCreated).Field("id")
 	to.ids["role in use"] = admin.GET(users + "/users/" + membership).WantStatus(http.StatusOK).Field("roles.0.id")
 	return to
@@ -396,5 +403,6 @@ func newTarget(s *apptest.Server, admin *apptest.Client) target {
 func (to target) fill(route, of string) string {
 	return strings.NewReplacer(":inner", "Observation", ":project", to.project, ":membership", to.membership, ":mail", to.mail, ":invitation", to.ids["invitation"], ":template", "invite", ":login", to.login,
 		":user", cmp.Or(to.ids[of], to.membership), ":group", to.ids["group"], ":import", to.ids["import"], ":role", cmp.Or(to.ids[of], to.ids["AccessPolicy"]), ":key", "k",
+		":email", to.address(), ":phone", "+4930123456", ":spec", "ic", ":hcp", "no_id", ":name", "nobody",
 		":type", of, ":id", to.ids[of], ":vid", to.versions[of], ":more", to.required[of]).Replace(route)
 }
