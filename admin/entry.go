@@ -71,20 +71,9 @@ func (s *SignIn) Check(ctx context.Context, in Entry, from Device) error {
 }
 
 // prove finds the user whose name and password they are.
-func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, forgive func(context.Context, *store.Tx) error, err error) {
+func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, forgive forgiving, err error) {
 	if in.Username == "" || !isToken(in.Username) || in.Password == "" {
 		return p, nil, wrongPassword()
-	}
-	limit, err := s.loginLimit(ctx, in.Project)
-	if err != nil {
-		return p, nil, err
-	}
-	forgive, err = s.attempts(ctx, in.Username, limit, from)
-	if tooSoon := new(TooSoon); errors.As(err, &tooSoon) {
-		return p, nil, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "too many attempts", from))
-	}
-	if err != nil {
-		return p, nil, err
 	}
 	projects, err := s.projectsOf(ctx, in)
 	if err == nil && len(projects) == 0 { // nobody gets in, so there is nobody to hide
@@ -94,6 +83,17 @@ func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, fo
 		return p, nil, err
 	}
 	candidates, err := s.entrants(ctx, projects, in.Username)
+	if err != nil {
+		return p, nil, err
+	}
+	limit, err := s.leastLimit(ctx, in.Project, candidates)
+	if err != nil {
+		return p, nil, err
+	}
+	forgive, err = s.attempts(ctx, in.Username, limit, from)
+	if tooSoon := new(TooSoon); errors.As(err, &tooSoon) {
+		return p, nil, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "too many attempts", from))
+	}
 	if err != nil {
 		return p, nil, err
 	}
@@ -114,6 +114,21 @@ func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, fo
 		}
 	}
 	return p, nil, errors.Join(err, s.recordRefusal(ctx, p.who.ref, "no such user, or wrong password", from))
+}
+
+// leastLimit is the lowest of the limits of the projects that a sign-in may be to.
+func (s *SignIn) leastLimit(ctx context.Context, project string, candidates []proven) (int, error) {
+	least, err := s.loginLimit(ctx, project)
+	for _, p := range candidates {
+		if err != nil {
+			return 0, err
+		}
+		var limit int
+		if limit, err = s.loginLimit(ctx, p.membership.Project); limit >= 0 && (least < 0 || limit < least) {
+			least = limit
+		}
+	}
+	return least, err
 }
 
 // projectsOf are the projects that may be meant, oldest first.
@@ -164,7 +179,7 @@ func (s *SignIn) membersNamed(ctx context.Context, projects []string, name strin
 		add(s.Store.OwnersAmong(ctx, []string{store.SystemProject}, medplum.TypeProjectMembership, name))
 	}
 	add(s.Store.OwnersAmong(ctx, projects, repo.KeyMembershipUserName, name))
-	if phone := canonicalPhone(name); phoneForm.MatchString(phone) {
+	if phone := CanonicalPhone(name); phoneForm.MatchString(phone) {
 		add(s.Store.OwnersAmong(ctx, projects, repo.KeyMembershipPhone, phone))
 	}
 	if mail.ValidAddress(name) {
@@ -198,7 +213,7 @@ func (s *SignIn) candidate(ctx context.Context, ref store.Ref) (proven, error) {
 }
 
 // enter stores the session of somebody who has shown who they are.
-func (s *SignIn) enter(ctx context.Context, in Entry, p proven, forgive func(context.Context, *store.Tx) error, from Device) (store.Login, error) {
+func (s *SignIn) enter(ctx context.Context, in Entry, p proven, forgive forgiving, from Device) (store.Login, error) {
 	wish := Wish{ProjectID: p.membership.Project, Scope: "openid"}
 	step, err := s.begin(ctx, entrance{
 		wish: wish, who: p.who, method: methodPassword, password: &p.shown.password, only: p.shown.token.Membership,

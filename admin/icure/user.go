@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/admitdev/admit/admin"
 )
 
@@ -161,13 +159,18 @@ func createdOf(u admin.User, k kept) int64 {
 	if k.Created != 0 {
 		return k.Created
 	}
-	id, err := uuid.Parse(u.ID)
-	if err != nil || id.Version() != 7 {
+	digits := strings.ReplaceAll(u.ID, "-", "")
+	if len(digits) != uuidDigits || digits[12] != '7' {
 		return 0
 	}
-	seconds, nanoseconds := id.Time().UnixTime()
-	return time.Unix(seconds, nanoseconds).UnixMilli()
+	at, err := strconv.ParseInt(digits[:12], 16, 64)
+	if err != nil {
+		return 0
+	}
+	return at
 }
+
+const uuidDigits = 32
 
 // revOf names the version of a user as CouchDB names one.
 func revOf(u admin.User) string { return rev(keptOf(u).Writes, u.Version) }
@@ -179,15 +182,10 @@ func rev(writes int, version string) string {
 // versionOf is the version that a rev names; one that names none is nobody's.
 func versionOf(rev string) string {
 	_, digits, _ := strings.Cut(rev, "-")
-	raw, err := hex.DecodeString(digits)
-	if err != nil {
+	if _, err := hex.DecodeString(digits); err != nil || len(digits) != uuidDigits {
 		return unknownVersion
 	}
-	id, err := uuid.FromBytes(raw)
-	if err != nil {
-		return unknownVersion
-	}
-	return id.String()
+	return strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")
 }
 
 const unknownVersion = "none"

@@ -131,7 +131,7 @@ func TestLibrariesStayInTheirRooms(t *testing.T) {
 		{"modernc.org/sqlite", []string{"pkg/store"}},
 		{"github.com/pressly/goose", []string{"pkg/store"}},
 		{"github.com/riverqueue", []string{"pkg/jobs", "pkg/store"}},
-		{"github.com/labstack/echo", []string{"pkg/web", "pkg/oauth", "fhir/caller", "fhir/rest", "admin/api", "admin/signin", "admin/pages", "admin/authing", "admin/scim", "cmd"}},
+		{"github.com/labstack/echo", []string{"pkg/web", "pkg/oauth", "fhir/caller", "fhir/rest", "admin/api", "admin/signin", "admin/pages", "admin/authing", "admin/icure", "admin/scim", "cmd"}},
 		{"github.com/elimity-com/scim", []string{"admin/scim"}},
 		{"github.com/lestrrat-go/jwx", []string{"pkg/oauth"}},
 		{"github.com/google/uuid", []string{"pkg/clock", "pkg/secret", "pkg/store", "pkg/mail"}}, // the last two only read them
