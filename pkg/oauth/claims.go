@@ -56,7 +56,7 @@ type accessClaims struct {
 	Email    string `json:"email,omitempty"`
 	Data     *about `json:"data,omitempty"`
 	Pool     string `json:"scoped_userpool_id,omitempty"` // the project, as clients of Authing call it
-	Class    int    `json:"tac,omitempty"` // of the sessions of a dialect (SignSession)
+	Class    int    `json:"tac,omitempty"`                // of the sessions of a dialect (SignSession)
 }
 
 // about says whose token it is to clients that know users by their membership's id.
