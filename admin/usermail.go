@@ -14,7 +14,7 @@ import (
 // The limits of what a manager writes to a user.
 const (
 	maxSubject = 200
-	maxNote   = 20_000
+	maxNote    = 20_000
 )
 
 // MailUser mails a note of a manager to the user of their project who has the address, and to nobody
