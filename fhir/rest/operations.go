@@ -56,6 +56,8 @@ func named(resourceType string) []r4.CapabilityOperation {
 	switch resourceType {
 	case "Patient":
 		return []r4.CapabilityOperation{{Name: "everything", Definition: hl7Operation + "Patient-everything"}}
+	case medplum.TypeClientApplication:
+		return []r4.CapabilityOperation{{Name: "smart-launch", Definition: medplumOperation + "ClientApplication-smart-launch"}}
 	case medplum.TypeProject:
 		return []r4.CapabilityOperation{
 			{Name: "init", Definition: medplumOperation + "Project-init"},

@@ -91,6 +91,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountHistory(g)
 	h.mountReindex(g)
 	g.POST("/:type/:id/$set-accounts", h.unhurried(h.setAccounts))
+	g.GET("/ClientApplication/:id/$smart-launch", h.smartLaunch)
 	h.mountEverything(g)
 	h.mountJobs(g)
 	h.mountCompartments(g)

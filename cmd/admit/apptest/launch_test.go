@@ -90,6 +90,43 @@ func TestALaunchIsMadeByStaffAndIsOfItsProject(t *testing.T) {
 	})
 }
 
+// TestAnApplicationIsOpenedAboutWhatTheCallerSees: the launch leads to the application and its tokens are about
+// the patient; nobody opens one about what they do not see, nor leads a browser to what is no page.
+func TestAnApplicationIsOpenedAboutWhatTheCallerSees(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		admin, patient := s.As(apptest.Admin), family(s, "Launched")
+		client, ask := newApp(s)
+		path := "/fhir/R4/ClientApplication/" + client + "/$smart-launch"
+		begins := func(at string) *apptest.Answer {
+			return admin.With("Content-Type", "application/json-patch+json").PATCH("/fhir/R4/ClientApplication/"+client, `[{"op":"add","path":"/launchUri","value":"`+at+`"}]`)
+		}
+		admin.GET(path + "?patient=" + patient).WantStatus(http.StatusBadRequest)
+		begins("javascript:alert(1)").WantStatus(http.StatusBadRequest)
+		begins("https://app.example/begin?tenant=a%26b&launch=old").OK()
+		for _, about := range []string{"patient=" + patient, "patient=Patient/" + patient} {
+			to, err := url.Parse(admin.GET(path + "?" + about).WantStatus(http.StatusFound).Header.Get("Location"))
+			require.NoError(t, err)
+			assert.Equal(t, "https://app.example/begin", to.Scheme+"://"+to.Host+to.Path)
+			assert.Equal(t, []string{"a&b"}, to.Query()["tenant"])
+			assert.Equal(t, []string{s.URL + "/fhir/R4"}, to.Query()["iss"])
+			require.Len(t, to.Query()["launch"], 1)
+			launch := admin.GET("/fhir/R4/SmartAppLaunch/" + to.Query().Get("launch")).OK()
+			assert.Equal(t, "Patient/"+patient, launch.Field("patient.reference"))
+			assert.Contains(t, newVisitor(t, s).send(http.MethodGet, ask("launch", to.Query().Get("launch")), nil).page, "Sign in")
+		}
+		for query, status := range map[string]int{
+			"": http.StatusBadRequest, "?patient=" + patient + "&encounter=e": http.StatusBadRequest, "?patient=nobody": http.StatusNotFound,
+			"?encounter=" + patient: http.StatusNotFound, "?patient=../User/x": http.StatusNotFound, "?patient=" + patient + "&x=y": http.StatusBadRequest,
+		} {
+			admin.GET(path + query).WantStatus(status)
+		}
+		s.As(apptest.OtherAdmin).GET(path + "?patient=" + patient).WantStatus(http.StatusNotFound)
+		s.As(apptest.Patient).GET(path + "?patient=" + patient).WantStatus(http.StatusNotFound)
+		s.As(apptest.Anonymous).GET(path + "?patient=" + patient).WantStatus(http.StatusUnauthorized)
+		assert.Equal(t, "2", admin.GET("/fhir/R4/SmartAppLaunch?_summary=count").OK().Field("total"), "what was refused has made nothing")
+	})
+}
+
 // TestThePatientPageInABrowser is driven by the keyboard alone and looked at.
 func TestThePatientPageInABrowser(t *testing.T) {
 	b := startBrowser(t)
