@@ -147,7 +147,7 @@ func matrix() []right {
 		{"DELETE /fhir/R4/job/:id/status", "Patient", "", nil, nil},
 		{"DELETE /fhir/R4/job/:id", "Patient", "", nil, nil},
 		{"POST /fhir/R4/AsyncJob/:id/$cancel", "Patient", "", nil, nil},
-		{"GET /fhir/R4/ClientApplication/:id/$smart-launch?patient=nobody", "ClientApplication", "", admins, nil}, // a launch is of the client's own project
+		{"GET /fhir/R4/ClientApplication/:id/$smart-launch?patient=nobody", "ClientApplication", "", who{apptest.Admin}, nil}, // a launch is of the client's own project
 		{"GET /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
 		{"POST /fhir/R4/Patient/:id/$everything", "Patient", "", staff, super},
 	}
