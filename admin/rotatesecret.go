@@ -45,6 +45,7 @@ func (s *Service) RotateSecret(ctx context.Context, who caller.Caller, id, curre
 		if err = s.rotateSecret(ctx, tx, who, store.Ref{Project: project, Type: medplum.TypeClientApplication, ID: id}, current, retiring); err != nil {
 			return err
 		}
+		who.Extended = true
 		made, err = tx.As(who).Read(ctx, medplum.TypeClientApplication, id)
 		return err
 	})

@@ -203,7 +203,10 @@ func (c *creating) profile(ctx context.Context, member medplum.Member) (medplum.
 	made, err := makeProfile(ctx, c.tx, c.m.project.ID, person{
 		profile: orNone(c.in.Profile), resourceType: c.in.ProfileType, first: first, last: last, email: text(c.in.Email), phone: text(c.in.Phone), patient: c.in.Patient,
 	})
-	return made, atProfile(err)
+	if c.in.Profile != nil {
+		err = atProfile(err)
+	}
+	return made, err
 }
 
 func orNone(ref *medplum.Reference) medplum.Reference {

@@ -57,7 +57,12 @@ func named(resourceType string) []r4.CapabilityOperation {
 	case "Patient":
 		return []r4.CapabilityOperation{{Name: "everything", Definition: hl7Operation + "Patient-everything"}}
 	case medplum.TypeClientApplication:
-		return []r4.CapabilityOperation{{Name: "smart-launch", Definition: medplumOperation + "ClientApplication-smart-launch"}}
+		return []r4.CapabilityOperation{
+			{Name: "smart-launch", Definition: medplumOperation + "ClientApplication-smart-launch"},
+			{Name: "rotate-secret", Definition: medplumOperation + "ClientApplication-rotate-secret"},
+		}
+	case medplum.TypeUser:
+		return []r4.CapabilityOperation{{Name: "update-email", Definition: medplumOperation + "User-update-email"}}
 	case medplum.TypeProject:
 		return []r4.CapabilityOperation{
 			{Name: "init", Definition: medplumOperation + "Project-init"},

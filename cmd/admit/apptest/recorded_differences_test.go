@@ -80,7 +80,7 @@ var deliberate = []difference{
 	{"11", "get, from another project", "*", "a password that another project set opens this one only after the mailed link was used (pre-hijacking)"},
 
 	{"14", "create, Prefer return=minimal", "header.content-type", "nothing has no type"},
-	{"15", "not JSON", "body.issue[0].diagnostics", "the place of the mistake is told"},
+	{"??", "not JSON", "body.issue[0].diagnostics", "the place of the mistake is told"},
 	{"15", "wrong content type", "status", "415 (R4 http.html#mime-type)"},
 	{"15", "two values of value[x]", "status", "a choice has one value (R4 formats.html#choice)"},
 	{"15", "required code outside its value set", "status", "a required binding binds (R4 terminologies.html#required)"},
@@ -121,7 +121,6 @@ var deliberate = []difference{
 // notYet are answers that Admit will give when the issue named is done.
 var notYet = []difference{
 	{"06", "pre-authorized code, junk", "body.error_description", "issue 4"},
-	{"06", "rotate secret", "status", "issue 5"},
 }
 
 func explain(m mismatch) (difference, bool) {

@@ -20,7 +20,7 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		"search":             {"postgres": {1, 0}, "sqlite": {1, 0}},
 		"create":             {"postgres": {1, 0}, "sqlite": {6, 1}},
 		"update":             {"postgres": {2, 0}, "sqlite": {12, 1}},
-		"invite":             {"postgres": {21, 1}, "sqlite": {38, 1}},
+		"invite":             {"postgres": {21, 1}, "sqlite": {33, 1}},
 		"client_credentials": {"postgres": {8, 1}, "sqlite": {8, 1}},
 		"introspect":         {"postgres": {6, 0}, "sqlite": {6, 0}},
 		"login":              {"postgres": {16, 2}, "sqlite": {16, 2}},
