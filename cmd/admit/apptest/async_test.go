@@ -86,7 +86,7 @@ func TestAKilledTransactionIsCarriedOutOnce(t *testing.T) {
 		at := a.later(t, owner.AccessToken, patients("transaction", "Killed", many))
 		rows := openSQL(t, db.URL)
 		for state := ""; state != "running"; {
-			if err := rows.QueryRowContext(t.Context(), "SELECT state FROM river_job WHERE kind = 'bundle'").Scan(&state); err != nil {
+			if err := rows.QueryRowContext(t.Context(), "SELECT state FROM river_job WHERE kind = 'request'").Scan(&state); err != nil {
 				t.Fatal(err)
 			}
 			if state == "completed" {
