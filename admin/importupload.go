@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -35,7 +34,7 @@ func (s *Service) UploadImport(ctx context.Context, who caller.Caller, project, 
 		return Import{}, false, err
 	}
 	in := store.Import{
-		Project: project, ID: s.Clock.NewID(), Digest: hex.EncodeToString(digest.Sum(nil)), State: store.ImportChecked,
+		Project: project, ID: s.Clock.NewID(), Digest: s.Fingerprints.Fingerprint(digest.Sum(nil)), State: store.ImportChecked,
 		UploadedBy: who.Membership.Reference,
 	}
 	switch begun, err := s.Store.ImportOf(ctx, project, in.Digest); {

@@ -11,7 +11,8 @@ import (
 type Import struct {
 	Project string `gorm:"column:project_id;primaryKey"`
 	ID      string `gorm:"primaryKey"`
-	// Digest is the SHA-256 of the list, by which it is known again.
+	// Digest is a keyed digest of the list, by which it is known again: a plain one would let the passwords in
+	// it be guessed.
 	Digest string
 	State  ImportState
 	// Reason is why it was stopped.

@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -240,7 +241,11 @@ func utf16le(text string) string {
 func TestAListIsOfItsProjectAloneAndOfThoseWhoMayStillDoIt(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		admin, other := s.As(apptest.Admin), s.As(apptest.OtherAdmin)
-		id := uploaded(admin, "resourceType,firstName,lastName,email,sendEmail\nPatient,A,B,a@example.com,false\n")
+		list := "resourceType,firstName,lastName,email,sendEmail\nPatient,A,B,a@example.com,false\n"
+		id := uploaded(admin, list)
+		kept, err := s.Store.Import(t.Context(), admin.Project, id)
+		require.NoError(t, err)
+		assert.NotEqual(t, fmt.Sprintf("%x", sha256.Sum256([]byte("text/csv"+list))), kept.Digest, "of use without the server's key")
 		for _, path := range []string{importsOf(admin), importsOf(other)} {
 			other.GET(path + "/" + id).WantStatus(http.StatusNotFound)
 			other.GET(path + "/" + id + "/report").WantStatus(http.StatusNotFound)
