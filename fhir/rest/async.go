@@ -99,10 +99,8 @@ func (h *Handler) later(c echo.Context, operation bool, address string, request 
 		return outcome.New(outcome.NotSupported, "Nothing is done in the background here")
 	}
 	who := caller.From(c)
-	_, membership := who.Membership.Split()
 	by, err := json.Marshal(asker{
-		Claims:     caller.Claims{LoginID: who.LoginID, Project: who.Project, Membership: membership, ClientID: who.ClientID, Scope: who.Scope},
-		OnBehalfOf: onBehalfOf(who), Extended: who.Extended, Address: who.RemoteAddr, Prefer: c.Request().Header.Values("Prefer"),
+		Claims: claimsOf(who), OnBehalfOf: onBehalfOf(who), Extended: who.Extended, Address: who.RemoteAddr, Prefer: c.Request().Header.Values("Prefer"),
 		Operation: operation,
 	})
 	if err != nil {
@@ -132,6 +130,16 @@ func (h *Handler) later(c echo.Context, operation bool, address string, request 
 	return h.accepted(c, id)
 }
 
+// claimsOf are the claims that the caller came with.
+func claimsOf(who caller.Caller) caller.Claims {
+	_, membership := who.Membership.Split()
+	_, patient := who.Patient.Split()
+	return caller.Claims{
+		LoginID: who.LoginID, Project: who.Project, Membership: membership, ClientID: who.ClientID,
+		Scope: who.Scope, ScopeOnly: who.ScopeOnly, Patient: patient,
+	}
+}
+
 // onBehalfOf is the membership whose rights the caller has taken on, empty when it acts for itself.
 func onBehalfOf(who caller.Caller) string {
 	if who.OnBehalfOf == nil {
@@ -148,7 +156,7 @@ func (h *Handler) accepted(c echo.Context, id string) error {
 }
 
 // job reads a job of the request's caller: nobody else's are there, nor those that the same member has
-// asked for through another client or with other scopes.
+// asked for through another client, with other scopes or about another patient.
 func (h *Handler) job(c echo.Context) (store.AsyncJob, asyncJob, store.Resource, error) {
 	who, ctx := caller.From(c), c.Request().Context()
 	row, err := h.keptJob(ctx, who.Project, c.Param("id"))
@@ -162,8 +170,8 @@ func (h *Handler) job(c echo.Context) (store.AsyncJob, asyncJob, store.Resource,
 	if err := json.Unmarshal([]byte(row.Caller), &by); err != nil {
 		return row, asyncJob{}, store.Resource{}, err
 	}
-	_, membership := who.Membership.Split()
-	if by.Claims.Membership != membership || by.Claims.ClientID != who.ClientID || by.Claims.Scope != who.Scope || by.OnBehalfOf != onBehalfOf(who) {
+	now := claimsOf(who)
+	if by.Claims.LoginID = now.LoginID; by.Claims != now || by.OnBehalfOf != onBehalfOf(who) { // a session may end before the job
 		return row, asyncJob{}, store.Resource{}, outcome.New(outcome.NotFound, "")
 	}
 	state, res, err := h.jobState(ctx, row.Project, row.ID, who.Extended)

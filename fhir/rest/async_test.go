@@ -205,8 +205,8 @@ func TestABundleIsCarriedOutWithTheRightsOfThen(t *testing.T) {
 	})
 }
 
-// TestAJobIsShownAsItsClientAsks: to the client and with the scopes that it was asked for, and with the
-// extended members of meta only when they are asked for.
+// TestAJobIsShownAsItsClientAsks: to the client, with the scopes and about the patient that it was asked for, and
+// with the extended members of meta only when they are asked for.
 func TestAJobIsShownAsItsClientAsks(t *testing.T) {
 	s := start(t, storetest.SQLite(t))
 	at := s.later(t, "staff", bundleOf("batch", entry("GET", "Patient/none", "")))
@@ -216,8 +216,13 @@ func TestAJobIsShownAsItsClientAsks(t *testing.T) {
 	narrow := s.members["staff"]
 	narrow.Scope = "patient/Patient.rs"
 	s.members["narrow"] = narrow
-	s.do(t, "GET", at, "", "As", "narrow").want(t, http.StatusNotFound)
-	s.do(t, "DELETE", at, "", "As", "narrow").want(t, http.StatusNotFound)
+	launched := s.members["staff"]
+	_, launched.Patient = s.A.Patient.Profile.Split()
+	s.members["launched"] = launched
+	for _, other := range []string{"narrow", "launched"} {
+		s.do(t, "GET", at, "", "As", other).want(t, http.StatusNotFound)
+		s.do(t, "DELETE", at, "", "As", other).want(t, http.StatusNotFound)
+	}
 	s.do(t, "GET", at, "").want(t, http.StatusOK)
 }
 

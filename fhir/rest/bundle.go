@@ -94,10 +94,10 @@ func (h *Handler) bundle(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	h.chargeEntries(c, b.Entries)
 	if respondAsync(c.Request().Header) {
 		return h.later(c, false, "", body)
 	}
-	h.chargeEntries(c, b.Entries)
 	answer, err := h.carryOut(c, b, nil)
 	if err != nil {
 		return err
