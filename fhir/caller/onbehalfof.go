@@ -48,7 +48,7 @@ func (r *Resolver) Enter(ctx context.Context, claims Claims, onBehalfOf, address
 //
 // Errors: outcome Forbidden.
 func (r *Resolver) member(ctx context.Context, who Caller, target string) (Caller, error) {
-	claims := Claims{Project: who.Project, ClientID: who.ClientID, Scope: who.Scope, ScopeOnly: who.ScopeOnly}
+	claims := Claims{Project: who.Project, Scope: who.Scope, ScopeOnly: who.ScopeOnly}
 	_, claims.Patient = who.Patient.Split()
 	key := "on behalf of " + target + " in " + who.Project + " about " + claims.Patient + " with " + who.Scope
 	if who.ScopeOnly {

@@ -81,7 +81,7 @@ func (c Claims) key() string {
 	if c.LoginID != "" {
 		return "login " + c.LoginID
 	}
-	return "membership " + c.Membership
+	return "membership " + c.Membership + " by " + c.ClientID
 }
 
 // Resolve makes the Caller, from the cache when it may be trusted.
@@ -113,11 +113,15 @@ type loading struct {
 
 func (r *Resolver) load(ctx context.Context, claims Claims) (Caller, []mark, error) {
 	l := &loading{Resolver: r, now: r.clock.Now()}
-	if claims.LoginID != "" {
-		var err error
-		if claims, err = l.login(ctx, claims.LoginID); err != nil {
-			return Caller{}, nil, err
-		}
+	var err error
+	switch {
+	case claims.LoginID != "":
+		claims, err = l.login(ctx, claims.LoginID)
+	case claims.ClientID != "":
+		err = l.client(ctx, claims)
+	}
+	if err != nil {
+		return Caller{}, nil, err
 	}
 	who, err := l.caller(ctx, claims)
 	return who, l.from, err
@@ -135,6 +139,19 @@ func (l *loading) login(ctx context.Context, id string) (Claims, error) {
 		l.from = append(l.from, mark{medplum.TypeClientApplication, claims.ClientID})
 	}
 	return claims, nil
+}
+
+// client looks at a client without a login: one that was switched off since it asked has no job done any more.
+func (l *loading) client(ctx context.Context, claims Claims) error {
+	var client medplum.ClientApplication
+	ref := store.Ref{Project: claims.Project, Type: medplum.TypeClientApplication, ID: claims.ClientID}
+	if err := l.record(ctx, ref, &client); err != nil {
+		return unauthorized(err)
+	}
+	if client.Status != "" && client.Status != "active" {
+		return outcome.New(outcome.Unauthorized, "")
+	}
+	return nil
 }
 
 func (l *loading) caller(ctx context.Context, claims Claims) (Caller, error) {

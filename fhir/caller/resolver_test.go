@@ -268,3 +268,19 @@ func TestTheCallerIsTheRequestsAlone(t *testing.T) {
 	assert.False(t, seen.Extended)
 	assert.Zero(t, caller.From(e.NewContext(httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder())))
 }
+
+// TestAClientThatWasSwitchedOffIsNobody: what it had asked for without a login is not done any more.
+func TestAClientThatWasSwitchedOffIsNobody(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		w := repotest.New(t, db)
+		claims := w.A.Staff.Claims
+		claims.ClientID = w.Make(t, w.A.ID, medplum.TypeClientApplication, medplum.ClientApplication{ResourceType: medplum.TypeClientApplication})
+		_, err := w.Resolver.Enter(ctx, claims, "", "192.0.2.1")
+		require.NoError(t, err)
+		_, err = w.As(t, w.A.Admin).Update(ctx, medplum.TypeClientApplication, claims.ClientID,
+			encode(t, medplum.ClientApplication{ResourceType: medplum.TypeClientApplication, ID: claims.ClientID, Status: "off"}), "")
+		require.NoError(t, err)
+		_, err = w.Resolver.Enter(ctx, claims, "", "192.0.2.1")
+		wantUnauthorized(t, err)
+	})
+}
