@@ -7,6 +7,8 @@
 //     and then kept as discarded. So its work must be repeatable.
 //   - A job whose process has died is tried again within two minutes, however long it may take: while
 //     it runs, its process says every quarter of a minute that it does (lease.go).
+//   - Jobs that may take long have a queue and places of their own: whoever asks for many of them holds up
+//     no mail.
 //   - Work queued by this process begins at once, by others within a second.
 //
 // It decides nothing about what the work is.

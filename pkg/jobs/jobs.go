@@ -21,13 +21,16 @@ type Args interface{ Kind() string }
 // Worker does the work of one kind of job; Work makes one.
 type Worker interface {
 	add(*river.Workers, *leases) error
+	// queue is the queue of the jobs of a kind.
+	queue() (kind, queue string)
 }
 
 // Work makes the worker of the jobs of type A. An error has the job tried again; Cancel(err)
 // gives it up.
 func Work[A Args](work func(ctx context.Context, args A) error) Worker { return worker[A]{work: work} }
 
-// WorkFor is Work for jobs that may take as long as limit.
+// WorkFor is Work for jobs that may take as long as limit. They have a queue of their own, in which no other
+// job waits for them.
 func WorkFor[A Args](limit time.Duration, work func(ctx context.Context, args A) error) Worker {
 	return worker[A]{work: work, limit: limit}
 }
@@ -40,6 +43,14 @@ type worker[A Args] struct {
 	work   func(context.Context, A) error
 	limit  time.Duration // zero for that of all jobs
 	leases *leases
+}
+
+func (w worker[A]) queue() (kind, queue string) {
+	var args A
+	if w.limit == 0 {
+		return args.Kind(), river.QueueDefault
+	}
+	return args.Kind(), longQueue
 }
 
 func (w worker[A]) add(workers *river.Workers, l *leases) error {
@@ -63,6 +74,8 @@ func (w worker[A]) Work(ctx context.Context, job *river.Job[A]) error {
 // How River works for us.
 const (
 	workers      = 8
+	longWorkers  = 4
+	longQueue    = "long"
 	pollInterval = time.Second           // for jobs that other processes queued
 	cooldown     = 10 * time.Millisecond // the least time between two fetches
 	jobTimeout   = time.Minute
@@ -74,6 +87,7 @@ type Client struct {
 	river    *river.Client[*sql.Tx]
 	listener *listener
 	leases   *leases
+	queues   map[string]string // of kinds
 }
 
 // Option changes how a client works.
@@ -97,13 +111,16 @@ func New(s *store.Store, all []Worker, options ...Option) (*Client, error) {
 	l := newListener()
 	rows := driver{s.JobDriver(), l}
 	held := &leases{rows: rows.GetExecutor(), beat: leaseTime / 4}
+	queues := map[string]string{}
 	if len(all) > 0 {
 		config.Workers = river.NewWorkers()
-		config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
+		config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, longQueue: {MaxWorkers: longWorkers}}
 		for _, w := range all {
 			if err := w.add(config.Workers, held); err != nil {
 				return nil, fmt.Errorf("jobs: %w", err)
 			}
+			kind, queue := w.queue()
+			queues[kind] = queue
 		}
 	}
 	for _, option := range options {
@@ -114,7 +131,7 @@ func New(s *store.Store, all []Worker, options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Client{river: client, listener: l, leases: held}, nil
+	return &Client{river: client, listener: l, leases: held, queues: queues}, nil
 }
 
 // Start runs jobs until Stop, or until ctx is cancelled.
@@ -150,10 +167,11 @@ func (c *Client) EnqueueAt(ctx context.Context, tx *store.Tx, args Args, at time
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	queue := cmp.Or(c.queues[args.Kind()], river.QueueDefault)
 	// Cancelling a statement would roll back others' writes on SQLite; this one is short.
-	if _, err := c.river.InsertTx(context.WithoutCancel(ctx), tx.SQL(), args, &river.InsertOpts{ScheduledAt: at}); err != nil {
+	if _, err := c.river.InsertTx(context.WithoutCancel(ctx), tx.SQL(), args, &river.InsertOpts{ScheduledAt: at, Queue: queue}); err != nil {
 		return fmt.Errorf("queue job %s: %w", args.Kind(), err)
 	}
-	tx.AfterCommit(c.listener.inserted)
+	tx.AfterCommit(func() { c.listener.inserted(queue) })
 	return nil
 }

@@ -24,30 +24,34 @@ func (d driver) SupportsListenNotify() bool { return false }
 // GetListener implements riverdriver.Driver.
 func (d driver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener { return d.listener }
 
-// insertTopic and insertPayload are what River listens to for new jobs.
-const (
-	insertTopic   = "river_insert"
-	insertPayload = `{"queue":"` + river.QueueDefault + `"}`
-)
+// insertTopic is what River listens to for new jobs.
+const insertTopic = "river_insert"
 
-// listener tells River's producer of jobs that this process has committed.
+// listener tells River's producers of jobs that this process has committed.
 type listener struct {
 	mu        sync.Mutex
 	listening bool
-	signal    chan struct{}
+	short     chan struct{}
+	long      chan struct{}
 }
 
-func newListener() *listener { return &listener{signal: make(chan struct{}, 1)} }
+func newListener() *listener {
+	return &listener{short: make(chan struct{}, 1), long: make(chan struct{}, 1)}
+}
 
-// inserted wakes the producer; jobs that come while it is awake are fetched together.
-func (l *listener) inserted() {
+// inserted wakes the producer of a queue; jobs that come while it is awake are fetched together.
+func (l *listener) inserted(queue string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.listening {
 		return
 	}
+	signal := l.short
+	if queue == longQueue {
+		signal = l.long
+	}
 	select {
-	case l.signal <- struct{}{}:
+	case signal <- struct{}{}:
 	default:
 	}
 }
@@ -55,11 +59,17 @@ func (l *listener) inserted() {
 // WaitForNotification implements riverdriver.Listener.
 func (l *listener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
 	select {
-	case <-l.signal:
-		return &riverdriver.Notification{Topic: insertTopic, Payload: insertPayload}, nil
+	case <-l.short:
+		return insertedInto(river.QueueDefault), nil
+	case <-l.long:
+		return insertedInto(longQueue), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+func insertedInto(queue string) *riverdriver.Notification {
+	return &riverdriver.Notification{Topic: insertTopic, Payload: `{"queue":"` + queue + `"}`}
 }
 
 // Listen implements riverdriver.Listener.
