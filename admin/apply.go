@@ -191,6 +191,9 @@ func (a *applying) make(ctx context.Context, of store.Ref, part Part, elements E
 		return store.Resource{}, err
 	}
 	res, err := a.tx.System("make what a project file names", of.Project).Create(ctx, of.Type, body)
+	if outcome.Has(err, outcome.Conflict) && of.ID != "" {
+		return store.Resource{}, outcome.New(outcome.Conflict, "The id %s is taken, maybe in another project", of.ID).At("id")
+	}
 	if err != nil {
 		return store.Resource{}, err
 	}

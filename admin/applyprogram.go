@@ -54,7 +54,11 @@ func (a *applying) findProgram(ctx context.Context, resourceType string, d Progr
 	found, err := a.tx.System("find what a project file names", a.project.ID).ReadWhole(ctx, resourceType, d.ID)
 	switch {
 	case outcome.Has(err, outcome.NotFound):
-		return found, false, nil
+		made, ok, err := a.madeFor(ctx, a.key(resourceType, d.Name))
+		if ok {
+			err = outcome.New(outcome.Invalid, "%s has the id %s, which stays", d.Name, made.ID).At("id")
+		}
+		return found, false, err
 	case outcome.Has(err, outcome.Gone):
 		return found, false, outcome.New(outcome.Invalid, "The program of this id has been deleted").At("id")
 	}
@@ -120,11 +124,20 @@ func (a *applying) bringRights(ctx context.Context, found store.Resource, d Prog
 	return a.settleMembership(ctx, members[0].ID, kindOf(found.Type), d.Name, d.RightsDraft, Elements{})
 }
 
+// policyNamed is a role, told in the words of project files and at the place that names it.
+func (a *applying) policyNamed(ctx context.Context, name string) (Role, error) {
+	role, err := a.s.roleNamed(ctx, a.tx, a.project.ID, name)
+	if outcome.Has(err, outcome.Invalid) {
+		err = outcome.New(outcome.Invalid, "There is no policy named %s, or more than one", name)
+	}
+	return role, err
+}
+
 // access are the access entries of a draft.
 func (a *applying) access(ctx context.Context, drafts []AccessDraft) ([]medplum.Access, error) {
 	var access []medplum.Access
 	for _, d := range drafts {
-		role, err := a.s.roleNamed(ctx, a.tx, a.project.ID, d.Name)
+		role, err := a.policyNamed(ctx, d.Name)
 		if err != nil {
 			return nil, a.at(d.Place, err)
 		}

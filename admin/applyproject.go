@@ -109,7 +109,7 @@ func (a *applying) makeProject(ctx context.Context, elements Elements) error {
 func (a *applying) defaults(ctx context.Context, given []medplum.DefaultAccessPolicy) ([]medplum.DefaultAccessPolicy, error) {
 	all := append([]medplum.DefaultAccessPolicy(nil), given...)
 	for _, d := range a.draft.DefaultPolicies {
-		role, err := a.s.roleNamed(ctx, a.tx, a.project.ID, d.Name)
+		role, err := a.policyNamed(ctx, d.Name)
 		if err != nil {
 			return nil, a.at(d.Place, err)
 		}

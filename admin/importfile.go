@@ -100,7 +100,7 @@ func readable(line int, text string) error {
 	if utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) {
 		return nil
 	}
-	return outcome.New(outcome.Invalid, "Line %d is not in the encoding of the list; name it in Content-Type (charset=windows-1252), or send UTF-8", line)
+	return outcome.New(outcome.Invalid, "Line %d is not in the encoding of the list; name its charset, such as windows-1252, or send UTF-8", line)
 }
 
 func readCSV(text io.Reader) ([]listed, error) {

@@ -84,7 +84,7 @@ func (o *object) rights() admin.RightsDraft {
 			return
 		}
 		access := admin.AccessDraft{Part: admin.Part{Name: entry.required("policy"), Place: path}}
-		entry.decode("parameter", &access.Parameter)
+		entry.decode("parameter", "[{name: …, valueString: …}]", &access.Parameter)
 		entry.close()
 		d.Access = append(d.Access, access)
 	})
@@ -94,11 +94,11 @@ func (o *object) rights() admin.RightsDraft {
 	return d
 }
 
-// decode reads a field into what admin keeps of it.
-func (o *object) decode(name string, into any) {
+// decode reads a field, which looks like the example, into what admin keeps of it.
+func (o *object) decode(name, example string, into any) {
 	node, ok := o.take(name)
 	if ok && json.Unmarshal(o.r.json(node, o.at(name)), into) != nil {
-		o.r.fault(node, o.at(name), "Expected it as FHIR spells it")
+		o.r.fault(node, o.at(name), "Expected it as FHIR spells it: %s", example)
 	}
 }
 
@@ -114,6 +114,9 @@ func (o *object) member() admin.MemberDraft {
 	if d.Name == "" {
 		o.r.fault(o.node, o.at("email"), "Either email or externalId is required")
 	}
+	if d.Email != "" && !mail.ValidAddress(d.Email) {
+		o.r.fault(o.values["email"], o.at("email"), "Expected an e-mail address")
+	}
 	is := func(name string, otherwise bool) bool {
 		if said := o.flag(name); said != nil {
 			return *said
@@ -126,7 +129,7 @@ func (o *object) member() admin.MemberDraft {
 	}
 	if _, given := o.values["patient"]; given {
 		d.Patient = new(medplum.Reference)
-		o.decode("patient", d.Patient)
+		o.decode("patient", "{reference: Patient/…}", d.Patient)
 	}
 	return d
 }

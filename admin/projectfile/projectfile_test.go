@@ -34,6 +34,8 @@ func TestEveryFaultNamesItsPlace(t *testing.T) {
 		{"two of a name", project + "    policies:\n      - name: A\n      - name: A\n", "p.yaml:5:9: projects[0].policies[1]: There are two of the name A"},
 		{"a member without a name", project + "    members: [{profile: Patient, firstName: A, lastName: B}]\n", "members[0].email: Either email or externalId"},
 		{"an alias", project + "    description: &a x\n    features: [*a]\n", "p.yaml:4:16: projects[0].features[0]: A project file has no aliases"},
+		{"no address", project + "    members: [{profile: Patient, email: a@b, firstName: A, lastName: B}]\n", "p.yaml:3:41: projects[0].members[0].email: Expected an e-mail address"},
+		{"a patient as text", project + "    members: [{profile: RelatedPerson, email: a@b.example, firstName: A, lastName: B, patient: Patient/a}]\n", "patient: Expected it as FHIR spells it: {reference: Patient/…}"},
 		{"an identity that others give", project + "    clients: [{name: a, resourceType: Bot}]\n", "clients[0].resourceType: Not for project files"},
 		{"no number", project + "    policies: [{name: a, x: .nan}]\n", "policies[0].x: Expected a number that JSON has"},
 	} {

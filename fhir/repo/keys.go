@@ -101,6 +101,9 @@ func reference(doc *document.Node, name string) medplum.Reference {
 	return medplum.Reference{Reference: n.Text("reference"), Display: n.Text("display")}
 }
 
+// takenID is also said of an id that is taken in another project, where it is unique in the whole server.
+const takenID = "A resource with this id exists already"
+
 // refused gives the store's refusals their outcomes.
 func refused(err error) error {
 	var taken *store.KeyConflict
@@ -108,7 +111,7 @@ func refused(err error) error {
 	case errors.As(err, &taken):
 		return outcome.New(outcome.Conflict, "%s", conflictText(taken.Key))
 	case errors.Is(err, store.ErrExists):
-		return outcome.New(outcome.Conflict, "A resource with this id exists already")
+		return outcome.New(outcome.Conflict, takenID)
 	case errors.Is(err, store.ErrVersion):
 		return raced{outcome.New(outcome.PreconditionFailed, "")}
 	}
@@ -127,7 +130,10 @@ func Raced(err error) bool { return errors.As(err, new(raced)) }
 
 // conflictText is what Medplum's clients compare: the text of PostgreSQL about Medplum's index.
 func conflictText(k store.Key) string {
-	_, column, _ := strings.Cut(k.Kind, ".")
+	_, column, ok := strings.Cut(k.Kind, ".")
+	if !ok {
+		return takenID
+	}
 	if column != strings.ToLower(column) {
 		column = `"` + column + `"`
 	}

@@ -13,6 +13,7 @@ package admittest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -191,6 +192,10 @@ func (s *Server) MailAbout(address, subject string) mail.Rendered {
 			}
 		}
 	}
-	s.t.Fatalf("admittest: no mail to %s about %q", address, subject)
+	about := ""
+	if subject != "" {
+		about = fmt.Sprintf(" about %q", subject)
+	}
+	s.t.Fatalf("admittest: no mail to %s%s within %s", address, about, waitForMail)
 	return mail.Rendered{}
 }

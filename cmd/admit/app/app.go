@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func Run(ctx context.Context, version string, args, environ []string, stdout, st
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(stderr, "admit:", err)
+		fmt.Fprintln(stderr, "admit:", strings.TrimPrefix(err.Error(), "admit: ")) // pkg/client begins so itself
 		return 1
 	}
 	return 0

@@ -177,6 +177,21 @@ func TestApplyChangesNothingUnasked(t *testing.T) {
 	require.Contains(t, a.must(clinic), "9 to make", "a fault in one project keeps all from being changed")
 }
 
+func TestApplyTellsOfAnIDThatCannotBe(t *testing.T) {
+	a := applyTo(t, "sqlite:"+filepath.Join(t.TempDir(), "admit.db"))
+	a.must(clinic)
+	for content, fault := range map[string]string{
+		strings.Replace(clinic, "id: ci,", "id: other,", 1):                                               `projects[0].clients[1].id: ci has the id ci, which stays`,
+		"projects: [{name: Elsewhere, clients: [{name: ci, id: ci}]}]":                                    `projects[0].clients[0].id: The id ci is taken, maybe in another project`,
+		"projects: [{name: Elsewhere, clients: [{name: ci, policies: [Nurse]}]}]":                         `projects[0].clients[0].policies[0]: There is no policy named Nurse, or more than one`,
+		"projects: [{name: Elsewhere, policies: [{name: Nurse}], defaultPolicies: {Practitioner: Ward}}]": `projects[0].defaultPolicies.Practitioner: There is no policy named Ward, or more than one`,
+	} {
+		code, _, stderr := a.run(content, "--yes")
+		require.Equal(t, 1, code)
+		require.Contains(t, stderr, fault)
+	}
+}
+
 func TestServeAppliesTheFileFirst(t *testing.T) {
 	a := applyTo(t, "sqlite:"+filepath.Join(t.TempDir(), "admit.db"))
 	require.NoError(t, os.WriteFile(a.file, []byte(clinic), 0o600))

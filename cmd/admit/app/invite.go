@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -97,6 +99,10 @@ func (i inviting) run(ctx context.Context, in io.Reader) error {
 		return fmt.Errorf("read the list: %w", err)
 	}
 	list, err := i.imports.Upload(ctx, contentType, content)
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		return fmt.Errorf("there is no project %s at %s that this caller administers", i.project, i.server)
+	}
 	if err != nil {
 		return err
 	}
@@ -158,9 +164,16 @@ func (i inviting) line(row client.ImportRow) {
 	if whom == "" {
 		whom = row.ExternalID
 	}
-	text := fmt.Sprintf("  %s line %d: %s %s %s <%s>", mark, row.Line, row.ResourceType, row.FirstName, row.LastName, whom)
+	if whom != "" {
+		whom = "<" + whom + ">"
+	}
+	said := slices.DeleteFunc([]string{row.ResourceType, row.FirstName, row.LastName, whom}, func(s string) bool { return s == "" })
+	text := fmt.Sprintf("  %s line %d: %s", mark, row.Line, strings.Join(said, " "))
 	if row.Error != "" {
-		text += ": " + row.Error
+		if len(said) > 0 {
+			text += ": "
+		}
+		text += row.Error
 		if row.Expression != "" {
 			text += " (" + row.Expression + ")"
 		}
