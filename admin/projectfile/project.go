@@ -2,6 +2,8 @@ package projectfile
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -55,6 +57,9 @@ func (r *reader) setting(name, path string, node *yaml.Node) any {
 	element := map[string]string{"!!bool": "valueBoolean", "!!int": "valueInteger", "!!float": "valueDecimal", "!!str": "valueString"}[node.Tag]
 	if element == "" {
 		r.fault(node, path, "Expected text, a number, true or false")
+	}
+	if element == "valueString" && slices.Contains([]string{"true", "false", "yes", "no", "on", "off"}, strings.ToLower(node.Value)) {
+		r.fault(node, path, "Expected true or false; %s is text, which switches nothing on or off", node.Value)
 	}
 	return map[string]any{"name": name, element: value}
 }

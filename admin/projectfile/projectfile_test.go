@@ -36,6 +36,7 @@ func TestEveryFaultNamesItsPlace(t *testing.T) {
 		{"an alias", project + "    description: &a x\n    features: [*a]\n", "p.yaml:4:16: projects[0].features[0]: A project file has no aliases"},
 		{"no address", project + "    members: [{profile: Patient, email: a@b, firstName: A, lastName: B}]\n", "p.yaml:3:41: projects[0].members[0].email: Expected an e-mail address"},
 		{"a patient as text", project + "    members: [{profile: RelatedPerson, email: a@b.example, firstName: A, lastName: B, patient: Patient/a}]\n", "patient: Expected it as FHIR spells it: {reference: Patient/…}"},
+		{"text for a switch", project + "    settings: {mfaRequired: yes}\n", "p.yaml:3:29: projects[0].settings.mfaRequired: Expected true or false; yes is text"},
 		{"an identity that others give", project + "    clients: [{name: a, resourceType: Bot}]\n", "clients[0].resourceType: Not for project files"},
 		{"no number", project + "    policies: [{name: a, x: .nan}]\n", "policies[0].x: Expected a number that JSON has"},
 	} {
