@@ -112,7 +112,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 }
 
 func TestUnknownVariablesOfOthersAreNoFaults(t *testing.T) {
-	c, err := config.Load([]string{"ADMIT_PORT_8103_TCP_ADDR=10.0.0.1", "ADMIT_SERVICE_HOST=10.0.0.1", "ADMIT_TEST_POSTGRES_URL=x", "ADMIT_WEATHER=fine"}, nil)
+	c, err := config.Load([]string{"ADMIT_PORT_8103_TCP_ADDR=10.0.0.1", "ADMIT_SERVICE_HOST=10.0.0.1", "ADMIT_TEST_POSTGRES_URL=x", "ADMIT_CLIENT_SECRET=x", "ADMIT_ACCESS_TOKEN=x", "ADMIT_WEATHER=fine"}, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"ADMIT_WEATHER is not a setting and is ignored"}, c.Warnings)
 }
