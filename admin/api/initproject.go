@@ -19,33 +19,16 @@ func (h *Handler) MountFHIR(g *echo.Group) {
 	g.POST("/ClientApplication/:id/$rotate-secret", h.rotateSecret)
 }
 
-// initProject takes plain JSON, as Medplum's clients send it, or a Parameters resource.
 func (h *Handler) initProject(c echo.Context) error {
 	var body struct {
 		Name       string            `json:"name"`
 		Owner      medplum.Reference `json:"owner"`
 		OwnerEmail string            `json:"ownerEmail"`
-		Parameter  []struct {
-			Name           string            `json:"name"`
-			ValueString    string            `json:"valueString"`
-			ValueReference medplum.Reference `json:"valueReference"`
-		} `json:"parameter"`
 	}
-	if err := web.ReadJSON(c, &body); err != nil {
+	if err := readInput(c, &body); err != nil {
 		return err
 	}
-	in := admin.ProjectInit{Name: body.Name, Owner: body.Owner, OwnerEmail: body.OwnerEmail}
-	for _, p := range body.Parameter {
-		switch p.Name {
-		case "name":
-			in.Name = p.ValueString
-		case "owner":
-			in.Owner = p.ValueReference
-		case "ownerEmail":
-			in.OwnerEmail = p.ValueString
-		}
-	}
-	made, err := h.Admin.InitProject(c.Request().Context(), caller.From(c), in)
+	made, err := h.Admin.InitProject(c.Request().Context(), caller.From(c), admin.ProjectInit(body))
 	if err != nil {
 		return err
 	}

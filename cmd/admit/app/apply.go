@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/admitdev/admit/admin"
@@ -18,11 +16,7 @@ import (
 	"github.com/admitdev/admit/pkg/clock"
 )
 
-var (
-	errUnasked = errors.New("nothing was changed: --yes changes it without asking, --dry-run only looks")
-	errRefused = errors.New("nothing was changed")
-	errMoved   = errors.New("the project has changed since the difference was shown; nothing was changed")
-)
+var errMoved = errors.New("the project has changed since the difference was shown; nothing was changed")
 
 func applyCommand(version string, environ []string, load loader) *cobra.Command {
 	var file string
@@ -93,7 +87,7 @@ func (a applying) ask(ctx context.Context, in io.Reader, yes, dryRun bool) ([]ad
 	case dryRun:
 		return planned, nil
 	case !yes:
-		if err := a.confirm(in); err != nil {
+		if err := confirm(in, a.out, "Change this?", "nothing was changed"); err != nil {
 			return nil, err
 		}
 	}
@@ -128,21 +122,6 @@ func differs(all []admin.Difference) bool {
 		}
 	}
 	return false
-}
-
-func (a applying) confirm(in io.Reader) error {
-	if file, ok := in.(*os.File); ok && !isatty.IsTerminal(file.Fd()) {
-		return errUnasked
-	}
-	fmt.Fprint(a.out, "Change this? Only yes is taken for it: ")
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if strings.TrimSpace(answer) != "yes" {
-		return errRefused
-	}
-	return nil
 }
 
 // apply does what was planned, one transaction for each project, and tells what is told once.

@@ -170,7 +170,7 @@ func TestApplyChangesNothingUnasked(t *testing.T) {
 	code, shown, stderr := a.run(clinic)
 	require.Equal(t, 1, code)
 	require.Contains(t, shown, "9 to make")
-	require.Contains(t, stderr, "--yes changes it without asking")
+	require.Contains(t, stderr, "nothing was changed: --yes does it without asking")
 	code, _, stderr = a.run(strings.Replace(clinic+"  - name: Elsewhere\n    clients: [{name: x, redirectUris: ['javascript:1']}]\n", "Quiet", "", 1), "--yes")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, a.file+`:20:39: projects[1].clients[0].redirectUris: Invalid redirect URI`)

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
@@ -21,10 +19,8 @@ import (
 )
 
 var (
-	errNobodyInvited = errors.New("nobody was invited")
-	errNotAsked      = errors.New("nobody was invited: --yes invites without asking, --dry-run only looks")
-	errRowsFailed    = errors.New("some rows were refused")
-	errStopped       = errors.New("the import has stopped")
+	errRowsFailed = errors.New("some rows were refused")
+	errStopped    = errors.New("the import has stopped")
 )
 
 // maxShown is how many rows of a list are shown before it is applied.
@@ -117,7 +113,7 @@ func (i inviting) run(ctx context.Context, in io.Reader) error {
 	case i.dryRun:
 		return nil
 	case !i.yes:
-		if err := i.confirm(in); err != nil {
+		if err := confirm(in, i.out, "Invite them?", "nobody was invited"); err != nil {
 			return err
 		}
 	}
@@ -189,21 +185,6 @@ func printable(text string) string {
 		}
 		return unicode.ReplacementChar
 	}, text)
-}
-
-func (i inviting) confirm(in io.Reader) error {
-	if file, ok := in.(*os.File); ok && !isatty.IsTerminal(file.Fd()) {
-		return errNotAsked
-	}
-	fmt.Fprint(i.out, "Invite them? Only yes is taken for it: ")
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if strings.TrimSpace(answer) != "yes" {
-		return errNobodyInvited
-	}
-	return nil
 }
 
 // lookEvery is how often the server is asked how far it is.
