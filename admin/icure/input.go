@@ -3,6 +3,7 @@ package icure
 import (
 	"encoding/json"
 	"strings"
+	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -93,7 +94,8 @@ func readUser(c echo.Context) (in writtenUser, err error) {
 	for name, id := range map[string]string{"healthcarePartyId": in.HealthcarePartyID, "patientId": in.PatientID} {
 		fields.Check(id == "" || repo.ValidID(id), name, "An id has 1 to 64 letters, digits, '-' and '.'")
 	}
-	fields.Check(len(in.DeviceID) <= maxOwnerText, "deviceId", "At most 255 characters")
+	fields.Check(len([]rune(in.DeviceID)) <= maxOwnerText && !strings.ContainsFunc(in.DeviceID, unicode.IsControl),
+		"deviceId", "At most 255 characters, without control characters")
 	fields.Check(in.Created >= 0 && in.TermsOfUseDate >= 0, "created", "A time is a number of milliseconds since 1970")
 	return in, fields.Err()
 }
