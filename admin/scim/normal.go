@@ -85,6 +85,17 @@ func normalObject(known schema.Attributes, raw object, at string) (object, error
 	return out, nil
 }
 
+// maxValues is how many values an attribute may have, but the members of a group: adding some compares each
+// with each.
+const maxValues = 200
+
+func checkValues(list []any, at string) error {
+	if len(list) > maxValues {
+		return refuse(invalidValue, "%s: At most %d values", at, maxValues)
+	}
+	return nil
+}
+
 // normalValue is a value of an attribute; nil when it is unassigned (RFC 7643 §2.5).
 func normalValue(a schema.CoreAttribute, value any, at string) (any, error) {
 	if value == nil {
@@ -96,6 +107,11 @@ func normalValue(a schema.CoreAttribute, value any, at string) (any, error) {
 	list, ok := value.([]any)
 	if !ok {
 		list = []any{value}
+	}
+	if a.Name() != attrMembers {
+		if err := checkValues(list, at); err != nil {
+			return nil, err
+		}
 	}
 	var items []any
 	primaries := 0

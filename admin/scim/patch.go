@@ -291,8 +291,9 @@ func applyToAll(into object, a schema.CoreAttribute, op operation) error {
 		into[a.Name()] = left
 		return nil
 	}
-	into[a.Name()] = added(before, given)
-	return nil
+	all := added(before, given)
+	into[a.Name()] = all
+	return checkValues(all, a.Name())
 }
 
 // includes says whether a value has all that is given of it.

@@ -124,6 +124,15 @@ func scimAttributes(t *testing.T, _ *apptest.Server, c *apptest.Client) {
 		assert.JSONEq(t, strings.NewReplacer(`"ID"`, `"`+got.Field("id")+`"`, `"schemas":S`, `"schemas":["`+scimUser+`","`+scimEnterprise+`"]`).Replace(want), string(got.Body), query)
 	}
 	wantSCIM(t, c.GET(path+"?attributes=id&excludedAttributes=name"), http.StatusBadRequest, "invalidValue")
+	emails := func(word string, n int) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf(`{"value":"%s.%d@tributes.example"}`, word, i))
+		}
+		return `{"op":"add","path":"emails","value":[` + strings.Join(list, ",") + `]}`
+	}
+	wantSCIM(t, c.PATCH(path, patchOp(emails("a", 201))), http.StatusBadRequest, "invalidValue")
+	wantSCIM(t, c.PATCH(path, patchOp(emails("a", 100), emails("b", 100))), http.StatusBadRequest, "invalidValue")
 	patched := c.PATCH(path+"?attributes=title", patchOp(`{"op":"remove","path":"title"}`)).WantStatus(http.StatusOK)
 	assert.Empty(t, patched.Field("title")+patched.Field("userName"))
 	group := provisionGroup(c, "Attributes")
