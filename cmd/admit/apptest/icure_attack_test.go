@@ -10,12 +10,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tidwall/sjson"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
 const icureUser = "/rest/v2/user"
@@ -23,14 +25,18 @@ const icureUser = "/rest/v2/user"
 // icureGuard is two projects that speak the dialect, and who asks.
 type icureGuard struct {
 	*apptest.Server
+	at                          *skewed
 	admin, other, staff, nobody *apptest.Client
 	mine, theirs                *apptest.Answer // a user of each
 }
 
 // TestICureAttacks asks the dialect, and its gateway, for what nobody may have.
 func TestICureAttacks(t *testing.T) {
-	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		g := &icureGuard{Server: s, admin: s.As(apptest.Admin), other: s.As(apptest.OtherAdmin), staff: s.As(apptest.Practitioner), nobody: s.As(apptest.Anonymous)}
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		at := &skewed{}
+		s := apptest.Start(t, apptest.On(db), apptest.At(at))
+		g := &icureGuard{Server: s, at: at, admin: s.As(apptest.Admin), other: s.As(apptest.OtherAdmin), staff: s.As(apptest.Practitioner), nobody: s.As(apptest.Anonymous)}
 		t.Run("off", g.off)
 		speakICure(g.other)
 		speakICure(g.admin, `{"name":"practitionersManageUsers","valueBoolean":true}`)
@@ -47,6 +53,7 @@ func TestICureAttacks(t *testing.T) {
 		t.Run("bad requests", g.badRequests)
 		t.Run("mass assignment", g.massAssignment)
 		t.Run("gateway", g.gateway)
+		t.Run("time", g.expired)
 	})
 }
 
@@ -334,4 +341,23 @@ func (g *icureGuard) gateway(t *testing.T) {
 	for _, mail := range g.Mails() {
 		assert.NotContains(t, mail.To, "stranger")
 	}
+}
+
+func (g *icureGuard) expired(t *testing.T) {
+	user := icureMade(g.admin, `{"login":"late","passwordHash":"Late-and-nobodys-24"}`)
+	named := string(g.admin.POST(icureUser+"/token/"+user.Field("id")+"/k?tokenValidity=60", "").WantStatus(http.StatusOK).Body)
+	g.enter("late", named).WantStatus(http.StatusOK)
+	session := g.enter("late", "Late-and-nobodys-24").WantStatus(http.StatusOK)
+	current := func() *apptest.Answer { return g.bearer(session.Field("token")).GET(icureUser + "/current") }
+	refresh := func() *apptest.Answer {
+		return g.nobody.With("Refresh-Token", session.Field("refreshToken")).POST("/rest/v2/auth/refresh", "")
+	}
+	g.at.ahead = 61 * time.Second
+	icureRefused(t, "a token after its time", g.enter("late", named), http.StatusUnauthorized)
+	current().WantStatus(http.StatusOK)
+	g.at.ahead = 23 * time.Hour
+	icureRefused(t, "an access token after its time", current(), http.StatusUnauthorized)
+	refresh().WantStatus(http.StatusOK)
+	g.at.ahead = 25 * time.Hour
+	icureRefused(t, "a renewal after its time", refresh(), http.StatusUnauthorized)
 }
