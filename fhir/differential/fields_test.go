@@ -151,9 +151,17 @@ func merged(sent, stored any, paths [][]string) any {
 				out = append(out, left)
 			}
 		}
-		return out
+		return orNothing(out)
 	}
 	return sent
+}
+
+// orNothing is a list, or nothing when it is empty: FHIR knows no empty ones.
+func orNothing(list []any) any {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // mergedIntoNothing is what stays of an element that the writer removes: what it does not see, but for
@@ -165,9 +173,7 @@ func mergedIntoNothing(stored any, paths [][]string) any {
 			return left
 		}
 	case []any:
-		if left := merged([]any{}, stored, paths); len(left.([]any)) > 0 {
-			return left
-		}
+		return merged([]any{}, stored, paths)
 	}
 	return nil
 }
@@ -226,7 +232,9 @@ func putBack(sent, stored any, path []string) any {
 					out[name] = left
 				}
 			default:
-				out[name] = putBack(value, was[name], path[1:])
+				if left := putBack(value, was[name], path[1:]); left != nil {
+					out[name] = left
+				}
 			}
 		}
 		for name, value := range was {
@@ -247,7 +255,7 @@ func putBack(sent, stored any, path []string) any {
 				out = append(out, left)
 			}
 		}
-		return out
+		return orNothing(out)
 	}
 	return sent
 }
