@@ -111,7 +111,7 @@ const (
 // Errors: outcome Invalid.
 func (w Words) Check() error {
 	var fields outcome.Fields
-	sample := values{App: "a", Project: "b", Name: "c", Email: "d@example.com", Link: "https://example.com/", Subject: "e"}
+	sample := values{App: "a", Project: "b", Name: "c", Email: "d@example.com", Link: sampleLink, Subject: "e"}
 	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 	subject := utf8.RuneCountInString(w.Subject)
 	fields.Check(subject > 0 && subject <= maxSubject && !strings.ContainsFunc(w.Subject, unicode.IsControl), "subject", "A subject has 1 to 200 characters and is one line")
@@ -126,9 +126,16 @@ func (w Words) Check() error {
 		field, text string
 		write       func(string, values) (string, error)
 	}{{"subject", w.Subject, plain}, {"text", w.Text, plain}, {"html", w.HTML, markup}} {
-		if _, err := part.write(part.text, sample); err != nil {
+		written, err := part.write(part.text, sample)
+		if err != nil {
 			fields.Check(false, part.field, "Not a template: "+err.Error())
+			continue
 		}
+		keeps := keepsLink(written)
+		if part.field == "html" {
+			keeps = markupKeepsLink(written)
+		}
+		fields.Check(keeps, part.field, `{{link}} stands by itself: after a space, or as all of <a href="{{link}}">`)
 	}
 	if err := checkMarkup(w.HTML); err != nil {
 		fields.Check(false, "html", err.Error())

