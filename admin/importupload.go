@@ -139,7 +139,12 @@ type listCheck struct {
 	project string
 	seen    map[string]int // keys of rows, with their numbers
 	known   map[string]knownReference
+	// policies is how many have been looked up.
+	policies int
 }
+
+// maxListPolicies is how many policies a list may name: each is looked up.
+const maxListPolicies = 500
 
 // knownReference is what is known of a policy or patient that rows name.
 type knownReference struct {
@@ -233,6 +238,9 @@ func (c *listCheck) references(ctx context.Context, in *Invitation) error {
 // policy is the policy of the project that is named, by its reference or its name.
 func (c *listCheck) policy(ctx context.Context, named medplum.Reference) (medplum.Reference, error) {
 	return c.look("policy "+named.Reference, func() (medplum.Reference, error) {
+		if c.policies++; c.policies > maxListPolicies {
+			return named, outcome.New(outcome.Invalid, "A list names at most %d policies", maxListPolicies).At("accessPolicy")
+		}
 		resourceType, id := named.Split()
 		if resourceType == medplum.TypeAccessPolicy && repo.ValidID(id) {
 			return named, c.there(ctx, named, "Access policy", "accessPolicy")

@@ -259,6 +259,20 @@ func TestAListIsOfItsProjectAloneAndOfThoseWhoMayStillDoIt(t *testing.T) {
 	})
 }
 
+func TestAListNamesAtMostSoManyPolicies(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		admin := s.As(apptest.Admin)
+		var list strings.Builder
+		list.WriteString("resourceType,firstName,lastName,email,accessPolicy\n")
+		for i := range 501 {
+			fmt.Fprintf(&list, "Practitioner,Al,Ice,p.%d@example.com,AccessPolicy/none-%d\n", i, i)
+		}
+		rows := report(t, admin, uploaded(admin, list.String()))
+		assert.Equal(t, "Access policy AccessPolicy/none-499 does not exist", rows[501].Error)
+		assert.Equal(t, "A list names at most 500 policies", rows[502].Error)
+	})
+}
+
 // listOf is a list of n new people, without mails.
 func listOf(n int, word string) string {
 	var list strings.Builder
