@@ -16,7 +16,7 @@ type Hook func(ctx context.Context, statement string) error
 
 // Statement is one statement on its way to the database.
 type Statement struct {
-	Conn int64  // on which connection, counted from 1
+	Conn int64  // on which connection: each has a number of its own, whatever pool it is of
 	Text string // "BEGIN", "COMMIT" and "ROLLBACK" stand for the calls of the driver
 	Args []driver.NamedValue
 	Rows bool // it is a query
@@ -44,8 +44,10 @@ func (w Watch) Wrap(c driver.Connector) driver.Connector {
 type faultyConnector struct {
 	driver.Connector
 	watch Watch
-	conns atomic.Int64
 }
+
+// conns numbers the connections of all pools: SQLite has one for reads beside the one for writes.
+var conns atomic.Int64
 
 // Connect implements driver.Connector.
 func (c *faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -53,7 +55,7 @@ func (c *faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &faultyConn{conn, c.conns.Add(1), c.watch}, nil
+	return &faultyConn{conn, conns.Add(1), c.watch}, nil
 }
 
 // faultyConn hands on what both drivers know and database/sql asks for.

@@ -2,8 +2,11 @@ package storetest_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 
+	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
@@ -18,6 +21,46 @@ func TestEachGivesAMigratedDatabase(t *testing.T) {
 			if state.Applied.IsZero() {
 				t.Errorf("%s is not applied", state.Name)
 			}
+		}
+	})
+}
+
+func TestAReadBesideATransactionIsOnAConnectionOfItsOwn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		ctx := context.Background()
+		var (
+			mu    sync.Mutex
+			conns []int64
+		)
+		s := storetest.OpenWith(t, db, store.Options{Wrap: storetest.Watch(func(_ context.Context, statement storetest.Statement) error {
+			mu.Lock()
+			defer mu.Unlock()
+			conns = append(conns, statement.Conn)
+			return nil
+		}).Wrap})
+		seen := func() []int64 {
+			mu.Lock()
+			defer mu.Unlock()
+			got := slices.Compact(slices.Sorted(slices.Values(conns)))
+			conns = nil
+			return got
+		}
+
+		seen()
+		var writing, reading []int64
+		if err := s.InTx(ctx, func(tx *store.Tx) error {
+			if err := tx.Announce(ctx, "Patient", "1"); err != nil {
+				return err
+			}
+			writing = seen()
+			_, err := s.Unsealed(ctx, 1)
+			reading = seen()
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(writing) != 1 || len(reading) == 0 || slices.Contains(reading, writing[0]) {
+			t.Errorf("the transaction was on %v, a read beside it on %v", writing, reading)
 		}
 	})
 }
