@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -38,16 +37,11 @@ func BenchmarkInvitations(b *testing.B) {
 			{"before the middle", admin.InvitationQuery{Limit: 50, Until: time.UnixMilli(manyInvitations / 2)}, 50},
 		} {
 			b.Run(tc.name, func(b *testing.B) {
-				var took []time.Duration
-				for b.Loop() {
-					begun := time.Now()
+				reportMedian(b, func() {
 					page, err := c.Invitations(context.Background(), c.ada, c.project, tc.query)
-					took = append(took, time.Since(begun))
 					require.NoError(b, err)
 					require.Len(b, page.Invitations, tc.want)
-				}
-				slices.Sort(took)
-				b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/median")
+				})
 			})
 		}
 	})

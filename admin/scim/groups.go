@@ -207,13 +207,9 @@ func (g groups) list(ctx context.Context, who caller.Caller, q query) ([]object,
 	if err != nil {
 		return nil, 0, err
 	}
-	w := all
-	if q.filter != nil {
-		w = compile(q.filter, groupTerms(rolesOf))
-	}
 	sort, sorted := groupSort(q)
 	var found []admin.RoleOfMembers
-	docs, total, err := q.page(w, sort, sorted, func(predicate store.Predicate, sort []store.Sort, offset, limit int) (docs []object, total int, err error) {
+	docs, total, err := q.page(groupTerms(rolesOf), sort, sorted, func(predicate store.Predicate, sort []store.Sort, offset, limit int) (docs []object, total int, err error) {
 		found, total, err = g.h.Admin.SelectRoles(ctx, who, who.Project, repo.Selection{Where: predicate, Sort: sort, Offset: offset, Limit: limit})
 		for _, role := range found {
 			doc := g.doc(role)

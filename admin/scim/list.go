@@ -131,7 +131,11 @@ type fetch func(predicate store.Predicate, sort []store.Sort, offset, limit int)
 
 // page is the page of a query. What the store can filter and order exactly it does; of what it cannot, up
 // to maxScanned resources are filtered and ordered here.
-func (q query) page(w where, sort []store.Sort, sorted bool, read fetch) ([]object, int, error) {
+func (q query) page(of terms, sort []store.Sort, sorted bool, read fetch) ([]object, int, error) {
+	w := all
+	if q.filter != nil {
+		w = compile(q.filter, of)
+	}
 	if w.exact && sorted {
 		return read(w.predicate, sort, q.startIndex-1, q.count)
 	}

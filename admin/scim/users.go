@@ -108,12 +108,8 @@ func (u users) list(ctx context.Context, who caller.Caller, q query) ([]object, 
 	if err != nil {
 		return nil, 0, err
 	}
-	w := all
-	if q.filter != nil {
-		w = compile(q.filter, userTerms(byAddress))
-	}
 	sort, sorted := userSort(q)
-	return q.page(w, sort, sorted, func(predicate store.Predicate, sort []store.Sort, offset, limit int) ([]object, int, error) {
+	return q.page(userTerms(byAddress), sort, sorted, func(predicate store.Predicate, sort []store.Sort, offset, limit int) ([]object, int, error) {
 		found, total, err := u.h.Admin.SelectUsers(ctx, who, who.Project, repo.Selection{Where: predicate, Sort: sort, Offset: offset, Limit: limit})
 		docs := make([]object, len(found))
 		for i, user := range found {

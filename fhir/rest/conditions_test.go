@@ -1,19 +1,16 @@
 package rest_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/fhir/medplum"
-	"github.com/admitdev/admit/fhir/repo/repotest"
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
@@ -142,15 +139,7 @@ func TestSomebodyIsFasterThanConditionalUpdates(t *testing.T) {
 	if !storetest.HavePostgres(t) {
 		return
 	}
-	var faster atomic.Pointer[func()]
-	s := startIn(t, repotest.On(t, storetest.OpenFaulty(t, storetest.Postgres(t), func(_ context.Context, statement string) error {
-		if strings.Contains(statement, "AS n(type, id, replaces") {
-			if do := faster.Swap(nil); do != nil {
-				(*do)()
-			}
-		}
-		return nil
-	})))
+	s, faster := startOvertaken(t)
 	var entries []string
 	for _, value := range []string{"1", "2", "3"} {
 		s.create(t, known("urn:fast", value, ""))

@@ -47,21 +47,28 @@ func TestUpdatesOfABatchAreAnsweredOneByOne(t *testing.T) {
 	})
 }
 
-// TestSomebodyIsFasterThanABundleOfUpdates: between the reading of the resources and the one
-// statement that writes them.
-func TestSomebodyIsFasterThanABundleOfUpdates(t *testing.T) {
-	if !storetest.HavePostgres(t) {
-		return
-	}
-	var faster atomic.Pointer[func()]
-	s := startIn(t, repotest.On(t, storetest.OpenFaulty(t, storetest.Postgres(t), func(_ context.Context, statement string) error {
+// startOvertaken starts a server on PostgreSQL that does what is stored in faster once, just before the
+// statement that updates several resources.
+func startOvertaken(t *testing.T) (s *server, faster *atomic.Pointer[func()]) {
+	t.Helper()
+	faster = new(atomic.Pointer[func()])
+	return startIn(t, repotest.On(t, storetest.OpenFaulty(t, storetest.Postgres(t), func(_ context.Context, statement string) error {
 		if strings.Contains(statement, "AS n(type, id, replaces") {
 			if do := faster.Swap(nil); do != nil {
 				(*do)()
 			}
 		}
 		return nil
-	})))
+	}))), faster
+}
+
+// TestSomebodyIsFasterThanABundleOfUpdates: between the reading of the resources and the one
+// statement that writes them.
+func TestSomebodyIsFasterThanABundleOfUpdates(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	s, faster := startOvertaken(t)
 	for _, tc := range []struct{ kind, match, statuses string }{
 		{"batch", "", "200 200 200"}, {"transaction", "", "200 200 200"},
 		{"batch", "current", "200 412 200"}, {"transaction", "current", "412"},
