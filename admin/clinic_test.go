@@ -62,7 +62,7 @@ func newClinic(t testing.TB, rows *store.Store) *clinic {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	blobs, err := blob.Open("file:" + t.TempDir())
 	require.NoError(t, err)
-	c := &clinic{rows: rows, passwords: &secret.Passwords{Rules: secret.Rules{MinLength: 8, BlockList: true}, Hasher: secret.NewHasher(2)}}
+	c := &clinic{rows: rows, passwords: &secret.Passwords{Rules: secret.Rules{MinLength: 8, BlockList: true}, Hasher: secret.NewTestHasher()}}
 	c.Service = admin.New(admin.Options{
 		Callers: entering{c: c}, Box: box, Jobs: queue, Refusals: audit.NewNotes("https://admit.example/", rows, clock.System{}, log),
 		Repo:  repo.New(repo.Options{Store: rows, Clock: clock.System{}, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: log}),

@@ -114,6 +114,7 @@ func openRaw(b *testing.B, db storetest.DB) *sql.DB {
 func BenchmarkLogin(b *testing.B) {
 	storetest.Each(b, func(b *testing.B, db storetest.DB) {
 		w := newWorld(b, db)
+		w.passwords.Hasher = secret.NewHasher(1)
 		w.owner(w.email("ada"), "Clinic")
 		hash, err := w.passwords.Hash(b.Context(), password)
 		require.NoError(b, err)

@@ -123,7 +123,7 @@ func newWorldAt(t testing.TB, db storetest.DB, at *testClock, change ...func(*ad
 	box, err := secret.OpenBox(t.Context(), w.store)
 	require.NoError(t, err)
 	w.passwords = &passwords{Passwords: &secret.Passwords{
-		Rules: secret.Rules{MinLength: 8, BlockList: true, AppName: "Admit"}, Hasher: secret.NewHasher(2),
+		Rules: secret.Rules{MinLength: 8, BlockList: true, AppName: "Admit"}, Hasher: secret.NewTestHasher(),
 	}}
 	base := &url.URL{Scheme: "http", Host: "admit.example", Path: "/"}
 	w.repo = repo.New(repo.Options{Store: w.store, Clock: w.clock, Secrets: oauth.ClientSecrets{Store: w.store, Box: box}, Log: log})

@@ -5,7 +5,7 @@
 //		answer, err := srv.HTTP("ada@clinic.example").Get(srv.URL + "/fhir/R4/Patient")
 //
 //	  - It is the server itself, as cmd/admit runs it, without limits of rate; nothing is faked but mail, which waits in
-//	    the drawer.
+//	    the drawer, and the work that a hash of a password takes.
 //	  - Who is named in the file, by the name of a client or bot or the address or external id of a member, has a token at hand.
 //	  - All of it ends with the test, and nothing is left.
 package admittest
@@ -27,6 +27,7 @@ import (
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/config"
 	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/secret"
 )
 
 // Server is a server that answers at URL until its test ends.
@@ -89,7 +90,7 @@ func Start(t testing.TB, options ...Option) *Server {
 	c, err := config.Load(environ, nil)
 	s.must(err)
 	wired := app.Options{
-		Config: c, Clock: clock.System{}, Version: "test", MailWaits: s.keepMail,
+		Config: c, Clock: clock.System{}, Version: "test", MailWaits: s.keepMail, Hasher: secret.NewTestHasher(),
 		Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: c.LogLevel})),
 	}
 	for _, adjust := range o.adjust {

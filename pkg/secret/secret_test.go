@@ -63,6 +63,16 @@ func TestTheBlockListCanBeOff(t *testing.T) {
 	require.Error(t, r.Check("password", "short"))
 }
 
+func TestAHashOfTestsIsReadByEverybody(t *testing.T) {
+	hash, err := secret.NewTestHasher().Hash(t.Context(), "correct horse")
+	require.NoError(t, err)
+	for password, want := range map[string]bool{"correct horse": true, "correct house": false} {
+		match, err := secret.NewHasher(1).Verify(t.Context(), password, hash)
+		require.NoError(t, err)
+		require.Equal(t, want, match, password)
+	}
+}
+
 func TestAHashVerifiesItsPasswordAlone(t *testing.T) {
 	h := secret.NewHasher(2)
 	long := strings.Repeat("a", 100)

@@ -18,6 +18,7 @@ import (
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/config"
 	"github.com/admitdev/admit/pkg/mail"
+	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/web"
 )
@@ -33,6 +34,8 @@ type Options struct {
 	Version string
 	// MailWaits is told once of each mail that nobody sends, because there is no mail server.
 	MailWaits func(mail.Rendered)
+	// Hasher, when set, hashes passwords in the place of the server's own; tests hash faster.
+	Hasher *secret.Hasher
 	// Wrap, when set, stands around the database driver; tests inject faults with it.
 	Wrap func(driver.Connector) driver.Connector
 }

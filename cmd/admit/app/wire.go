@@ -65,7 +65,10 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the server key: %w", err)
 	}
-	r.passwords = &secret.Passwords{Rules: passwordRules(c), Hasher: secret.NewHasher(runtime.GOMAXPROCS(0))}
+	r.passwords = &secret.Passwords{Rules: passwordRules(c), Hasher: o.Hasher}
+	if o.Hasher == nil {
+		r.passwords.Hasher = secret.NewHasher(runtime.GOMAXPROCS(0))
+	}
 	if err := r.wireMail(o, box); err != nil {
 		return nil, err
 	}
