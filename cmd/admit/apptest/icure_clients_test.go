@@ -61,6 +61,6 @@ func TestICureClients(t *testing.T) {
 		require.NoError(t, err, "%s", errors.String())
 		require.Len(t, done, 3, "each client has done something")
 		require.Contains(t, s.MailAbout("rod@medtech.example.com", "Welcome").Text, "Your login is rod@medtech.example.com and your password admit_")
-		require.NotEmpty(t, s.MailAbout("marge@icureapi4082.example.com", "Password Reset").ID)
+		require.NotEmpty(t, s.MailAbout("abe@icureapi4082.example.com", "Password Reset").ID)
 	})
 }
