@@ -27,6 +27,9 @@ func pageRules() map[string]func(*testing.T, fixture) {
 				f.put(f.create(f.patient(id), store.Index{Reference: []store.ReferenceRow{{Param: "p", TargetType: "Group", TargetID: "g"}}}))
 			}
 			f.put(f.create(f.patient("d"), store.Index{Reference: []store.ReferenceRow{{Param: "p", TargetType: "Group", TargetID: "other"}}}))
+			f.put(f.create(f.patient("e"), store.Index{
+				Reference: []store.ReferenceRow{{Param: "p", TargetType: "Group", TargetID: "g"}}, Date: []store.DateRow{{Param: "date", Low: 1, High: 2}},
+			})) // has a timeline, whose order is another
 			all, err := f.s.Pointing(f.ctx, f.project, "Patient", "p", at, "", 10)
 			f.wantIDs(all, err, "a", "b", "c")
 			rest, err := f.s.Pointing(f.ctx, f.project, "Patient", "p", at, "a", 1)
