@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -158,6 +159,36 @@ func claimNames(ctx context.Context, tx *repo.Tx, membership store.Ref, in *User
 		}
 		if !claimed {
 			return taken(name.field, name.value)
+		}
+	}
+	if in.LoginInAnyCase && text(in.Login) != "" {
+		return lookForLogin(ctx, tx, membership, *in.Login)
+	}
+	return nil
+}
+
+// maxAlike is how many logins are looked through that differ in case and accents alone.
+const maxAlike = 200
+
+// lookForLogin refuses a login that another user has, without regard to case. Those who look for the same
+// one wait for each other.
+func lookForLogin(ctx context.Context, tx *repo.Tx, membership store.Ref, login string) error {
+	key := store.Key{Scope: membership.Project, Kind: "login in any case", Value: strings.ToLower(login)}
+	if err := tx.Store().LineUp(ctx, []store.Key{key}, store.Ref{Project: membership.Project, Type: "login", ID: tx.NewID()}); err != nil {
+		return err
+	}
+	members := tx.System("look for a login in any case", membership.Project)
+	alike, _, err := members.Select(ctx, membership.Type, repo.Selection{Where: UserLogin(store.Equal, login), Limit: maxAlike})
+	if err != nil {
+		return err
+	}
+	for _, res := range alike {
+		var other medplum.ProjectMembership
+		if err := decode(res, &other); err != nil {
+			return err
+		}
+		if res.Ref != membership && strings.EqualFold(other.UserName, login) {
+			return taken("login", login)
 		}
 	}
 	return nil

@@ -109,6 +109,8 @@ type UserFields struct {
 	CustomData map[string]json.RawMessage `json:"customData"`
 	// SCIM is for the SCIM surface alone (see medplum.Member).
 	SCIM json.RawMessage `json:"-"`
+	// LoginInAnyCase refuses a Login that another user has in another case.
+	LoginInAnyCase bool `json:"-"`
 }
 
 // UserDraft is a user that is to be made. It has a new profile of ProfileType, or the one that Profile

@@ -203,6 +203,8 @@ func (h *Handler) changes(before, after object) (admin.UserFields, error) {
 		Email:      changed(address(before), address(after)),
 		Phone:      changed(mobileNumber(before), mobileNumber(after)),
 		Password:   changed("", textAt(after, path{name: attrPassword})),
+
+		LoginInAnyCase: true, // RFC 7643 §4.1.1
 	}
 	given, family := path{name: attrName, sub: attrGivenName}, path{name: attrName, sub: attrFamilyName}
 	if textAt(before, given) != textAt(after, given) || textAt(before, family) != textAt(after, family) { // one name needs the other

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -379,6 +380,20 @@ func scimBadUsers(t *testing.T, s *apptest.Server, c *apptest.Client) {
 	taken := provision(c, `"userName":"taken","externalId":"taken","emails":[{"value":"taken@scim.example"}],"phoneNumbers":[{"type":"mobile","value":"tel:+49-151-1234567"}]`)
 	assert.Equal(t, "tel:+49-151-1234567", c.GET(scimUsers+"/"+taken).Field("phoneNumbers.0.value"), "as it was written")
 	other := provision(c, `"userName":"not.taken"`)
+	for _, members := range []string{`"userName":"Taken"`, `"userName":"TAKEN"`} { // RFC 7643 §4.1.1: userName is not caseExact
+		wantSCIM(t, c.POST(scimUsers, scimBody(scimUser, members)), http.StatusConflict, "uniqueness")
+		wantSCIM(t, c.PUT(scimUsers+"/"+other, scimBody(scimUser, members)), http.StatusConflict, "uniqueness")
+		wantSCIM(t, c.PATCH(scimUsers+"/"+other, patchOp(`{"op":"replace","value":{`+members+`}}`)), http.StatusConflict, "uniqueness")
+		assert.Equal(t, "1", c.GET(filtered(scimUsers, `userName eq "tAKEN"`)).WantStatus(http.StatusOK).Field("totalResults"))
+	}
+	assert.Equal(t, "Not.Taken", c.PATCH(scimUsers+"/"+other, patchOp(`{"op":"replace","path":"userName","value":"Not.Taken"}`)).WantStatus(http.StatusOK).Field("userName"), "one's own")
+	atOnce := make(chan int, 4)
+	for _, name := range []string{"at.once", "At.Once", "AT.ONCE", "at.oncE"} {
+		go func() { atOnce <- c.POST(scimUsers, scimBody(scimUser, `"userName":"`+name+`"`)).Status }()
+	}
+	statuses := []int{<-atOnce, <-atOnce, <-atOnce, <-atOnce}
+	slices.Sort(statuses)
+	assert.Equal(t, []int{http.StatusCreated, http.StatusConflict, http.StatusConflict, http.StatusConflict}, statuses)
 	for _, members := range []string{`"userName":"taken"`, `"externalId":"taken"`, `"emails":[{"value":"TAKEN@scim.example"}]`, `"phoneNumbers":[{"type":"mobile","value":"+491511234567"}]`} {
 		wantSCIM(t, c.PATCH(scimUsers+"/"+other, patchOp(`{"op":"replace","value":{`+members+`}}`)), http.StatusConflict, "uniqueness")
 	}
