@@ -39,7 +39,8 @@ func (k *kind) operations(raw object) ([]operation, error) {
 	if !hasSchema(raw, patchSchema) {
 		return nil, refuse(invalidSyntax, "schemas must name %s", patchSchema)
 	}
-	given, _ := member(raw, "operations").([]any)
+	listed, _ := member(raw, "operations")
+	given, _ := listed.([]any)
 	if len(given) == 0 || len(given) > maxOperations {
 		return nil, refuse(invalidSyntax, "Operations: Between 1 and %d are required", maxOperations)
 	}
@@ -58,27 +59,36 @@ func (k *kind) operations(raw object) ([]operation, error) {
 	return all, nil
 }
 
-// member is the value of a name without regard to case.
-func member(raw object, name string) any {
+// member is the value of a name without regard to case, and whether there is one.
+func member(raw object, name string) (any, bool) {
 	for key, value := range raw {
 		if strings.EqualFold(key, name) {
-			return value
+			return value, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 func (k *kind) operation(in object) ([]operation, error) {
-	text, _ := member(in, "op").(string)
-	op := operation{op: strings.ToLower(text), value: member(in, "value")}
+	said, _ := member(in, "op")
+	text, _ := said.(string)
+	op := operation{op: strings.ToLower(text)}
 	if !slices.Contains([]string{opAdd, opReplace, opRemove}, op.op) {
 		return nil, refuse(invalidSyntax, "op must be add, replace or remove")
 	}
-	switch at := member(in, "path").(type) {
+	var given bool
+	if op.value, given = member(in, "value"); !given && op.op != opRemove {
+		return nil, refuse(invalidValue, "value: Required")
+	}
+	at, _ := member(in, "path")
+	switch at := at.(type) {
 	case string:
 		if strings.TrimSpace(at) != "" {
 			to, err := k.target(at)
 			op.path = &to
+			if err == nil && given && op.value == nil && op.op == opRemove && k.hasSeveral(to) {
+				err = refuse(invalidValue, "value: null is none of the values; all are removed by leaving it out")
+			}
 			return []operation{op}, err
 		}
 	case nil:
@@ -147,6 +157,12 @@ func (k *kind) target(text string) (t target, err error) {
 		return t, refuse(invalidPath, "%s cannot be read", text)
 	}
 	return t, nil
+}
+
+// hasSeveral says whether a target is all values of an attribute of several.
+func (k *kind) hasSeveral(t target) bool {
+	a, _, _ := k.attribute(t.path)
+	return a.MultiValued() && t.values == nil && t.sub == ""
 }
 
 // patched is a resource after the operations.

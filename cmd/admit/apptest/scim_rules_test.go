@@ -334,7 +334,7 @@ func scimMembers(t *testing.T, _ *apptest.Server, c *apptest.Client) {
 	assert.Contains(t, c.GET(scimUsers+"/"+one).Field("groups.#.value"), role)
 }
 
-func scimDiscovery(t *testing.T, _ *apptest.Server, c *apptest.Client) {
+func scimDiscovery(t *testing.T, s *apptest.Server, c *apptest.Client) {
 	config := c.GET("/scim/v2/ServiceProviderConfig").WantStatus(http.StatusOK)
 	for _, feature := range []string{"patch", "bulk", "filter", "changePassword", "sort", "etag"} {
 		assert.Equal(t, "true", config.Field(feature+".supported"), feature)
@@ -405,6 +405,7 @@ func scimBadPatches(t *testing.T, _ *apptest.Server, c *apptest.Client) {
 	before := c.GET(path).Body
 	for operation, scimType := range map[string]string{
 		`{"op":"move","path":"title"}`: "invalidSyntax", `{"path":"title"}`: "invalidSyntax", `7`: "invalidSyntax", `{"op":"remove"}`: "noTarget",
+		`{"op":"add","path":"title"}`: "invalidValue", `{"op":"replace","path":"emails"}`: "invalidValue", `{"op":"remove","path":"emails","value":null}`: "invalidValue",
 		`{"op":"add","value":"x"}`: "invalidValue", `{"op":"add"}`: "invalidValue", `{"op":"add","path":7,"value":"x"}`: "invalidPath", `{"op":"add","path":"nothing","value":"x"}`: "invalidPath",
 		`{"op":"add","path":"name.nothing","value":"x"}`: "invalidPath", `{"op":"add","path":"emails[type eq","value":"x"}`: "invalidPath", `{"op":"add","path":"emails[nothing eq 1]","value":"x"}`: "invalidPath",
 		`{"op":"add","path":"title[type eq \"x\"]","value":"x"}`: "invalidPath", `{"op":"add","path":"emails[type eq \"work\"].nothing","value":"x"}`: "invalidPath", `{"op":"add","path":"title x","value":"x"}`: "invalidPath",
