@@ -111,18 +111,27 @@ func (g groups) replace(ctx context.Context, who caller.Caller, id, tag string, 
 
 // patch answers nothing: who is in a large group need not be read to change one of them.
 func (g groups) patch(ctx context.Context, who caller.Caller, id, tag string, raw object) (object, error) {
-	operations, err := g.kind.operations(raw)
+	change, err := g.change(raw)
 	if err != nil {
 		return nil, err
 	}
-	change := admin.RoleChange{Members: map[string]bool{}}
-	for _, op := range operations {
-		if err := g.note(&change, op); err != nil {
-			return nil, err
-		}
-	}
 	_, err = g.h.Admin.ChangeRole(ctx, who, who.Project, id, tag, change)
 	return nil, err
+}
+
+// change is what a PatchOp makes of a role.
+func (g groups) change(raw object) (admin.RoleChange, error) {
+	change := admin.RoleChange{Members: map[string]bool{}}
+	operations, err := g.kind.operations(raw)
+	if err != nil {
+		return change, err
+	}
+	for _, op := range operations {
+		if err := g.note(&change, op); err != nil {
+			return change, err
+		}
+	}
+	return change, nil
 }
 
 // note adds an operation to a change.
