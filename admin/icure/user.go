@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/clock"
 )
 
 // user is iCure's UserDto as it is answered. Cardinal refuses an unknown key, and null where a list or a
@@ -159,15 +160,10 @@ func createdOf(u admin.User, k kept) int64 {
 	if k.Created != 0 {
 		return k.Created
 	}
-	digits := strings.ReplaceAll(u.ID, "-", "")
-	if len(digits) != uuidDigits || digits[12] != '7' {
-		return 0
+	if at, ok := clock.Of(u.ID); ok {
+		return at.UnixMilli()
 	}
-	at, err := strconv.ParseInt(digits[:12], 16, 64)
-	if err != nil {
-		return 0
-	}
-	return at
+	return 0
 }
 
 const uuidDigits = 32

@@ -59,7 +59,22 @@ func (h *Handler) Mount(g *echo.Group) {
 		g.DELETE(endpoint+"/:id", r.remove)
 	}
 	g.POST("/Bulk", h.bulk)
+	me := routes{h.users}
+	g.GET("/Me", own(me.read))
+	g.PUT("/Me", own(me.replace))
+	g.PATCH("/Me", own(me.patch))
+	g.DELETE("/Me", own(me.remove))
 	h.mountDiscovery(g)
+}
+
+// own is what a route does to the caller's own User (RFC 7644 §3.11). A client has none.
+func own(do echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		_, id := caller.From(c).Membership.Split()
+		c.SetParamNames("id")
+		c.SetParamValues(id)
+		return do(c)
+	}
 }
 
 // administers lets administrators through, and their clients.

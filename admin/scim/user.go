@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/admitdev/admit/admin"
+	"github.com/admitdev/admit/pkg/clock"
 )
 
 // maxKept is the greatest size of what is kept of a User besides what Admit knows itself.
@@ -80,6 +81,9 @@ func setText(doc object, name, text string) {
 // meta is what is said about a resource (RFC 7643 §3.1). Of one whose version is not known, there is none.
 func (h *Handler) meta(k *kind, id, version string, changed time.Time) object {
 	meta := object{"resourceType": k.name, "location": h.location(k, id), "lastModified": changed.UTC().Format(time.RFC3339Nano)}
+	if created, ok := clock.Of(id); ok {
+		meta["created"] = created.UTC().Format(time.RFC3339Nano)
+	}
 	if version != "" {
 		meta["version"] = etag(version)
 	}

@@ -226,6 +226,9 @@ func scimMatrix() (lines []right) {
 	} {
 		lines = append(lines, right{route, "", "{}", admins, admins})
 	}
+	for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} { // whoever asks is not removed: no project is without an administrator
+		lines = append(lines, right{method + " /scim/v2/Me", "", "{}", admins, admins})
+	}
 	for _, route := range []struct{ name, of, schema string }{{"Users/:id", "ProjectMembership", scimUser}, {"Groups/:id", "AccessPolicy", scimGroup}} {
 		for method, body := range map[string]string{
 			"GET": "", "DELETE": "", "PUT": scimBody(route.schema, `"userName":"x","displayName":"x"`),

@@ -46,6 +46,10 @@ func scimFilters(t *testing.T, _ *apptest.Server, c *apptest.Client) {
 		{`emails eq "ada@home.example"`, "ada"}, {`emails.value ew "@QUIBBLE.example"`, "ada bea"}, {`emails[type eq "home" and value co "quibble"]`, "bea"},
 		{`emails[type eq "work"].value eq "ada@home.example"`, ""}, {`emails[not (type eq "work")] and userName sw "filter."`, "ada bea"},
 		{`active eq false and userName sw "filter."`, "bea"}, {`active ne false and userName sw "filter."`, "ada cem"}, {`userName sw "filter." and (active eq "False" or title pr)`, "ada bea"},
+		{`userName eq "filter.ada" or userName eq "filter.bea" and active eq true`, "ada"}, {`(userName eq "filter.ada" or userName eq "filter.bea") and active eq true`, "ada"},
+		{`userName eq "filter.bea" and active eq true or userName eq "filter.cem"`, "cem"}, {`not (userName eq "filter.ada") and userName sw "filter."`, "bea cem"},
+		{`id eq "` + ids["cem"] + `" and meta.lastModified lt "2100-01-01T00:00:00Z"`, "cem"}, {`id eq "` + ids["cem"] + `" and meta.lastModified lt "` + changed + `"`, ""},
+		{`id eq "` + ids["cem"] + `" and meta.created le "` + changed + `"`, "cem"}, {`id eq "` + ids["cem"] + `" and meta.created gt "` + changed + `"`, ""},
 		{`title eq "head nurse"`, "ada"}, {`title eq null and userName sw "filter."`, "bea cem"}, {`nickName eq "b"`, "bea"},
 		{`groups.value eq "` + ward + `"`, "ada cem"}, {`groups[display eq "filter ward"]`, "ada cem"}, {`userName sw "filter." and not (groups eq "` + ward + `")`, "bea"},
 		{scimEnterprise + `:department eq "icu"`, "cem"}, {scimEnterprise + `:organization eq "clinic"`, "cem"}, {scimUser + `:userName eq "filter.bea"`, "bea"},
@@ -304,8 +308,21 @@ func scimMembers(t *testing.T, _ *apptest.Server, c *apptest.Client) {
 		`{"op":"add","path":"members","value":[{"value":"01a00000-0000-7000-8000-000000000000"}]}`)), http.StatusBadRequest, "invalidValue")
 	assert.Equal(t, before, membersOf(c, group))
 	c.PATCH(path, patchOp(`{"op":"remove","path":"members[value eq \"01a00000-0000-7000-8000-000000000000\"]"}`)).WantStatus(http.StatusNoContent)
-	c.PATCH(path, patchOp(`{"op":"remove","path":"members","value":[]}`)).WantStatus(http.StatusNoContent)
-	assert.Equal(t, before, membersOf(c, group), "nobody was to be removed")
+	for _, nobody := range []string{
+		`"path":"members","value":[]`, `"path":"members","value":{}`, `"path":"members","value":[{}]`, `"path":"Members","value":""`,
+		`"path":"members","value":[{"value":"01a00000-0000-7000-8000-000000000000"}]`, `"path":"` + scimGroup + `:members","value":{"value":"01a00000-0000-7000-8000-000000000000"}`,
+	} {
+		c.PATCH(path, patchOp(`{"op":"Remove",`+nobody+`}`)).WantStatus(http.StatusNoContent)
+		assert.Equal(t, before, membersOf(c, group), nobody)
+	}
+	for _, unclear := range []string{
+		`{"op":"remove","path":"members","value":null}`, `{"op":"remove","path":"members","value":[null]}`, `{"op":"REMOVE","path":"/members","value":null}`, `{"op":"replace","path":"members"}`, `{"op":"remove"}`, `{"op":"remove","value":{"members":[]}}`,
+		`{"op":"remove","path":"members","value":7}`, `{"op":"remove","path":"members","value":[{"display":"x"}]}`, `{"op":"remove","path":"members.value"}`, `{"op":"remove","path":"members[]"}`,
+		`{"op":"remove","path":"members[value eq null]"}`, `{"op":"remove","path":"members[value eq \"\"]"}`, `{"op":"remove","path":"members[not (value eq \"x\")]"}`, `{"op":"remove","path":"members[value pr]"}`, `{"op":"remove","path":"members[value ne \"x\"]"}`,
+	} {
+		assert.Equal(t, http.StatusBadRequest, c.PATCH(path, patchOp(unclear)).Status, unclear)
+		assert.Equal(t, before, membersOf(c, group), unclear)
+	}
 	for operation, scimType := range map[string]string{
 		`{"op":"add","path":"members[value eq \"x\"]","value":{"value":"x"}}`:              "invalidPath",
 		`{"op":"remove","path":"members[display eq \"x\"]"}`:                               "invalidPath",
@@ -349,6 +366,11 @@ func scimDiscovery(t *testing.T, s *apptest.Server, c *apptest.Client) {
 		wantSCIM(t, c.GET("/scim/v2/"+list+"?filter="+url.QueryEscape(`id pr`)), http.StatusForbidden, "")
 	}
 	assert.Empty(t, c.GET("/scim/v2/Schemas/"+scimUser).Field(`attributes.#(name=="roles")`))
+	me := c.GET("/scim/v2/Me").WantStatus(http.StatusOK)
+	assert.Equal(t, strings.TrimPrefix(c.Membership, "ProjectMembership/"), me.Field("id"))
+	assert.Equal(t, me.Field("meta.location"), c.PATCH("/scim/v2/Me", patchOp(`{"op":"replace","path":"title","value":"Owner"}`)).WantStatus(http.StatusOK).Field("meta.location"))
+	wantSCIM(t, c.DELETE("/scim/v2/Me"), http.StatusBadRequest, "invalidValue")
+	wantSCIM(t, scimClient(s).GET("/scim/v2/Me"), http.StatusNotFound, "") // a client is no User
 }
 
 func scimBadUsers(t *testing.T, s *apptest.Server, c *apptest.Client) {
