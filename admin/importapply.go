@@ -15,7 +15,7 @@ import (
 )
 
 // importBatch is how many rows are done in one transaction.
-const importBatch = 100
+const importBatch = 200
 
 // problem is what is wrong with a row, as it is kept.
 type problem struct {

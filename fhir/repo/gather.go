@@ -16,7 +16,7 @@ import (
 // Errors: fn's, and as Create's; the transaction then has to end.
 func (t *Tx) Gather(ctx context.Context, fn func(*Tx) error) (made map[store.Ref]store.Resource, err error) {
 	a := t.access
-	kept := &gathering{writeBehind{keeper{rows: a.rows}}, map[store.Ref]store.Resource{}, map[store.Ref]store.Resource{}}
+	kept := &gathering{writeBehind{keeper{rows: a.rows}}, map[store.Ref]store.Resource{}, map[store.Ref]store.Resource{}, map[string]bool{}}
 	a.rows = kept
 	err = a.tx.Collect(ctx, func() error {
 		if err := fn(&Tx{a}); err != nil {
@@ -31,6 +31,7 @@ func (t *Tx) Gather(ctx context.Context, fn func(*Tx) error) (made map[store.Ref
 type gathering struct {
 	writeBehind
 	made, looked map[store.Ref]store.Resource
+	fitting      map[string]bool // which policies compile, with what of a membership
 }
 
 // flush writes what is one statement together.
@@ -70,10 +71,4 @@ func (g *gathering) Get(ctx context.Context, ref store.Ref, visible store.Predic
 		g.looked[ref] = res
 	}
 	return res, err
-}
-
-// isNew says whether a resource is made by this transaction, so that nobody else can change it.
-func (g *gathering) isNew(ref store.Ref) bool {
-	_, made := g.made[ref]
-	return made
 }

@@ -174,9 +174,11 @@ func (a *access) peopleExist(ctx context.Context, project string, m medplum.Proj
 	if !ok {
 		return outcome.New(outcome.Invalid, "Profile %s does not exist in this project", m.Profile.Reference).At("ProjectMembership.profile")
 	}
-	ok, err = a.held(ctx, project, m.User, medplum.TypeUser, medplum.TypeClientApplication, medplum.TypeBot)
-	if err != nil || ok {
-		return err
+	if !a.isNew(store.SystemProject, m.User) { // or else nothing of the project has that id
+		ok, err = a.held(ctx, project, m.User, medplum.TypeUser, medplum.TypeClientApplication, medplum.TypeBot)
+		if err != nil || ok {
+			return err
+		}
 	}
 	if ok, err = a.held(ctx, store.SystemProject, m.User, medplum.TypeUser); err == nil && ok {
 		ok, err = a.mayJoin(ctx, project, m.User)
@@ -207,10 +209,10 @@ func (a *access) held(ctx context.Context, project string, ref medplum.Reference
 	if !slices.Contains(types, resourceType) || !ValidID(id) {
 		return false, nil
 	}
-	at := store.Ref{Project: project, Type: resourceType, ID: id}
-	if g, ok := a.rows.(*gathering); ok && g.isNew(at) {
+	if a.isNew(project, ref) {
 		return true, nil
 	}
+	at := store.Ref{Project: project, Type: resourceType, ID: id}
 	for {
 		got, err := a.rows.Get(ctx, at, nil)
 		if err != nil || got.Deleted {
@@ -221,6 +223,17 @@ func (a *access) held(ctx context.Context, project string, ref medplum.Reference
 			return err == nil, ignoreNotFound(err)
 		}
 	}
+}
+
+// isNew says whether a resource is made by this transaction, so that nobody else can change it.
+func (a *access) isNew(project string, ref medplum.Reference) bool {
+	g, ok := a.rows.(*gathering)
+	if !ok {
+		return false
+	}
+	resourceType, id := ref.Split()
+	_, made := g.made[store.Ref{Project: project, Type: resourceType, ID: id}]
+	return made
 }
 
 func ignoreNotFound(err error) error {

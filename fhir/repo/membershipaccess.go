@@ -62,18 +62,35 @@ func (a *access) checkEntry(ctx context.Context, project string, m medplum.Proje
 	case !compile:
 		return nil
 	}
-	source := policy.Source{Parameters: entry.Parameter}
-	if err := json.Unmarshal(got.Content, &source.Policy); err != nil {
-		return fmt.Errorf("AccessPolicy/%s: %w", id, err)
+	return a.fits(got, project, m, entry, "ProjectMembership."+path)
+}
+
+// fits refuses an entry whose period is none or whose policy does not compile with its parameters. Gather
+// compiles it once for all members who differ in the id of their profile alone: that is bound as a value.
+func (a *access) fits(stored store.Resource, project string, m medplum.ProjectMembership, entry medplum.Access, path string) error {
+	profileType, _ := m.Profile.Split()
+	key, err := json.Marshal([]any{stored.ID, stored.Version, profileType, m.Admin, entry})
+	if err != nil {
+		return fmt.Errorf("AccessPolicy/%s: %w", stored.ID, err)
 	}
-	path = "ProjectMembership." + path
+	g, gathers := a.rows.(*gathering)
+	if gathers && g.fitting[string(key)] {
+		return nil
+	}
+	source := policy.Source{Parameters: entry.Parameter}
+	if err := json.Unmarshal(stored.Content, &source.Policy); err != nil {
+		return fmt.Errorf("AccessPolicy/%s: %w", stored.ID, err)
+	}
 	if _, err = policy.PeriodOf(entry); err != nil {
 		text, expression := issueOf(err)
 		return outcome.New(outcome.Invalid, "%s", text).At(path + "." + expression)
 	}
 	if _, err = policy.Compile([]policy.Source{source}, policy.Subject{Project: project, Profile: m.Profile, Admin: m.Admin}); err != nil {
 		text, expression := issueOf(err)
-		return outcome.New(outcome.Invalid, "%s", text).At(path).Because("AccessPolicy/%s, %s", id, expression)
+		return outcome.New(outcome.Invalid, "%s", text).At(path).Because("AccessPolicy/%s, %s", stored.ID, expression)
+	}
+	if gathers {
+		g.fitting[string(key)] = true
 	}
 	return nil
 }
