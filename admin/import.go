@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -50,13 +52,14 @@ type Import struct {
 	Total  int               `json:"total"`
 	// Waiting, Done, Failed, Undone and Kept are how many rows stand there; Actions is how many do what,
 	// or would.
-	Waiting   int                        `json:"waiting"`
-	Done      int                        `json:"done"`
-	Failed    int                        `json:"failed"`
-	Undone    int                        `json:"undone"`
-	Kept      int                        `json:"kept"`
-	Actions   map[store.ImportAction]int `json:"actions"`
-	CreatedAt time.Time                  `json:"createdAt"`
+	Waiting    int                        `json:"waiting"`
+	Done       int                        `json:"done"`
+	Failed     int                        `json:"failed"`
+	Undone     int                        `json:"undone"`
+	Kept       int                        `json:"kept"`
+	Actions    map[store.ImportAction]int `json:"actions"`
+	UploadedBy medplum.Reference          `json:"uploadedBy"` // a membership
+	CreatedAt  time.Time                  `json:"createdAt"`
 	// UndoUntil is until when it can be undone, once it is done.
 	UndoUntil *time.Time `json:"undoUntil,omitempty"`
 }
@@ -73,7 +76,7 @@ type importer struct {
 	Address    string
 }
 
-func importerOf(who caller.Caller) (string, error) {
+func importerOf(who caller.Caller) importer {
 	_, membership := who.Membership.Split()
 	_, patient := who.Patient.Split()
 	by := importer{Address: who.RemoteAddr, Claims: caller.Claims{
@@ -83,8 +86,14 @@ func importerOf(who caller.Caller) (string, error) {
 	if who.OnBehalfOf != nil {
 		by.OnBehalfOf = who.OnBehalfOf.Membership.Reference
 	}
-	text, err := json.Marshal(by)
-	return string(text), err
+	return by
+}
+
+// now is who it is, with the rights of now.
+//
+// Errors: outcome Forbidden, Unauthorized.
+func (by importer) now(ctx context.Context, s *Service) (caller.Caller, error) {
+	return s.Callers.Enter(ctx, by.Claims, by.OnBehalfOf, by.Address)
 }
 
 // importer is who has the import done, with the rights of now.
@@ -95,7 +104,7 @@ func (s *Service) importer(ctx context.Context, in store.Import) (caller.Caller,
 	if err := json.Unmarshal([]byte(in.Caller), &by); err != nil {
 		return caller.Caller{}, err
 	}
-	who, err := s.Callers.Enter(ctx, by.Claims, by.OnBehalfOf, by.Address)
+	who, err := by.now(ctx, s)
 	if err != nil {
 		return who, err
 	}
@@ -116,6 +125,17 @@ func (s *Service) ReadImport(ctx context.Context, who caller.Caller, project, id
 	return s.describeImport(ctx, in)
 }
 
+// ReadImportAgain is ReadImport for somebody who has watched an import for a while, with the rights of now.
+//
+// Errors: outcome Forbidden, NotFound, Unauthorized.
+func (s *Service) ReadImportAgain(ctx context.Context, who caller.Caller, project, id string) (Import, error) {
+	now, err := importerOf(who).now(ctx, s)
+	if err != nil {
+		return Import{}, err
+	}
+	return s.ReadImport(ctx, now, project, id)
+}
+
 func (s *Service) storedImport(ctx context.Context, project, id string) (store.Import, error) {
 	in, err := s.Store.Import(ctx, project, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -124,27 +144,90 @@ func (s *Service) storedImport(ctx context.Context, project, id string) (store.I
 	return in, err
 }
 
+// ImportPage is a page of imports, newest first.
+type ImportPage struct {
+	Imports []Import `json:"imports"`
+	// Next is the cursor of the next page, empty on the last one.
+	Next string `json:"next,omitempty"`
+}
+
+// How many imports are on a page, unless it is said, and at most: the rows of each are counted.
+const (
+	defaultImportPage = 20
+	maxImportPage     = 100
+)
+
+// Imports lists the imports of a project that are still kept.
+//
+// Errors: outcome Forbidden, NotFound, Invalid.
+func (s *Service) Imports(ctx context.Context, who caller.Caller, project, cursor string, limit int) (ImportPage, error) {
+	if err := s.mayAdminister(ctx, who, project, audit.Import); err != nil {
+		return ImportPage{}, err
+	}
+	limit = cmp.Or(limit, defaultImportPage)
+	var fields outcome.Fields
+	fields.Check(limit <= maxImportPage, "limit", "Limit must be between 1 and 100")
+	fields.Check(cursor == "" || repo.ValidID(cursor), "cursor", "The cursor is not one of a page")
+	if err := fields.Err(); err != nil {
+		return ImportPage{}, err
+	}
+	found, err := s.Store.Imports(ctx, project, cursor, limit+1)
+	if err != nil {
+		return ImportPage{}, err
+	}
+	page := ImportPage{}
+	if len(found) > limit {
+		found = found[:limit]
+		page.Next = found[limit-1].ID
+	}
+	page.Imports, err = s.describeImports(ctx, project, found)
+	return page, err
+}
+
 func (s *Service) describeImport(ctx context.Context, in store.Import) (Import, error) {
-	counts, err := s.Store.CountImportRows(ctx, in)
+	shown, err := s.describeImports(ctx, in.Project, []store.Import{in})
 	if err != nil {
 		return Import{}, err
 	}
+	return shown[0], nil
+}
+
+func (s *Service) describeImports(ctx context.Context, project string, imports []store.Import) ([]Import, error) {
+	ids := make([]string, len(imports))
+	for i, in := range imports {
+		ids[i] = in.ID
+	}
+	counts, err := s.Store.CountImportRows(ctx, project, ids...)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]Import, len(imports))
+	for i, in := range imports {
+		shown[i] = describedImport(in, counts)
+	}
+	return shown, nil
+}
+
+// describedImport takes of the counts those of the import.
+func describedImport(in store.Import, counts []store.ImportCount) Import {
 	shown := Import{
-		ID: in.ID, State: in.State, Reason: in.Reason, Total: in.Total, CreatedAt: in.CreatedAt.Time,
+		ID: in.ID, State: in.State, Reason: in.Reason, Total: in.Total, UploadedBy: medplum.Reference{Reference: in.UploadedBy}, CreatedAt: in.CreatedAt.Time,
 		Actions: map[store.ImportAction]int{store.RowCreate: 0, store.RowUpdate: 0, store.RowUnchanged: 0, store.RowError: 0},
 	}
+	of := map[store.ImportRowState]*int{
+		store.RowPending: &shown.Waiting, store.RowDone: &shown.Done, store.RowFailed: &shown.Failed, store.RowUndone: &shown.Undone, store.RowKept: &shown.Kept,
+	}
 	for _, c := range counts {
-		of := map[store.ImportRowState]*int{
-			store.RowPending: &shown.Waiting, store.RowDone: &shown.Done, store.RowFailed: &shown.Failed, store.RowUndone: &shown.Undone, store.RowKept: &shown.Kept,
+		if c.Import == in.ID {
+			*of[c.State] += c.Count
+			shown.Actions[c.Action] += c.Count
 		}
-		*of[c.State] += c.Count
-		shown.Actions[c.Action] += c.Count
 	}
 	if in.State == store.ImportDone || in.State == store.ImportStopped {
 		until := in.AppliedAt.Add(importUndo)
 		shown.UndoUntil = &until
 	}
-	return shown, nil
+	return shown
 }
 
 // ApplyImport has the rows that wait done in the background. One that is being applied goes on.
@@ -186,7 +269,7 @@ func (s *Service) startImport(ctx context.Context, who caller.Caller, project, i
 	if err := s.mayAdminister(ctx, who, project, audit.Import); err != nil {
 		return Import{}, err
 	}
-	by, err := importerOf(who)
+	by, err := marshal(importerOf(who))
 	if err != nil {
 		return Import{}, err
 	}
@@ -200,7 +283,7 @@ func (s *Service) startImport(ctx context.Context, who caller.Caller, project, i
 		if err != nil || state == "" {
 			return err
 		}
-		in.State, in.Reason, in.Caller = state, "", by
+		in.State, in.Reason, in.Caller = state, "", string(by)
 		if err := rows.MoveImport(ctx, in); err != nil {
 			return err
 		}

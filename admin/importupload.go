@@ -16,13 +16,16 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
+// maxWaitingLists is how many lists of a project may wait to be applied; each is forgotten after a day.
+const maxWaitingLists = 50
+
 // planAtOnce is how many rows are looked up together.
 const planAtOnce = 500
 
 // UploadImport reads a list of people and keeps it with what each row would do now; nobody is invited
 // yet. A list that is being applied already is not kept again.
 //
-// Errors: outcome Forbidden, NotFound, Invalid, TooLong, UnsupportedMedia.
+// Errors: outcome Forbidden, NotFound, Invalid, TooLong, UnsupportedMedia, Conflict.
 func (s *Service) UploadImport(ctx context.Context, who caller.Caller, project, contentType string, body io.Reader) (made Import, fresh bool, err error) {
 	if err := s.mayAdminister(ctx, who, project, audit.Import); err != nil {
 		return Import{}, false, err
@@ -48,13 +51,33 @@ func (s *Service) UploadImport(ctx context.Context, who caller.Caller, project, 
 	if err != nil {
 		return Import{}, false, err
 	}
-	err = s.Repo.System("keep a list of people", project).InTx(ctx, func(tx *repo.Tx) error {
+	if err := s.keepList(ctx, who, in, rows); err != nil {
+		return Import{}, false, err
+	}
+	if in, err = s.Store.Import(ctx, project, in.ID); err != nil {
+		return Import{}, false, err
+	}
+	made, err = s.describeImport(ctx, in)
+	return made, true, err
+}
+
+// keepList keeps an import and forgets those whose time is over.
+func (s *Service) keepList(ctx context.Context, who caller.Caller, in store.Import, rows []store.ImportRow) error {
+	project := in.Project
+	return s.Repo.System("keep a list of people", project).InTx(ctx, func(tx *repo.Tx) error {
 		if _, err := s.project(ctx, tx, project); err != nil {
 			return err
 		}
 		now := tx.Store().Now()
 		if err := tx.Store().ForgetImports(ctx, project, now.Add(-importKept), now.Add(-importUnused)); err != nil {
 			return err
+		}
+		waiting, err := tx.Store().CountImports(ctx, project, store.ImportChecked)
+		if err != nil {
+			return err
+		}
+		if waiting >= maxWaitingLists {
+			return outcome.New(outcome.Conflict, "%d lists wait already to be applied; apply them, or wait until they are forgotten, a day after each was sent", waiting)
 		}
 		e := event(who, project, audit.Import)
 		e.Description = "import " + in.ID + " was uploaded"
@@ -63,14 +86,6 @@ func (s *Service) UploadImport(ctx context.Context, who caller.Caller, project, 
 		}
 		return tx.Store().AddImport(ctx, in, slices.Clone(rows))
 	})
-	if err != nil {
-		return Import{}, false, err
-	}
-	if in, err = s.Store.Import(ctx, project, in.ID); err != nil {
-		return Import{}, false, err
-	}
-	made, err = s.describeImport(ctx, in)
-	return made, true, err
 }
 
 // planList makes the rows of a list.

@@ -18,6 +18,7 @@ import (
 
 // mountImports adds the routes by which whole lists of people are invited.
 func (h *Handler) mountImports(p *echo.Group) {
+	p.GET("/invitations/import", h.imports)
 	p.POST("/invitations/import", h.uploadImport)
 	p.GET("/invitations/import/:import", h.readImport)
 	p.GET("/invitations/import/:import/report", h.reportImport)
@@ -38,6 +39,15 @@ func (h *Handler) uploadImport(c echo.Context) error {
 		status = http.StatusCreated
 	}
 	return answer(c, status, made, err)
+}
+
+func (h *Handler) imports(c echo.Context) error {
+	n, err := limit(c, 100)
+	if err != nil {
+		return err
+	}
+	page, err := h.Admin.Imports(c.Request().Context(), caller.From(c), c.Param("project"), c.QueryParam("cursor"), n)
+	return answer(c, http.StatusOK, page, err)
 }
 
 func (h *Handler) readImport(c echo.Context) error {
@@ -121,7 +131,7 @@ func (h *Handler) watchImport(c echo.Context) error {
 			return nil
 		case <-look.C:
 		}
-		if in, err = h.Admin.ReadImport(ctx, who, project, id); err != nil {
+		if in, err = h.Admin.ReadImportAgain(ctx, who, project, id); err != nil {
 			return nil // the answer has begun; the client comes again and is told
 		}
 	}

@@ -33,7 +33,7 @@ func (h *Handler) invitations(c echo.Context) error {
 		q.States = strings.Split(states, ",")
 	}
 	var err error
-	if q.Limit, err = limit(c); err != nil {
+	if q.Limit, err = limit(c, 1000); err != nil {
 		return err
 	}
 	for name, into := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
@@ -48,14 +48,14 @@ func (h *Handler) invitations(c echo.Context) error {
 }
 
 // limit is how long a page is to be, 0 for as long as usual.
-func limit(c echo.Context) (int, error) {
+func limit(c echo.Context, most int) (int, error) {
 	value := c.QueryParam("limit")
 	if value == "" {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 {
-		return 0, outcome.New(outcome.Invalid, "Limit must be between 1 and 1000").At("limit")
+	if err != nil || n < 1 || n > most {
+		return 0, outcome.New(outcome.Invalid, "Limit must be between 1 and %d", most).At("limit")
 	}
 	return n, nil
 }

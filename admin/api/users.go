@@ -75,7 +75,7 @@ func (h *Handler) listUsers(c echo.Context) error {
 		q.IDs = strings.Split(ids, ",")
 	}
 	var err error
-	if q.Limit, err = limit(c); err != nil {
+	if q.Limit, err = limit(c, 1000); err != nil {
 		return err
 	}
 	page, err := h.Admin.ListUsers(c.Request().Context(), caller.From(c), c.Param("project"), q)

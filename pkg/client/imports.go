@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -28,9 +29,10 @@ type Import struct {
 	Undone  int    `json:"undone"`
 	Kept    int    `json:"kept"`
 	// Actions is how many rows create, update, leave unchanged or are an error.
-	Actions   map[string]int `json:"actions"`
-	CreatedAt time.Time      `json:"createdAt"`
-	UndoUntil *time.Time     `json:"undoUntil,omitempty"`
+	Actions    map[string]int `json:"actions"`
+	UploadedBy Reference      `json:"uploadedBy"` // a membership
+	CreatedAt  time.Time      `json:"createdAt"`
+	UndoUntil  *time.Time     `json:"undoUntil,omitempty"`
 }
 
 // Running says that the server works on it.
@@ -67,6 +69,26 @@ func (i Imports) one(ctx context.Context, method string, body any, path ...strin
 // applied already is found again.
 func (i Imports) Upload(ctx context.Context, contentType string, content []byte) (Import, error) {
 	return i.one(ctx, http.MethodPost, list{contentType, content})
+}
+
+// ImportPage is a page of imports, newest first.
+type ImportPage struct {
+	Imports []Import `json:"imports"`
+	Next    string   `json:"next,omitempty"` // cursor of the next page, empty on the last one
+}
+
+// List lists the imports that are still kept; limit 0 is 20.
+func (i Imports) List(ctx context.Context, cursor string, limit int) (ImportPage, error) {
+	query := url.Values{}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	if limit != 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	var page ImportPage
+	err := i.client.do(ctx, call{method: http.MethodGet, path: []string{"invitations", "import"}, query: query, into: &page})
+	return page, err
 }
 
 // Read says how far an import is.

@@ -140,6 +140,32 @@ func (r reader) ImportOf(ctx context.Context, project, digest string) (Import, e
 	return in, notFound(err, "read import")
 }
 
+// Imports lists the imports of a project, newest first; after is the id of the last one of the page before.
+func (r reader) Imports(ctx context.Context, project, after string, limit int) ([]Import, error) {
+	if !validProject(project) {
+		return nil, nil
+	}
+	query := r.gorm(ctx).Where("project_id = ?", project)
+	if after != "" {
+		query = query.Where("id < ?", clean(after))
+	}
+	var imports []Import
+	if err := query.Order("id DESC").Limit(limit).Find(&imports).Error; err != nil {
+		return nil, fmt.Errorf("list imports: %w", err)
+	}
+	return imports, nil
+}
+
+// CountImports counts the imports of a project that are in a state.
+func (r reader) CountImports(ctx context.Context, project string, state ImportState) (int, error) {
+	var n int64
+	err := r.gorm(ctx).Model(&Import{}).Where("project_id = ? AND state = ?", project, state).Count(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("count imports: %w", err)
+	}
+	return int(n), nil
+}
+
 // HoldImport is Import, which no other transaction holds until this one ends.
 func (tx *Tx) HoldImport(ctx context.Context, project, id string) (Import, error) {
 	if !validProject(project) {
@@ -176,20 +202,21 @@ func (r reader) ImportRows(ctx context.Context, in Import, state ImportRowState,
 	return rows, nil
 }
 
-// ImportCount is how many rows are in a state and have an action.
+// ImportCount is how many rows of an import are in a state and have an action.
 type ImportCount struct {
+	Import string `gorm:"column:import_id"`
 	State  ImportRowState
 	Action ImportAction
 	Count  int
 }
 
-// CountImportRows counts the rows of an import.
-func (r reader) CountImportRows(ctx context.Context, in Import) ([]ImportCount, error) {
+// CountImportRows counts the rows of imports of a project.
+func (r reader) CountImportRows(ctx context.Context, project string, ids ...string) ([]ImportCount, error) {
 	var counts []ImportCount
-	err := r.gorm(ctx).Model(&ImportRow{}).Select("state, action, count(*) AS count").
-		Where("project_id = ? AND import_id = ?", in.Project, in.ID).Group("state, action").Find(&counts).Error
+	err := r.gorm(ctx).Model(&ImportRow{}).Select("import_id, state, action, count(*) AS count").
+		Where("project_id = ? AND import_id IN ?", project, ids).Group("import_id, state, action").Find(&counts).Error
 	if err != nil {
-		return nil, fmt.Errorf("count the rows of an import: %w", err)
+		return nil, fmt.Errorf("count the rows of imports: %w", err)
 	}
 	return counts, nil
 }

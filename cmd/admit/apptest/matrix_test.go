@@ -87,6 +87,7 @@ func matrix() []right {
 		{"GET /admin/projects/:project/members/:membership/sessions", "", "", admins, super},
 		{"DELETE /admin/projects/:project/members/:membership/sessions/:login", "", "", admins, super},
 		{"POST /admin/projects/:project/invitations/import", "", "{}", admins, super},
+		{"GET /admin/projects/:project/invitations/import", "", "", admins, super},
 		{"GET /admin/projects/:project/invitations/import/:import", "", "", admins, super},
 		{"GET /admin/projects/:project/invitations/import/:import/report", "", "", admins, super},
 		{"GET /admin/projects/:project/invitations/import/:import/events", "", "", admins, super},
