@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -21,6 +22,7 @@ const keyGroupCode = "Group.code"
 type group struct {
 	ResourceType string               `json:"resourceType"`
 	ID           string               `json:"id,omitempty"`
+	Extension    []medplum.Extension  `json:"extension,omitempty"`
 	Identifier   []medplum.Identifier `json:"identifier"`
 	Type         string               `json:"type"`
 	Actual       bool                 `json:"actual"`
@@ -36,16 +38,21 @@ func (g group) code() string {
 	return ""
 }
 
+func (g group) description() string {
+	return medplum.TextOf(g.Extension, medplum.DescriptionExtension)
+}
+
 func groupOf(res store.Resource) (UserGroup, error) {
 	var g group
 	err := decode(res, &g)
-	return UserGroup{res.ID, res.Version, g.code(), g.Name}, err
+	return UserGroup{res.ID, res.Version, g.code(), g.Name, g.description()}, err
 }
 
 // GroupFields are what may be set of a group.
 type GroupFields struct {
-	Code string `json:"code"`
-	Name string `json:"name"`
+	Code        string `json:"code"`
+	Name        string `json:"name"`
+	Description string `json:"-"` // of a dialect; it stays
 }
 
 func (in *GroupFields) check() error {
@@ -53,7 +60,12 @@ func (in *GroupFields) check() error {
 	var fields outcome.Fields
 	fields.Check(in.Code != "" && isToken(in.Code) && !uuidForm.MatchString(in.Code), "code", "A code has 1 to 255 characters and is no UUID")
 	fields.Check(isToken(in.Name), "name", "At most 255 characters, without control characters")
+	fields.Check(isDescription(in.Description), "description", "At most 4096 characters, without NUL")
 	return fields.Err()
+}
+
+func isDescription(text string) bool {
+	return utf8.RuneCountInString(text) <= 4096 && !strings.Contains(text, "\x00")
 }
 
 // CreateGroup makes a group of users.
@@ -75,6 +87,7 @@ func (s *Service) CreateGroup(ctx context.Context, who caller.Caller, project st
 		res, err := createRecorded(ctx, tx, who, ref, "make a group of users", audit.GroupChange, group{
 			ResourceType: ref.Type, ID: ref.ID, Type: "person", Actual: true, Name: in.Name,
 			Identifier: []medplum.Identifier{{System: medplum.GroupSystem, Value: in.Code}},
+			Extension:  medplum.Texts(map[string]string{medplum.DescriptionExtension: in.Description}),
 		})
 		if err != nil {
 			return err

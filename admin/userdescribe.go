@@ -150,7 +150,7 @@ func (u *User) addRoles(m medplum.ProjectMembership, known map[string]medplum.Ac
 	for _, ref := range policiesOf(m) {
 		_, id := ref.Split()
 		if role, ok := known[id]; ok {
-			u.Roles = append(u.Roles, UserRole{id, role.Name})
+			u.Roles = append(u.Roles, UserRole{ID: id, Name: role.Name, Description: medplum.TextOf(role.Extension, medplum.DescriptionExtension)})
 		}
 	}
 }
@@ -158,7 +158,7 @@ func (u *User) addRoles(m medplum.ProjectMembership, known map[string]medplum.Ac
 func (u *User) addGroups(m medplum.ProjectMembership, known map[string]group) {
 	for _, id := range m.Groups() {
 		if joined, ok := known[id]; ok {
-			u.Groups = append(u.Groups, UserGroup{ID: id, Code: joined.code(), Name: joined.Name})
+			u.Groups = append(u.Groups, UserGroup{ID: id, Code: joined.code(), Name: joined.Name, Description: joined.description()})
 		}
 	}
 }

@@ -33,6 +33,19 @@ type RoleDraft struct {
 	Name string `json:"name"`
 	// Resource are the rules of the AccessPolicy; without any the role allows nothing.
 	Resource []json.RawMessage `json:"resource"`
+	// Description and Statements are a dialect's: they are kept and given back, and allow nothing.
+	Description string          `json:"-"`
+	Statements  json.RawMessage `json:"-"`
+}
+
+// maxStatements is how many bytes of statements a role may have.
+const maxStatements = 64 << 10
+
+func (in *RoleDraft) check() error {
+	var fields outcome.Fields
+	fields.Check(isDescription(in.Description), "description", "At most 4096 characters, without NUL")
+	fields.Check(len(in.Statements) <= maxStatements, "statements", "At most 64 kB")
+	return errors.Join(checkRoleName(in.Name), fields.Err())
 }
 
 // CreateRole makes an AccessPolicy that is given by its name. It is for administrators.
@@ -55,7 +68,7 @@ func (s *Service) createRole(ctx context.Context, tx *repo.Tx, m manager, in Rol
 	if m.limited {
 		return store.Resource{}, outcome.New(outcome.Forbidden, "")
 	}
-	if err := checkRoleName(in.Name); err != nil {
+	if err := in.check(); err != nil {
 		return store.Resource{}, err
 	}
 	ref := store.Ref{Project: m.project.ID, Type: medplum.TypeAccessPolicy, ID: tx.NewID()}
@@ -63,7 +76,9 @@ func (s *Service) createRole(ctx context.Context, tx *repo.Tx, m manager, in Rol
 		return store.Resource{}, err
 	}
 	doc := memberDocument{}
-	if err := errors.Join(doc.set("resourceType", ref.Type), doc.set("id", ref.ID), doc.set("name", in.Name), doc.set("resource", in.Resource)); err != nil {
+	kept := medplum.Texts(map[string]string{medplum.DescriptionExtension: in.Description, medplum.StatementsExtension: string(in.Statements)})
+	err := errors.Join(doc.set("resourceType", ref.Type), doc.set("id", ref.ID), doc.set("extension", kept), doc.set("name", in.Name), doc.set("resource", in.Resource))
+	if err != nil {
 		return store.Resource{}, err
 	}
 	return createRecorded(ctx, tx, m.who, ref, "make a role", audit.RoleChange, doc)

@@ -59,16 +59,18 @@ type User struct {
 
 // UserRole is an AccessPolicy that a user has.
 type UserRole struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"-"` // of a dialect
 }
 
 // UserGroup is a group of users, or one that a user has joined; then it has no version.
 type UserGroup struct {
-	ID      string `json:"id"`
-	Version string `json:"version,omitempty"`
-	Code    string `json:"code"`
-	Name    string `json:"name,omitempty"`
+	ID          string `json:"id"`
+	Version     string `json:"version,omitempty"`
+	Code        string `json:"code"`
+	Name        string `json:"name,omitempty"`
+	Description string `json:"-"` // of a dialect
 }
 
 // Status says whether a user may sign in.

@@ -10,6 +10,8 @@
 //     profile with the project's default policy for patients: nobody gets more than was given aloud.
 //   - A role is an AccessPolicy by its name, which is the role's code, behind its namespace and a colon
 //     unless that is "default". A grant gives nothing that the AccessPolicy does not say.
+//   - A policy, which names resources and actions of its client's own, is a role that allows nothing. What it
+//     says is kept with the role, and nothing of it is enforced: neither what it allows nor what it denies.
 //   - What of a user means nothing to Admit (gender, address, identities, counters) is kept among the
 //     membership's properties, returned as it was written, and never acted upon. Departments, tenants,
 //     pipelines and second factors are refused, not made believe.

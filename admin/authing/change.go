@@ -148,8 +148,11 @@ func removeUserFromGroup(ctx context.Context, f *field) (any, error) {
 	return done(), f.client.changeGroup(ctx, f.args.text("code"), f.args.texts("userIds"), f.client.quit)
 }
 
+// changeOfRoles gives a user roles or takes them away.
+type changeOfRoles func(ctx context.Context, id string, roles []string) (admin.User, error)
+
 // changeRoles gives users roles or takes them away.
-func (s session) changeRoles(ctx context.Context, names, ids []string, change func(ctx context.Context, id string, roles []string) (admin.User, error)) error {
+func (s session) changeRoles(ctx context.Context, names, ids []string, change changeOfRoles) error {
 	if err := some(names, "roleCodes"); err != nil {
 		return err
 	}
@@ -188,7 +191,7 @@ func revokeRole(ctx context.Context, f *field) (any, error) {
 	return f.roles(ctx, f.client.take)
 }
 
-func (f *field) roles(ctx context.Context, change func(ctx context.Context, id string, roles []string) (admin.User, error)) (any, error) {
+func (f *field) roles(ctx context.Context, change changeOfRoles) (any, error) {
 	for _, target := range []string{"groupCodes", "nodeCodes"} {
 		if len(f.args.texts(target)) > 0 {
 			return nil, unsupported(target)

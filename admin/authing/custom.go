@@ -71,6 +71,17 @@ func setCustom(ctx context.Context, f *field, values map[string]json.RawMessage)
 	return customData(u), of(err, errNoUser)
 }
 
+// setUdf is answered and changes nothing: a user has custom data of any name.
+func setUdf(_ context.Context, f *field) (any, error) {
+	if f.args.text("targetType") != "USER" {
+		return nil, unsupported("targetType " + f.args.text("targetType"))
+	}
+	return object{
+		"targetType": f.args.text("targetType"), "dataType": f.args.text("dataType"), "key": f.args.text("key"),
+		"label": f.args.text("label"), "options": orNull(f.args.text("options")),
+	}, nil
+}
+
 func setUdv(ctx context.Context, f *field) (any, error) {
 	return setCustom(ctx, f, map[string]json.RawMessage{f.args.text("key"): untyped(f.args.text("value"))})
 }

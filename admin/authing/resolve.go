@@ -22,7 +22,9 @@ func resolvers() map[string]resolver {
 		"refreshToken": refreshToken, "createGroup": createGroup, "deleteGroups": deleteGroups,
 		"addUserToGroup": addUserToGroup, "removeUserFromGroup": removeUserFromGroup,
 		"createRole": createRole, "deleteRole": deleteRole, "deleteRoles": deleteRoles, "assignRole": assignRole, "revokeRole": revokeRole,
-		"setUdv": setUdv, "setUdvBatch": setUdvBatch, "removeUdv": removeUdv,
+		"createPolicy": createPolicy, "deletePolicy": deletePolicy, "policyAssignments": policyAssignments,
+		"addPolicyAssignments": addPolicyAssignments, "removePolicyAssignments": removePolicyAssignments,
+		"setUdf": setUdf, "setUdv": setUdv, "setUdvBatch": setUdvBatch, "removeUdv": removeUdv,
 	}
 }
 

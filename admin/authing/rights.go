@@ -9,7 +9,14 @@ import (
 )
 
 func groupShown(g admin.UserGroup) object {
-	return object{"id": g.ID, "code": g.Code, "name": g.Name, "description": nil, "createdAt": since(g.ID), "updatedAt": since(g.ID)}
+	return object{"id": g.ID, "code": g.Code, "name": g.Name, "description": orNull(g.Description), "createdAt": since(g.ID), "updatedAt": since(g.ID)}
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 func groupsOf(u admin.User) object {
@@ -40,19 +47,22 @@ func roleCode(name string) (namespace, code string) {
 	return namespace, code
 }
 
-func roleShown(pool, id, name string) object {
-	namespace, code := roleCode(name)
+func roleShown(pool string, r admin.UserRole) object {
+	namespace, code := roleCode(r.Name)
 	return object{
-		"id": id, "namespace": namespace, "code": code, "name": code, "arn": arn(pool, "role", code), "description": nil,
-		"createdAt": since(id), "updatedAt": since(id), "parent": nil,
+		"id": r.ID, "namespace": namespace, "code": code, "name": code, "arn": arn(pool, "role", code), "description": orNull(r.Description),
+		"createdAt": since(r.ID), "updatedAt": since(r.ID), "parent": nil,
 	}
 }
 
-// rolesOf are roles, all or those of a namespace.
+// rolesOf are roles, all or those of a namespace, without those that are policies.
 func rolesOf(pool string, roles []admin.UserRole, namespace string) object {
 	list := []object{}
 	for _, r := range roles {
-		if shown := roleShown(pool, r.ID, r.Name); namespace == "" || namespace == shown["namespace"] {
+		if isPolicy(r.Name) {
+			continue
+		}
+		if shown := roleShown(pool, r); namespace == "" || namespace == shown["namespace"] {
 			list = append(list, shown)
 		}
 	}
@@ -72,10 +82,7 @@ func createGroup(ctx context.Context, f *field) (any, error) {
 }
 
 func (s session) makeGroup(ctx context.Context, args arguments) (object, error) {
-	if args.text("description") != "" {
-		return nil, unsupported("description")
-	}
-	made, err := s.CreateGroup(ctx, s.who, s.pool(), admin.GroupFields{Code: args.text("code"), Name: args.text("name")})
+	made, err := s.CreateGroup(ctx, s.who, s.pool(), admin.GroupFields{Code: args.text("code"), Name: args.text("name"), Description: args.text("description")})
 	return groupShown(made), err
 }
 
@@ -100,13 +107,15 @@ func createRole(ctx context.Context, f *field) (any, error) {
 
 // makeRole makes a role that gives nothing until somebody writes what into its AccessPolicy.
 func (s session) makeRole(ctx context.Context, args arguments) (object, error) {
-	for _, name := range []string{"description", "parent"} {
-		if args.text(name) != "" {
-			return nil, unsupported(name)
-		}
+	name, description := roleName(args.text("namespace"), args.text("code")), args.text("description")
+	switch {
+	case args.text("parent") != "":
+		return nil, unsupported("parent")
+	case isPolicy(name):
+		return nil, refuse("namespace", "it is that of policies")
 	}
-	made, err := s.CreateRole(ctx, s.who, s.pool(), admin.RoleDraft{Name: roleName(args.text("namespace"), args.text("code"))})
-	return roleShown(s.pool(), made.ID, made.Name), err
+	made, err := s.CreateRole(ctx, s.who, s.pool(), admin.RoleDraft{Name: name, Description: description})
+	return roleShown(s.pool(), admin.UserRole{ID: made.ID, Name: made.Name, Description: description}), err
 }
 
 func deleteRole(ctx context.Context, f *field) (any, error) {

@@ -282,6 +282,7 @@ type IPAccessRule struct {
 type AccessPolicy struct {
 	ResourceType string           `json:"resourceType"`
 	ID           string           `json:"id,omitempty"`
+	Extension    []Extension      `json:"extension,omitempty"`
 	Name         string           `json:"name,omitempty"`
 	BasedOn      []Reference      `json:"basedOn,omitempty"`
 	Compartment  *Reference       `json:"compartment,omitempty"`

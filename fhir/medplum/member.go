@@ -1,6 +1,10 @@
 package medplum
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // What a ProjectMembership says of its member besides Medplum's elements. The extensions and the
 // system are Admit's own.
@@ -13,9 +17,33 @@ const (
 	PhoneSystem = "https://github.com/admitdev/admit/sid/phone"
 	// RoleExternalID holds in its valueString what a SCIM client calls the role that an AccessPolicy is.
 	RoleExternalID = "https://github.com/admitdev/admit/StructureDefinition/role-external-id"
+	// DescriptionExtension holds in its valueString what a role or a group of members is for.
+	DescriptionExtension = "https://github.com/admitdev/admit/StructureDefinition/description"
+	// StatementsExtension holds in its valueString what a role of another system says, which allows nothing here.
+	StatementsExtension = "https://github.com/admitdev/admit/StructureDefinition/foreign-statements"
 	// GroupSystem is the system of the identifier that is the code of a group of members.
 	GroupSystem = "https://github.com/admitdev/admit/sid/group"
 )
+
+// TextOf is the text of the extension with a URL, empty when there is none.
+func TextOf(extensions []Extension, url string) string {
+	for _, e := range extensions {
+		if e.URL == url {
+			return e.ValueString
+		}
+	}
+	return ""
+}
+
+// Texts are extensions that hold texts, by their URLs, without those that are empty.
+func Texts(texts map[string]string) (extensions []Extension) {
+	for _, url := range slices.Sorted(maps.Keys(texts)) {
+		if texts[url] != "" {
+			extensions = append(extensions, Extension{URL: url, ValueString: texts[url]})
+		}
+	}
+	return extensions
+}
 
 // TypeGroup is R4's Group.
 const TypeGroup = "Group"

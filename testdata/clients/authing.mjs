@@ -6,7 +6,7 @@ import { refused, told } from './operations.mjs';
 const { ADMIT_URL, POOL, SECRET, PASSWORD } = process.env;
 const open = (secret) => new sdk.ManagementClient({ userPoolId: POOL, secret, host: ADMIT_URL });
 const client = open(SECRET);
-const { users, groups, roles } = client;
+const { users, groups, roles, policies, udf } = client;
 const step = told('Authing', 'authing-js-sdk 4.23.55');
 
 await step('accessToken, wrong secret', async () => assert.equal((await refused(open('wrong').users.list())).code, 2206));
@@ -97,13 +97,16 @@ await step('refresh_token', async () => {
   assert.equal((await client.checkLoginStatus(token)).id, bob.id);
   assert.equal((await client.checkLoginStatus(token, { fetchUserDetail: true })).username, 'bob');
 });
-await step('groups.create', async () => assert.equal((await groups.create('night', 'Night shift')).code, 'night'));
+await step('groups.create', async () => {
+  const made = await groups.create('night', 'Night shift', 'Who is awake');
+  assert.deepEqual([made.code, made.description], ['night', 'Who is awake']);
+});
 await step('add_group', async () => assert.equal((await users.addGroup(bob.id, 'night')).code, 200));
 await step('add_group, no group', async () => assert.equal((await refused(users.addGroup(bob.id, 'none'))).code, 2080));
 await step('list_groups', async () => {
   const { totalCount, list } = await users.listGroups(bob.id);
   assert.equal(totalCount, 1);
-  assert.equal(list[0].code, 'night');
+  assert.deepEqual([list[0].code, list[0].description], ['night', 'Who is awake']);
 });
 await step('search, in a group', async () => assert.equal((await users.search('bob', { groupOpts: [{ code: 'night' }] })).totalCount, 1));
 await step('remove_group', async () => {
@@ -112,7 +115,8 @@ await step('remove_group', async () => {
 });
 await step('groups.delete', () => groups.delete('night'));
 await step('roles.create', async () => {
-  assert.equal((await roles.create('reader')).namespace, 'default');
+  const made = await roles.create('reader', 'Who reads');
+  assert.deepEqual([made.namespace, made.description], ['default', 'Who reads']);
   assert.equal((await roles.create('nurse', undefined, 'ward')).namespace, 'ward');
 });
 await step('add_roles', async () => {
@@ -122,7 +126,7 @@ await step('add_roles', async () => {
 await step('list_roles', async () => {
   const { totalCount, list } = await users.listRoles(bob.id);
   assert.equal(totalCount, 2);
-  assert.deepEqual(list.map((r) => r.code), ['reader', 'nurse']);
+  assert.deepEqual(list.map((r) => [r.code, r.description]), [['reader', 'Who reads'], ['nurse', null]]);
   assert.deepEqual((await users.listRoles(bob.id, 'ward')).list.map((r) => r.code), ['nurse']);
   assert.equal(await users.hasRole(bob.id, 'reader'), true);
 });
@@ -131,6 +135,28 @@ await step('remove_roles', async () => {
   assert.equal((await users.listRoles(bob.id)).totalCount, 1);
 });
 await step('roles.delete', () => roles.delete('reader'));
+const statements = [
+  { resource: 'books:123', effect: 'ALLOW', actions: ['books:edit'] },
+  { resource: 'books:*', effect: 'DENY', actions: ['books:burn'], condition: [{ param: 'ip', operator: 'Equal', value: '192.0.2.1' }] },
+];
+await step('policies.create', async () => {
+  const made = await policies.create({ code: 'books', statements, description: 'About books' });
+  assert.deepEqual([made.code, made.namespace, made.description, made.isDefault], ['books', 'default', 'About books', false]);
+  assert.deepEqual(made.statements, [{ ...statements[0], condition: null }, statements[1]]);
+});
+await step('add_policies', async () => assert.equal((await policies.addAssignments(['books'], 'USER', [bob.id])).code, 200));
+await step('add_policies, no policy', async () => assert.equal((await refused(policies.addAssignments(['none'], 'USER', [bob.id]))).code, 404));
+await step('list_policies', async () => {
+  const { totalCount, list } = await policies.listAssignments({ code: 'books' });
+  assert.deepEqual([totalCount, list], [1, [{ code: 'books', targetType: 'USER', targetIdentifier: bob.id }]]);
+  assert.deepEqual((await users.listRoles(bob.id)).list.map((r) => r.code), ['nurse']);
+});
+await step('remove_policies', async () => {
+  assert.equal((await policies.removeAssignments(['books'], 'USER', [bob.id])).code, 200);
+  assert.equal((await policies.listAssignments({ code: 'books' })).totalCount, 0);
+});
+await step('policies.delete', async () => assert.equal((await policies.delete('books')).code, 200));
+await step('udf.set', async () => assert.equal((await udf.set('USER', 'school', 'STRING', 'School')).label, 'School'));
 await step('setUdfValue', async () => {
   await users.setUdfValue(bob.id, { school: 'MIT', floor: 3, remote: true, desk: { row: 1 } });
   await users.removeUdfValue(bob.id, 'remote');

@@ -36,6 +36,10 @@ const (
 	giveRole    = "mutation($r:[String],$u:[String!],$n:String){assignRole(roleCodes:$r,userIds:$u,namespace:$n){code}}"
 	joinGroup   = "mutation($c:String,$u:[String!]!){addUserToGroup(code:$c,userIds:$u){code}}"
 	freshToken  = "mutation($id:String){refreshToken(id:$id){token}}"
+	makePolicy  = "mutation($c:String!,$n:String,$d:String,$s:[PolicyStatementInput!]!){createPolicy(code:$c,namespace:$n,description:$d,statements:$s){namespace code statements{resource effect}}}"
+	givePolicy  = "mutation($p:[String!]!,$t:PolicyAssignmentTargetType!,$u:[String!],$i:Boolean){addPolicyAssignments(policies:$p,targetType:$t,targetIdentifiers:$u,inheritByChildren:$i){code}}"
+	dropPolicy  = "mutation($c:String!){deletePolicy(code:$c){code}}"
+	askPolicies = "query($c:String,$t:PolicyAssignmentTargetType,$u:String,$page:Int){policyAssignments(code:$c,targetType:$t,targetIdentifier:$u,page:$page){totalCount list{code targetIdentifier}}}"
 	findUser    = "query($e:String,$p:String,$n:String){findUser(email:$e,phone:$p,username:$n){id}}"
 )
 
@@ -117,6 +121,7 @@ func authingPools(t *testing.T, s *apptest.Server, pool, other userPool) {
 	require.NotEmpty(t, mine, "names are taken within a pool")
 	there.POST("/graphql/v2", gql(`mutation{createRole(code:"theirs"){id}}`, `{}`))
 	there.POST("/graphql/v2", gql(`mutation{createGroup(code:"theirs",name:"T"){code}}`, `{}`))
+	there.POST("/graphql/v2", gql(makePolicy, `{"c":"theirs","s":[{"resource":"r","actions":["a"]}]}`))
 	s.As(apptest.Admin)
 	for _, tc := range []struct {
 		query, variables string
@@ -124,6 +129,7 @@ func authingPools(t *testing.T, s *apptest.Server, pool, other userPool) {
 	}{
 		{askUser, `{"id":"` + theirs + `"}`, 2004}, {changeUser, `{"id":"` + theirs + `","u":{"nickname":"x"}}`, 2004}, {removeUser, `{"id":"` + theirs + `"}`, 2004},
 		{removeUsers, `{"ids":["` + mine + `","` + theirs + `"]}`, 2004}, {freshToken, `{"id":"` + theirs + `"}`, 2004},
+		{givePolicy, `{"p":["theirs"],"t":"USER","u":["` + mine + `"]}`, 404}, {dropPolicy, `{"c":"theirs"}`, 404}, {askPolicies, `{"c":"theirs"}`, 404}, {askPolicies, `{"u":"` + theirs + `"}`, 2004},
 		{giveRole, `{"r":["theirs"],"u":["` + mine + `"]}`, 404}, {joinGroup, `{"c":"theirs","u":["` + mine + `"]}`, 2080},
 	} {
 		got := here.POST("/graphql/v2", gql(tc.query, tc.variables)).WantStatus(http.StatusOK)
@@ -176,6 +182,13 @@ func authingBadInput(t *testing.T, manager *apptest.Client) {
 		{`mutation{setUdv(targetType:ORG,targetId:"x",key:"k",value:"v"){key}}`, `{}`, "ORG"},
 		{`{users{totalCount} again:users{totalCount}}`, `{}`, "one field"},
 		{`{nonsense}`, `{}`, "nonsense"}, {`{users{list{secret}}}`, `{}`, "secret"}, {`{`, `{}`, "query"}, {``, `{}`, "query"},
+		{makePolicy, `{"c":"","s":[{"resource":"r","actions":["a"]}]}`, "code"}, {makePolicy, `{"c":"p","s":[]}`, "statements"}, {makePolicy, `{"c":"p","n":"a:b","s":[{"resource":"r","actions":["a"]}]}`, "namespace"},
+		{makePolicy, `{"c":"p","s":[{"resource":"r","actions":["` + strings.Repeat("x", 70_000) + `"]}]}`, "statements"}, {makePolicy, `{"c":"p","d":"a\u0000b","s":[{"resource":"r","actions":["a"]}]}`, "description"},
+		{makePolicy, `{"c":"` + long[:300] + `","s":[{"resource":"r","actions":["a"]}]}`, "255"},
+		{makePolicy, `{"c":"p","s":[{"resource":"r","actions":["a"],"effect":"PERHAPS"}]}`, "PERHAPS"}, {givePolicy, `{"p":[],"t":"USER","u":["` + made + `"]}`, "policies"}, {givePolicy, `{"p":["x"],"t":"USER"}`, "targetIdentifiers"},
+		{givePolicy, `{"p":["x"],"t":"GROUP","u":["x"]}`, "GROUP"}, {givePolicy, `{"p":["x"],"t":"USER","u":["` + made + `"],"i":true}`, "inheritByChildren"}, {askPolicies, `{}`, "code"}, {askPolicies, `{"t":"ROLE","u":"x"}`, "ROLE"},
+		{`mutation{createRole(code:"x",namespace:"Authing policy default"){code}}`, `{}`, "namespace"}, {`mutation{createRole(code:"x",description:"` + long + `"){code}}`, `{}`, "description"},
+		{`mutation{createGroup(code:"x",name:"x",description:"` + long + `"){code}}`, `{}`, "description"}, {`mutation{setUdf(targetType:ORG,key:"k",dataType:STRING,label:"l"){key}}`, `{}`, "ORG"},
 		{`{__schema{types{name}}}`, `{}`, "__schema"},
 		{`subscription{users{totalCount}}`, `{}`, "subscription"},
 		{`{users{list{` + strings.Repeat("id ", 2500) + `}}}`, `{}`, "query"},
@@ -229,6 +242,38 @@ func authingPasswords(t *testing.T, s *apptest.Server, pool, other userPool) {
 	manager.POST("/graphql/v2", gql(changeUser, `{"id":"`+id+`","u":{"blocked":true}}`)).WantStatus(http.StatusOK)
 	signInByName(s, pool.id, "secretive", apptest.Password).WantStatus(http.StatusBadRequest)
 	assert.NotContains(t, s.Log(), apptest.Password)
+}
+
+// authingPolicies: what a policy says is kept, and gives nobody anything.
+func authingPolicies(t *testing.T, manager *apptest.Client, pool userPool) {
+	ask := func(query, variables string) *apptest.Answer {
+		return manager.POST("/graphql/v2", gql(query, variables))
+	}
+	user := ask(makeUser, `{"u":{"username":"under policy"}}`).Field("data.createUser.id")
+	before := pool.GET(usersOf(pool.Client) + "/" + user).Field("roles")
+	everything := `[{"resource":"*","actions":["*"],"effect":"ALLOW"},{"resource":"Patient","actions":["read"],"effect":"DENY"}]`
+	for _, code := range []string{"all:of it", "other"} {
+		made := ask(makePolicy, `{"c":"`+code+`","n":"ward","s":`+everything+`}`)
+		require.Equal(t, code, made.Field("data.createPolicy.code"), "%s", made.Body)
+		assert.Equal(t, `["ALLOW","DENY"]`, made.Field("data.createPolicy.statements.#.effect"))
+	}
+	assert.EqualValues(t, 2026, code(ask(makePolicy, `{"c":"other","n":"ward","s":`+everything+`}`)))
+	assert.Zero(t, code(ask(makePolicy, `{"c":"other","s":`+everything+`}`)), "another namespace")
+	const give = `mutation($u:[String!]){addPolicyAssignments(policies:["all:of it","other"],namespace:"ward",targetType:USER,targetIdentifiers:$u){code}}`
+	require.Zero(t, code(ask(give, `{"u":["`+user+`"]}`)))
+	assert.Equal(t, `["all:of it","other"]`, ask(askPolicies, `{"u":"`+user+`"}`).Field("data.policyAssignments.list.#.code"))
+	assert.Equal(t, "[]", ask(askPolicies, `{"u":"`+user+`","page":2}`).Field("data.policyAssignments.list"))
+	assert.Equal(t, "0", ask(`query($id:String){user(id:$id){roles{totalCount}}}`, `{"id":"`+user+`"}`).Field("data.user.roles.totalCount"))
+	for _, role := range []string{"roles.1.id", "roles.2.id"} {
+		id := pool.GET(usersOf(pool.Client) + "/" + user).WantStatus(http.StatusOK).Field(role)
+		policy := pool.GET("/fhir/R4/AccessPolicy/" + id).WantStatus(http.StatusOK)
+		assert.Empty(t, policy.Field("resource"), "it allows nothing")
+		assert.Contains(t, policy.Field("extension.0.valueString"), `"DENY"`)
+	}
+	for _, code := range []string{"all:of it", "other"} {
+		require.Equal(t, "200", ask(`mutation($c:String!){deletePolicy(code:$c,namespace:"ward"){code}}`, `{"c":"`+code+`"}`).Field("data.deletePolicy.code"))
+	}
+	assert.Equal(t, before, pool.GET(usersOf(pool.Client)+"/"+user).WantStatus(http.StatusOK).Field("roles"), "who had it has it no longer, and nothing else less")
 }
 
 func encrypt(t *testing.T, key, text string) string {

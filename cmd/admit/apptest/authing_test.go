@@ -75,6 +75,7 @@ func TestAuthing(t *testing.T) {
 		t.Run("clients of the pool alone", func(t *testing.T) { authingCallers(t, s, pool, other) })
 		t.Run("nothing of another pool", func(t *testing.T) { authingPools(t, s, pool, other) })
 		t.Run("bad input", func(t *testing.T) { authingBadInput(t, pool.manage(t, s)) })
+		t.Run("policies", func(t *testing.T) { authingPolicies(t, pool.manage(t, s), pool) })
 		t.Run("signatures", func(t *testing.T) { authingSignatures(t, s, pool, other) })
 		t.Run("bad input of version 3", func(t *testing.T) { authingBadInputV3(t, s, pool, other) })
 		t.Run("passwords", func(t *testing.T) { authingPasswords(t, s, pool, other) })
