@@ -193,7 +193,10 @@ func (in writtenUser) edit(u admin.User) (admin.UserEdit, error) {
 	case in.owner() != nil && in.owner().Reference != u.Profile.Reference:
 		e.Profile = in.owner()
 	}
-	if in.Login == u.Email && u.Login == u.Email && u.Email != "" { // a login that is the address follows it
+	switch {
+	case u.Login == "" && in.Login == loginOf(u): // as it is shown
+		in.Login = ""
+	case in.Login == u.Email && u.Login == u.Email && u.Email != "": // a login that is the address follows it
 		in.Login = in.Email
 	}
 	change := func(field **string, is, was string) {

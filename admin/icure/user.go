@@ -1,6 +1,7 @@
 package icure
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -109,7 +110,7 @@ func (h *Handler) show(ctx context.Context, project string, users []admin.User) 
 func describeUser(project string, u admin.User, tokens []admin.NamedToken) user {
 	k := keptOf(u)
 	shown := user{
-		ID: u.ID, Rev: revOf(u), Created: createdOf(u, k), Name: u.Name, Login: u.Login, Email: u.Email, MobilePhone: u.Phone,
+		ID: u.ID, Rev: revOf(u), Created: createdOf(u, k), Name: u.Name, Login: loginOf(u), Email: u.Email, MobilePhone: u.Phone,
 		Type: k.Type, Status: statusActive, GroupID: project, DeviceID: k.DeviceID, TermsOfUseDate: k.TermsOfUseDate,
 		Properties: orEmpty(k.Properties), Roles: orEmpty(k.Roles), Permissions: []string{}, Identifier: orEmpty(k.Identifier),
 		AutoDelegations: k.AutoDelegations, ApplicationTokens: map[string]string{}, AuthenticationTokens: map[string]token{},
@@ -154,6 +155,9 @@ func owners(u admin.User, k kept) (practitioner, patient string) {
 	}
 	return "", ""
 }
+
+// loginOf is the login, or of who has none what they sign in with.
+func loginOf(u admin.User) string { return cmp.Or(u.Login, u.Email, u.Phone) }
 
 // createdOf is when a user was made: as its client has said, else as its id does (RFC 9562 §5.7).
 func createdOf(u admin.User, k kept) int64 {

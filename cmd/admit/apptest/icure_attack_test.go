@@ -50,6 +50,7 @@ func TestICureAttacks(t *testing.T) {
 		t.Run("tokens", g.tokens)
 		t.Run("one rev", g.oneRev)
 		t.Run("bad fields", g.badFields)
+		t.Run("kept as it was written", g.opaque)
 		t.Run("bad requests", g.badRequests)
 		t.Run("mass assignment", g.massAssignment)
 		t.Run("gateway", g.gateway)
@@ -316,6 +317,21 @@ func (g *icureGuard) massAssignment(t *testing.T) {
 	me := g.bearer(g.enter("massive", "Massive-and-strong-24").WantStatus(http.StatusOK).Field("token"))
 	icureRefused(t, "an administrator by its roles", me.GET(icureUser), http.StatusForbidden)
 	me.GET(usersOf(g.admin)).WantStatus(http.StatusForbidden)
+}
+
+// opaque: what means nothing to the server comes back as it was written, whatever is in it.
+func (g *icureGuard) opaque(t *testing.T) {
+	for name, value := range map[string]string{
+		"properties": `[{"id":"p","type":{"identifier":"a\u0000b","type":"STRING"},"typedValue":{"type":"STRING","stringValue":"nul \u0000, quote \" and \ud83d\ude00"}}]`,
+		"roles":      `["a\u0000b","'; DROP TABLE resource; --","%profile"]`, "autoDelegations": `{"a\u0000b":["x\u0000"]}`, "identifier": `[{"value":"a\u0000b","number":1.00}]`,
+	} {
+		made := icureMade(g.admin, `{"login":"opaque `+name+`","`+name+`":`+value+`}`)
+		for _, got := range []*apptest.Answer{made, g.admin.GET(icureUser + "/" + made.Field("id")).WantStatus(http.StatusOK)} {
+			assert.JSONEq(t, value, got.Field(name), name)
+		}
+		found := g.admin.POST(icureUser+"/match", `{"$type":"UserByIdsFilter","ids":["`+made.Field("id")+`"]}`).WantStatus(http.StatusOK)
+		assert.Contains(t, string(found.Body), made.Field("id"), name)
+	}
 }
 
 func (g *icureGuard) gateway(t *testing.T) {
