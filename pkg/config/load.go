@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,9 +17,12 @@ import (
 
 const prefix = "ADMIT_"
 
-// Flags declares one flag per setting.
-func Flags(flags *pflag.FlagSet) {
+// Flags declares a flag for each setting, or for each of those named by their flags.
+func Flags(flags *pflag.FlagSet, names ...string) {
 	for _, s := range settings() {
+		if len(names) > 0 && !slices.Contains(names, s.flag()) {
+			continue
+		}
 		usage := s.meaning
 		if s.fallback == "" && s.absent != "" {
 			usage += " (default " + s.absent + ")"

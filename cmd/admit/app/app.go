@@ -51,8 +51,6 @@ func command(version string, environ []string) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          help, // without one, cobra takes an unknown subcommand for a question
 	}
-	config.Flags(root.PersistentFlags())
-	root.PersistentFlags().SortFlags = false
 	load := func(cmd *cobra.Command) (*config.Config, error) {
 		c, err := config.Load(environ, cmd.Flags())
 		if err != nil {
@@ -73,6 +71,21 @@ func command(version string, environ []string) *cobra.Command {
 }
 
 func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// configured gives a command flags for the settings that it heeds, all of them unless they are named; the
+// environment may say any.
+func configured(cmd *cobra.Command, names ...string) *cobra.Command {
+	cmd.Flags().SortFlags = false
+	config.Flags(cmd.Flags(), names...)
+	return cmd
+}
+
+// What each command that opens the database heeds.
+const (
+	flagDatabase  = "database-url"
+	flagLogLevel  = "log-level"
+	flagLogFormat = "log-format"
+)
 
 // loader reads the configuration of a command that is about to run.
 type loader func(*cobra.Command) (*config.Config, error)

@@ -14,6 +14,8 @@ import (
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/admin/projectfile"
 	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/config"
+	"github.com/admitdev/admit/pkg/store"
 )
 
 var errMoved = errors.New("the project has changed since the difference was shown; nothing was changed")
@@ -34,6 +36,11 @@ func applyCommand(version string, environ []string, load loader) *cobra.Command 
 			if err != nil {
 				return err
 			}
+			if dryRun {
+				if err := onlyLook(cmd.Context(), c, cmd.ErrOrStderr()); err != nil {
+					return err
+				}
+			}
 			s, err := New(cmd.Context(), Options{Config: c, Clock: clock.System{}, Log: warnings(logger(c, cmd.ErrOrStderr())), Version: named(version)})
 			if err != nil {
 				return err
@@ -48,7 +55,27 @@ func applyCommand(version string, environ []string, load loader) *cobra.Command 
 	apply.Flags().BoolVar(&dryRun, "dry-run", false, "show the difference and change nothing")
 	apply.MarkFlagsMutuallyExclusive("yes", "dry-run")
 	_ = apply.MarkFlagRequired("file") // it is declared above
-	return apply
+	return configured(apply, flagDatabase, "base-url", "app-url", "app-name", "smtp-url", "allow-private-urls", flagLogLevel, flagLogFormat)
+}
+
+// onlyLook keeps a dry run from making or migrating a database: where there is none, one in memory stands for it.
+func onlyLook(ctx context.Context, c *config.Config, log io.Writer) error {
+	if !exists(c.DatabaseURL) {
+		c.DatabaseURL = "sqlite::memory:"
+		return nil
+	}
+	return withStore(ctx, c, log, func(rows *store.Store) error {
+		states, err := rows.MigrationStatus(ctx)
+		if err != nil {
+			return fmt.Errorf("read the migrations: %w", err)
+		}
+		for _, state := range states {
+			if state.Applied.IsZero() {
+				return errors.New("migrations of the database wait, which a dry run does not apply; admit migrate up does")
+			}
+		}
+		return nil
+	})
 }
 
 func readProjects(name string, environ []string) (*projectfile.File, error) {

@@ -113,6 +113,35 @@ func TestApplyMakesProjectsWhatTheFileSays(t *testing.T) {
 	})
 }
 
+func TestADryRunTouchesNoDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admit.db")
+	a := applyTo(t, "sqlite:"+path)
+	code, out, stderr := a.run(clinic, "--dry-run")
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, "9 to make, 0 to change, 0 to remove.")
+	require.NoFileExists(t, path)
+
+	code, _, stderr = a.run(clinic)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "nothing was changed: --yes does it without asking", "nobody is there to be asked")
+	a.must(clinic)
+
+	urls := []string{"sqlite:" + filepath.Join(t.TempDir(), "empty.db")}
+	require.NoError(t, os.WriteFile(strings.TrimPrefix(urls[0], "sqlite:"), nil, 0o600))
+	if storetest.HavePostgres(t) {
+		urls = append(urls, storetest.EmptyPostgres(t).URL)
+	}
+	for _, url := range urls {
+		empty := applyTo(t, url)
+		code, _, stderr = empty.run(clinic, "--dry-run")
+		require.Equal(t, 1, code)
+		require.Contains(t, stderr, "migrations of the database wait")
+		code, out, _ = run(t, empty.environ, "migrate", "status")
+		require.Zero(t, code)
+		require.NotRegexp(t, `\d{4}-\d\d-\d\dT`, out, "none was applied")
+	}
+}
+
 func TestApplyShowsAndMakesDifferences(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		a := applyTo(t, db.URL)

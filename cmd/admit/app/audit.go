@@ -40,7 +40,7 @@ func auditCommand(load loader) *cobra.Command {
 	}
 	verify.Flags().StringVar(&project, "project", "", "id of the project to look at; all of them without")
 	records := &cobra.Command{Use: "audit", Short: "Look at the audit records", Args: cobra.NoArgs, RunE: help}
-	records.AddCommand(verify)
+	records.AddCommand(configured(verify, flagDatabase, flagLogLevel, flagLogFormat))
 	return records
 }
 

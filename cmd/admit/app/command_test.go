@@ -228,6 +228,33 @@ func TestHealthcheck(t *testing.T) {
 	require.Contains(t, stderr, "the server does not answer")
 }
 
+func TestHelpShowsWhatACommandHeeds(t *testing.T) {
+	for command, flags := range map[string][]string{
+		"serve": {"--demo", "--listen", "--database-url", "--smtp-url"}, "apply": {"--file", "--database-url"}, "invite": {"--from", "--server"},
+		"migrate up": {"--database-url"}, "audit verify": {"--project", "--database-url"}, "healthcheck": {"--listen"}, "version": nil,
+	} {
+		code, out, _ := run(t, nil, append(strings.Fields(command), "--help")...)
+		require.Zero(t, code)
+		for _, flag := range flags {
+			require.Contains(t, out, flag, command)
+		}
+		require.Equal(t, command == "serve", strings.Contains(out, "--bundle-max-mb"), command)
+	}
+}
+
+func TestOnlyYesIsTakenForIt(t *testing.T) {
+	for answer, refused := range map[string]bool{"yes\n": false, " yes \r\n": false, "yes": false, "y\n": true, "no\n": true, "": true, "\nyes\n": true} {
+		var out strings.Builder
+		err := app.Confirm(strings.NewReader(answer), &out, "Change this?", "nothing was changed")
+		require.Equal(t, refused, err != nil, "%q", answer)
+		require.Equal(t, "Change this? Only yes is taken for it: ", out.String())
+	}
+	file, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer file.Close()
+	require.ErrorContains(t, app.Confirm(file, io.Discard, "Change this?", "nothing was changed"), "--yes does it without asking")
+}
+
 func TestAnUnknownCommandIsRefused(t *testing.T) {
 	for _, args := range [][]string{{"sevre"}, {"migrate", "upp"}} {
 		code, _, stderr := run(t, []string{sqlite(t)}, args...)

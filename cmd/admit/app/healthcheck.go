@@ -11,7 +11,7 @@ import (
 )
 
 func healthcheckCommand(load loader) *cobra.Command {
-	return &cobra.Command{
+	return configured(&cobra.Command{
 		Use:   "healthcheck",
 		Short: "Ask the server at ADMIT_LISTEN whether it is well",
 		Args:  cobra.NoArgs,
@@ -22,7 +22,7 @@ func healthcheckCommand(load loader) *cobra.Command {
 			}
 			return healthcheck(cmd.Context(), c.Listen)
 		},
-	}
+	}, "listen")
 }
 
 // healthcheck asks the server on this machine that listens on address.

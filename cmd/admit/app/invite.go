@@ -102,8 +102,9 @@ func (i inviting) run(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return err
 	}
+	refusals := map[int]string{}
 	if list.State == "checked" {
-		if err := i.show(ctx, list); err != nil {
+		if refusals, err = i.show(ctx, list); err != nil {
 			return err
 		}
 	} else {
@@ -123,16 +124,18 @@ func (i inviting) run(ctx context.Context, in io.Reader) error {
 	if list, err = i.wait(ctx, list); err != nil {
 		return err
 	}
-	return i.tell(ctx, list)
+	return i.tell(ctx, list, refusals)
 }
 
-// show says what the list would do; each row of it when that is all that is wanted.
-func (i inviting) show(ctx context.Context, list client.Import) error {
+// show says what the list would do; each row of it when that is all that is wanted. It gives why the rows
+// that it has shown as refused are.
+func (i inviting) show(ctx context.Context, list client.Import) (refusals map[int]string, err error) {
 	rows, err := i.imports.Report(ctx, list.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	shown := 0
+	refusals = map[int]string{}
 	for _, row := range rows {
 		if !i.dryRun && row.Action == "unchanged" {
 			continue
@@ -141,13 +144,16 @@ func (i inviting) show(ctx context.Context, list client.Import) error {
 			continue
 		}
 		i.line(row)
+		if row.Error != "" {
+			refusals[row.Line] = row.Error
+		}
 	}
 	if shown > maxShown && !i.dryRun {
 		fmt.Fprintf(i.out, "  … and %d more (--dry-run shows all)\n", shown-maxShown)
 	}
 	fmt.Fprintf(i.out, "%d rows: %d to create, %d to update, %d unchanged, %d in error.\n", list.Total,
 		list.Actions["create"], list.Actions["update"], list.Actions["unchanged"], list.Actions["error"])
-	return nil
+	return refusals, nil
 }
 
 // line is a row as people read it: + is made, ~ updated, = left, ! refused.
@@ -215,14 +221,14 @@ func (i inviting) wait(ctx context.Context, list client.Import) (client.Import, 
 	return list, bar.Finish()
 }
 
-// tell says what became of the list, and of each row that was refused.
-func (i inviting) tell(ctx context.Context, list client.Import) error {
+// tell says what became of the list, and of each row that was refused unless that has been shown.
+func (i inviting) tell(ctx context.Context, list client.Import, refusals map[int]string) error {
 	rows, err := i.imports.Report(ctx, list.ID)
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		if row.State == "failed" {
+		if row.State == "failed" && refusals[row.Line] != row.Error {
 			i.line(row)
 		}
 	}

@@ -3,6 +3,7 @@ package app_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,7 @@ func TestInviteShowsAListAsksAndReports(t *testing.T) {
 	code, out, _ = invite("--yes")
 	require.Equal(t, 1, code, "a row was refused")
 	require.Contains(t, out, "is done: 2 created, 0 updated, 0 unchanged, 1 refused.")
+	require.Equal(t, 1, strings.Count(out, "! line 4"), "a refusal is told once: %s", out)
 	code, out, _ = invite("--yes")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "is done: 0 created, 0 updated, 2 unchanged, 1 refused.")

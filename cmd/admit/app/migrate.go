@@ -34,8 +34,8 @@ func migrateCommand(load loader) *cobra.Command {
 		}
 	}
 	migrate.AddCommand(
-		&cobra.Command{Use: "up", Short: "Apply the migrations that wait", Args: cobra.NoArgs, RunE: on("", migrateUp)},
-		&cobra.Command{Use: "status", Short: "List the migrations", Args: cobra.NoArgs, RunE: on("sqlite::memory:", migrateStatus)},
+		configured(&cobra.Command{Use: "up", Short: "Apply the migrations that wait", Args: cobra.NoArgs, RunE: on("", migrateUp)}, flagDatabase, flagLogLevel, flagLogFormat),
+		configured(&cobra.Command{Use: "status", Short: "List the migrations", Args: cobra.NoArgs, RunE: on("sqlite::memory:", migrateStatus)}, flagDatabase, flagLogLevel, flagLogFormat),
 	)
 	return migrate
 }

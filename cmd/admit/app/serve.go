@@ -40,7 +40,7 @@ func serveCommand(version string, environ []string, load loader) *cobra.Command 
 		},
 	}
 	serve.Flags().BoolVar(&demo, "demo", false, "serve a throw-away database with a project and an administrator in it")
-	return serve
+	return configured(serve)
 }
 
 // What a server keeps alive is small: collecting half as often as Go would gives a seventh of its time

@@ -1,0 +1,4 @@
+package app
+
+// Confirm lets a test answer the question.
+var Confirm = confirm
