@@ -41,6 +41,8 @@ func TestRoutesAnswerAsMedplumsClientsExpect(t *testing.T) {
 		admin.POST(base+"/sites", `[{"name":"s","domain":["d"]}]`).WantStatus(http.StatusOK)
 		admin.POST(base+"/settings", `[{"name":"s","valueBoolean":true}]`).WantStatus(http.StatusOK)
 		admin.POST(base+"/settings", `{"name":"s"}`).WantStatus(http.StatusBadRequest)
+		text := admin.POST(base+"/settings", `[{"name":"s","valueString":"x"},{"name":"mfaRequired","valueString":"true"}]`).WantStatus(http.StatusBadRequest)
+		assert.Equal(t, []string{"Setting mfaRequired needs a valueBoolean", "Project.setting[1]"}, []string{text.Field("issue.0.details.text"), text.Field("issue.0.expression.0")})
 
 		read := admin.GET(member).WantStatus(http.StatusOK)
 		assert.Equal(t, "application/json; charset=utf-8", read.Header.Get("Content-Type"))

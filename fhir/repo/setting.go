@@ -1,0 +1,44 @@
+package repo
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/pkg/outcome"
+)
+
+// Which element holds the value of a setting.
+var (
+	aSwitch = []string{"valueBoolean"}
+	aNumber = []string{"valueInteger", "valueDecimal"}
+	aText   = []string{"valueString"}
+)
+
+// settingValues are the settings of a Project that Admit heeds, with the elements that may hold their value.
+var settingValues = map[string]map[string][]string{
+	"setting": {
+		"practitionersManageUsers": aSwitch, "mfaRequired": aSwitch, "icure": aSwitch, "authing": aSwitch,
+		"clientRegistration": aSwitch, "clientRegistrationScope": aText, "clientRegistrationDayLimit": aNumber[:1],
+	},
+	"systemSetting": {
+		"enableFhirQuota": aSwitch, "enableResourceCap": aSwitch, "resourceCap": aNumber, "userFhirQuota": aNumber, "totalFhirQuota": aNumber,
+		"loginRateLimit": aNumber, "authRateLimit": aNumber, "rateLimit": aNumber,
+	},
+}
+
+// checkSettings refuses a setting that Admit heeds and whose value is of another type: it would do nothing,
+// and nobody would be told.
+func checkSettings(doc *document.Node) error {
+	for list, known := range settingValues {
+		for i, setting := range doc.Get(list).Values() {
+			wanted, heeded := known[setting.Text("name")]
+			if heeded && !slices.ContainsFunc(wanted, func(name string) bool { return setting.Get(name) != nil }) {
+				return outcome.New(outcome.Invalid, "Setting %s needs a %s", setting.Text("name"), strings.Join(wanted, " or ")).
+					At(fmt.Sprintf("Project.%s[%d]", list, i))
+			}
+		}
+	}
+	return nil
+}
