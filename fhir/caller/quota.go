@@ -28,8 +28,8 @@ type configuration struct {
 	} `json:"option"`
 }
 
-// quota reads the limits of a member.
-func (l *loading) quota(ctx context.Context, project medplum.Project, membership medplum.ProjectMembership) (Quota, error) {
+// ProjectQuota is what a project says of limits.
+func ProjectQuota(project medplum.Project) Quota {
 	q := Quota{
 		User: project.SystemInteger("userFhirQuota"), Project: project.SystemInteger("totalFhirQuota"), Requests: project.SystemInteger("rateLimit"),
 		Off: isSet(project, "enableFhirQuota", false),
@@ -37,6 +37,12 @@ func (l *loading) quota(ctx context.Context, project medplum.Project, membership
 	if isSet(project, "enableResourceCap", true) {
 		q.Resources = project.SystemInteger("resourceCap")
 	}
+	return q
+}
+
+// quota reads the limits of a member.
+func (l *loading) quota(ctx context.Context, project medplum.Project, membership medplum.ProjectMembership) (Quota, error) {
+	q := ProjectQuota(project)
 	if membership.UserConfiguration == nil {
 		return q, nil
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -34,9 +35,10 @@ const RequestTime = 30 * time.Minute
 // keptJobs is how long an answer can be fetched.
 const keptJobs = 7 * 24 * time.Hour
 
-// Callers finds out what somebody may do now; *caller.Resolver implements it.
+// Callers finds out what somebody may do; *caller.Resolver implements it.
 type Callers interface {
 	Enter(ctx context.Context, claims caller.Claims, onBehalfOf, address string) (caller.Caller, error)
+	Assume(ctx context.Context, m medplum.ProjectMembership, as caller.Assumed) (caller.Caller, error)
 }
 
 const typeAsyncJob = "AsyncJob"

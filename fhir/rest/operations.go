@@ -67,6 +67,7 @@ func named(resourceType string) []r4.CapabilityOperation {
 		return []r4.CapabilityOperation{
 			{Name: "init", Definition: medplumOperation + "Project-init"},
 			{Name: "clone", Definition: medplumOperation + "Project-clone"},
+			{Name: "rate-limits", Definition: medplumOperation + "Project-rate-limits"},
 		}
 	case typeAsyncJob:
 		return []r4.CapabilityOperation{{Name: "cancel", Definition: medplumOperation + "AsyncJob-cancel"}}

@@ -66,6 +66,13 @@ func (h *Handler) quotas(who caller.Caller) (user, project int) {
 	return user, project
 }
 
+// memberUnits and projectUnits are the keys under which units are counted.
+func memberUnits(who caller.Caller) string {
+	return "fhir " + cmp.Or(who.Membership.Reference, who.Profile.Reference) + " " + who.Project
+}
+
+func projectUnits(project string) string { return "fhir " + project }
+
 // exceeded is what a client is told of the limits, as Medplum words it.
 type exceeded struct {
 	User    int `json:"_userConsumedPoints"`
@@ -82,8 +89,8 @@ func (h *Handler) charge(c echo.Context, who caller.Caller, units int) error {
 	if user < 0 && project < 0 {
 		return nil
 	}
-	ofUser, reset := h.counter.Add("fhir "+cmp.Or(who.Membership.Reference, who.Profile.Reference)+" "+who.Project, units)
-	ofProject, _ := h.counter.Add("fhir "+who.Project, units)
+	ofUser, reset := h.counter.Add(memberUnits(who), units)
+	ofProject, _ := h.counter.Add(projectUnits(who.Project), units)
 	left := user - ofUser
 	if project >= 0 && (user < 0 || project-ofProject < left) {
 		left = project - ofProject

@@ -92,6 +92,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountReindex(g)
 	g.POST("/:type/:id/$set-accounts", h.unhurried(h.setAccounts))
 	g.GET("/ClientApplication/:id/$smart-launch", h.smartLaunch)
+	g.GET("/Project/:id/$rate-limits", h.rateLimits)
 	h.mountEverything(g)
 	h.mountJobs(g)
 	h.mountCompartments(g)
