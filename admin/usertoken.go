@@ -39,19 +39,19 @@ type NamedToken struct {
 // CreateToken makes the user's token of a key, in place of the one that there is.
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
-func (s *Service) CreateToken(ctx context.Context, who caller.Caller, project, id, key string, seconds int) (made NamedToken, err error) {
-	err = s.withTokens(ctx, who, project, id, audit.TokenCreate, func(ctx context.Context, c *changing) error {
-		made, err = c.createToken(ctx, key, seconds)
-		return err
-	})
-	return made, err
+func (s *Service) CreateToken(ctx context.Context, who caller.Caller, project, id, key string, seconds int) (NamedToken, error) {
+	m, err := s.manage(ctx, who, project, audit.TokenCreate)
+	if err != nil {
+		return NamedToken{}, err
+	}
+	return s.createToken(ctx, m, id, key, seconds)
 }
 
 // CreateOwnToken is CreateToken for the caller, who must have shown their password: whoever came with a
 // named token, or by somebody else's word, makes no further one.
 //
 // Errors: outcome Forbidden, NotFound, Invalid.
-func (s *Service) CreateOwnToken(ctx context.Context, who caller.Caller, key string, seconds int) (made NamedToken, err error) {
+func (s *Service) CreateOwnToken(ctx context.Context, who caller.Caller, key string, seconds int) (NamedToken, error) {
 	m, id, err := s.self(ctx, who, audit.TokenCreate)
 	if err != nil {
 		return NamedToken{}, err
@@ -63,7 +63,11 @@ func (s *Service) CreateOwnToken(ctx context.Context, who caller.Caller, key str
 	if err != nil {
 		return NamedToken{}, err
 	}
-	err = s.withTokensAs(ctx, m, id, audit.TokenCreate, func(ctx context.Context, c *changing) error {
+	return s.createToken(ctx, m, id, key, seconds)
+}
+
+func (s *Service) createToken(ctx context.Context, m manager, id, key string, seconds int) (made NamedToken, err error) {
+	err = s.withTokens(ctx, m, id, audit.TokenCreate, func(ctx context.Context, c *changing) error {
 		made, err = c.createToken(ctx, key, seconds)
 		return err
 	})
@@ -106,16 +110,7 @@ func showToken(t store.MemberToken) NamedToken {
 
 // withTokens is a transaction about the tokens of a user. The membership is held, so that it is not
 // deleted meanwhile.
-func (s *Service) withTokens(ctx context.Context, who caller.Caller, project, id string, action audit.Action, do func(context.Context, *changing) error) error {
-	m, err := s.manage(ctx, who, project, action)
-	if err != nil {
-		return err
-	}
-	return s.withTokensAs(ctx, m, id, action, do)
-}
-
-// withTokensAs is withTokens by somebody who is known to be a manager.
-func (s *Service) withTokensAs(ctx context.Context, m manager, id string, action audit.Action, do func(context.Context, *changing) error) error {
+func (s *Service) withTokens(ctx context.Context, m manager, id string, action audit.Action, do func(context.Context, *changing) error) error {
 	return s.withManager(ctx, m, func(ctx context.Context, tx *repo.Tx) error {
 		c, err := s.open(ctx, tx, m, id)
 		switch {
@@ -153,9 +148,28 @@ func (s *Service) TokensOf(ctx context.Context, project string, users []User) (m
 // Tokens lists the live tokens of a user, without their values.
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
-func (s *Service) Tokens(ctx context.Context, who caller.Caller, project, id string) (tokens []NamedToken, err error) {
-	err = s.withTokens(ctx, who, project, id, audit.MembershipRead, func(ctx context.Context, c *changing) error {
-		known, err := c.tx.Store().MemberTokens(ctx, project, id)
+func (s *Service) Tokens(ctx context.Context, who caller.Caller, project, id string) ([]NamedToken, error) {
+	m, err := s.manage(ctx, who, project, audit.MembershipRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.tokens(ctx, m, id)
+}
+
+// OwnTokens is Tokens for the caller.
+//
+// Errors: outcome Forbidden, NotFound, Invalid.
+func (s *Service) OwnTokens(ctx context.Context, who caller.Caller) ([]NamedToken, error) {
+	m, id, err := s.self(ctx, who, audit.MembershipRead)
+	if err != nil {
+		return nil, err
+	}
+	return s.tokens(ctx, m, id)
+}
+
+func (s *Service) tokens(ctx context.Context, m manager, id string) (tokens []NamedToken, err error) {
+	err = s.withTokens(ctx, m, id, audit.MembershipRead, func(ctx context.Context, c *changing) error {
+		known, err := c.tx.Store().MemberTokens(ctx, m.project.ID, id)
 		tokens = make([]NamedToken, len(known))
 		for i, token := range known {
 			tokens[i] = showToken(token)
@@ -169,8 +183,27 @@ func (s *Service) Tokens(ctx context.Context, who caller.Caller, project, id str
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
 func (s *Service) RevokeToken(ctx context.Context, who caller.Caller, project, id, key string) error {
-	return s.withTokens(ctx, who, project, id, audit.TokenRevoke, func(ctx context.Context, c *changing) error {
-		ended, err := c.tx.Store().DeleteMemberToken(ctx, project, id, key)
+	m, err := s.manage(ctx, who, project, audit.TokenRevoke)
+	if err != nil {
+		return err
+	}
+	return s.revokeToken(ctx, m, id, key)
+}
+
+// RevokeOwnToken is RevokeToken for the caller.
+//
+// Errors: outcome Forbidden, NotFound, Invalid.
+func (s *Service) RevokeOwnToken(ctx context.Context, who caller.Caller, key string) error {
+	m, id, err := s.self(ctx, who, audit.TokenRevoke)
+	if err != nil {
+		return err
+	}
+	return s.revokeToken(ctx, m, id, key)
+}
+
+func (s *Service) revokeToken(ctx context.Context, m manager, id, key string) error {
+	return s.withTokens(ctx, m, id, audit.TokenRevoke, func(ctx context.Context, c *changing) error {
+		ended, err := c.tx.Store().DeleteMemberToken(ctx, m.project.ID, id, key)
 		if err == nil && !ended {
 			err = outcome.New(outcome.NotFound, "")
 		}
@@ -201,7 +234,7 @@ func (s *Service) CheckOwnToken(ctx context.Context, who caller.Caller, token st
 }
 
 func (s *Service) checkToken(ctx context.Context, m manager, id, token string) (valid bool, err error) {
-	err = s.withTokensAs(ctx, m, id, audit.MembershipRead, func(ctx context.Context, c *changing) error {
+	err = s.withTokens(ctx, m, id, audit.MembershipRead, func(ctx context.Context, c *changing) error {
 		known, err := c.tx.Store().MemberTokens(ctx, m.project.ID, id)
 		for _, k := range known {
 			valid = valid || secret.Equal(k.Hash, secret.SHA256(token))

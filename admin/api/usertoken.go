@@ -19,6 +19,42 @@ func (h *Handler) mountUserTokens(p *echo.Group) {
 	p.DELETE("/users/:user/sessions", h.endSessions)
 }
 
+// MountOwn adds what callers do about their own tokens to the group of /auth.
+func (h *Handler) MountOwn(g *echo.Group) {
+	g.GET("/me/tokens", h.ownTokens)
+	g.POST("/me/tokens", h.createOwnToken)
+	g.DELETE("/me/tokens/:key", h.revokeOwnToken)
+}
+
+// tokenDraft is what is said of a named token to be made.
+type tokenDraft struct {
+	Key      string `json:"key"`
+	Validity int    `json:"validity"` // seconds
+}
+
+func (h *Handler) ownTokens(c echo.Context) error {
+	found, err := h.Admin.OwnTokens(c.Request().Context(), caller.From(c))
+	return answer(c, http.StatusOK, map[string][]admin.NamedToken{"tokens": found}, err)
+}
+
+func (h *Handler) createOwnToken(c echo.Context) error {
+	var in tokenDraft
+	if err := web.ReadJSON(c, &in, web.RefuseUnknown()); err != nil {
+		return err
+	}
+	made, err := h.Admin.CreateOwnToken(c.Request().Context(), caller.From(c), in.Key, in.Validity)
+	secretAnswer(c)
+	return answer(c, http.StatusCreated, made, err)
+}
+
+func (h *Handler) revokeOwnToken(c echo.Context) error {
+	key, err := web.PathParam(c, "key")
+	if err != nil {
+		return err
+	}
+	return finished(c, h.Admin.RevokeOwnToken(c.Request().Context(), caller.From(c), key))
+}
+
 // secretAnswer keeps an answer that holds a secret out of caches (RFC 6749 §5.1).
 func secretAnswer(c echo.Context) { c.Response().Header().Set(echo.HeaderCacheControl, "no-store") }
 
@@ -28,10 +64,7 @@ func (h *Handler) tokens(c echo.Context) error {
 }
 
 func (h *Handler) createToken(c echo.Context) error {
-	var in struct {
-		Key      string `json:"key"`
-		Validity int    `json:"validity"` // seconds
-	}
+	var in tokenDraft
 	if err := web.ReadJSON(c, &in, web.RefuseUnknown()); err != nil {
 		return err
 	}

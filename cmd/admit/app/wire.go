@@ -196,6 +196,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	r.fhir.MountStorage(e.Group("/storage", outcomes))
 	administration := &api.Handler{Admin: r.services}
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	administration.MountOwn(e.Group("/auth", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	provisioning := e.Group("/scim/v2", append([]echo.MiddlewareFunc{web.Errors(scim.Render)}, called...)...)
 	scim.New(r.services).Mount(provisioning)

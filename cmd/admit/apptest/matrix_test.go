@@ -51,6 +51,9 @@ const gender = "http://hl7.org/fhir/ValueSet/administrative-gender"
 func matrix() []right {
 	lines := []right{
 		{"GET /auth/me", "", "", callers, callers},
+		{"GET /auth/me/tokens", "", "", persons, persons},
+		{"POST /auth/me/tokens", "", "{}", persons, persons},
+		{"DELETE /auth/me/tokens/:key", "", "", who{apptest.Practitioner, apptest.Admin, apptest.SuperAdmin}, who{apptest.Practitioner, apptest.Admin, apptest.SuperAdmin}}, // Users of the server have none, and the patient has none of that key
 		{"GET /auth/mfa/status", "", "", persons, persons},
 		{"POST /auth/mfa/enroll", "", "{}", persons, persons},
 		{"POST /auth/mfa/disable", "", "{}", persons, persons},
