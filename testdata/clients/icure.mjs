@@ -205,6 +205,10 @@ await step(SDK, 'auth.login', c6, async () => {
   assert.ok(JSON.parse(Buffer.from(session.token.split('.')[1], 'base64url')).exp);
 });
 await step(SDK, 'auth.login (wrong password)', c6, () => refused(() => auth6.login({ username: email, password: 'wrong' }), 401));
+await step(SDK, 'auth.check', c6, async () => {
+  await auth6.check({ username: email, password });
+  await refused(() => auth6.check({ username: email, password: 'wrong' }), 401);
+});
 await step(SDK, 'auth.refresh', c6, async () => {
   for (let i = 0; i < 2; i++) { // the client keeps its one refresh token
     const renewed = await auth6.refreshAuthenticationJWT(session.refreshToken);
