@@ -104,6 +104,23 @@ func TestAlternativesFarAwayAreFoundOnce(t *testing.T) {
 	}
 }
 
+// TestTheValueToSortByIsFoundByItsRow: SQLite must not look for a row's smallest value by walking the index
+// in the order of values until it meets the row.
+func TestTheValueToSortByIsFoundByItsRow(t *testing.T) {
+	s, code := storetest.Open(t, storetest.SQLite(t)), "x"
+	for _, kind := range []store.Kind{store.TokenKind, store.ReferenceKind, store.StringKind, store.DateKind, store.QuantityKind, store.URIKind} {
+		for _, desc := range []bool{false, true} {
+			_, plan, err := s.PlanSearch(t.Context(), store.Query{
+				Projects: []string{clock.System{}.NewID()}, Types: []string{"Patient"}, Limit: 20, Sort: []store.Sort{{Param: "p", Kind: kind, Desc: desc}},
+				Where: store.Not{Of: store.Token{Param: "identifier", Values: []store.TokenValue{{Code: &code}}}},
+			})
+			if err != nil || !strings.Contains(plan, "SEARCH i") || strings.Contains(plan, "type=? AND param=?)") {
+				t.Errorf("%v %t: %v\n%s", kind, desc, err, plan)
+			}
+		}
+	}
+}
+
 // TestNoPlanReadsAWholeTable asks the databases how they would answer, with statistics taken and
 // nothing forbidden.
 func TestNoPlanReadsAWholeTable(t *testing.T) {

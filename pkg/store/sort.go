@@ -96,7 +96,7 @@ func (b *builder) sortValue(key Sort, s scope) string {
 	if key.Desc {
 		aggregate = "max"
 	}
-	return "(SELECT " + aggregate + "(" + value + ") FROM " + tableOf(key.Kind) + " " + i + " WHERE " + b.sameRow(i, s) + " AND " + b.oneOf(i+".param", append([]string{key.Param}, key.Also...)) + ")"
+	return "(SELECT " + aggregate + "(" + value + ") FROM " + tableOf(key.Kind) + " " + i + " WHERE " + b.sameRow(i, s) + " AND " + b.oneOf(b.dialect.passive(i+".param"), append([]string{key.Param}, key.Also...)) + ")"
 }
 
 // computed are the select expressions of the keys in index tables.
