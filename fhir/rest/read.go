@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/admitdev/admit/fhir/search"
 	"github.com/admitdev/admit/pkg/store"
 )
 
@@ -14,7 +15,8 @@ func (h *Handler) read(c echo.Context) error {
 	if c.Param("type") == typeBinary {
 		return h.readBinary(c, "")
 	}
-	if _, err := parameters(c); err != nil {
+	wanted, err := wantedSubset(c)
+	if err != nil {
 		return err
 	}
 	got, err := h.session(c).Read(c.Request().Context(), c.Param("type"), c.Param("id"))
@@ -24,6 +26,25 @@ func (h *Handler) read(c echo.Context) error {
 	if unmodified(c.Request().Header, got) {
 		headers(c, got)
 		return c.NoContent(http.StatusNotModified)
+	}
+	return part(c, wanted, got)
+}
+
+// wantedSubset is what a read asks for of the resource (R4 http.html#parameters), nil for all of it.
+func wantedSubset(c echo.Context) (*search.Request, error) {
+	query, err := parameters(c, "_summary", "_elements")
+	if err != nil || len(query) == 0 {
+		return nil, err
+	}
+	return search.ParseSubset(query.Get("_summary"), query.Get("_elements"))
+}
+
+// part answers with what is wanted of a resource.
+func part(c echo.Context, wanted *search.Request, got store.Resource) (err error) {
+	if wanted != nil {
+		if got.Content, err = subset(wanted, got); err != nil {
+			return err
+		}
 	}
 	return resource(c, http.StatusOK, got)
 }

@@ -49,13 +49,21 @@ func negotiate(header http.Header, query url.Values) error {
 		return nil
 	}
 	for media := range strings.SplitSeq(accepted, ",") {
-		name, _, _ := strings.Cut(media, ";")
+		name, rest, _ := strings.Cut(media, ";")
 		switch name = strings.ToLower(strings.TrimSpace(name)); {
+		case rest != "" && !ofThisVersion(media):
 		case name == "*/*", name == "application/*", name == "text/*", isJSON(name):
 			return nil
 		}
 	}
-	return outcome.New(outcome.NotAcceptable, "Answers are application/fhir+json")
+	return outcome.New(outcome.NotAcceptable, "Answers are application/fhir+json, fhirVersion 4.0")
+}
+
+// ofThisVersion says whether a media type is of R4, or of no version of FHIR (R4 http.html#version-parameter).
+func ofThisVersion(media string) bool {
+	_, parameters, err := mime.ParseMediaType(media)
+	version, said := parameters["fhirversion"]
+	return err != nil || !said || version == "4.0"
 }
 
 func isJSON(media string) bool {

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -293,6 +295,32 @@ func TestSimultaneousConditionalCreatesMakeOne(t *testing.T) {
 	})
 }
 
+// TestAReadGivesThePartThatIsAskedFor: R4 http.html#parameters.
+func TestAReadGivesThePartThatIsAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		id, version := s.do(t, "POST", "/Patient", `{"resourceType":"Patient","active":true,"gender":"male","photo":[{"title":"t"}],"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"}}`).made(t)
+		for query, members := range map[string]string{
+			"":                              "active gender id meta photo resourceType text",
+			"?_summary=false":               "active gender id meta photo resourceType text",
+			"?_summary=true":                "active gender id meta resourceType",
+			"?_summary=text":                "id meta resourceType text",
+			"?_summary=data":                "active gender id meta photo resourceType",
+			"?_elements=photo,active":       "active id meta photo resourceType",
+			"?_elements=photo&_format=json": "id meta photo resourceType",
+		} {
+			for _, path := range []string{"/Patient/" + id, "/Patient/" + id + "/_history/" + version} {
+				got := s.do(t, "GET", path+query, "")
+				got.want(t, http.StatusOK)
+				var resource map[string]json.RawMessage
+				require.NoError(t, json.Unmarshal([]byte(got.body), &resource))
+				assert.Equal(t, members, strings.Join(slices.Sorted(maps.Keys(resource)), " "), path+query)
+				whole := query == "" || query == "?_summary=false"
+				assert.Equal(t, !whole, strings.Contains(string(resource["meta"]), "SUBSETTED"), path+query)
+			}
+		}
+	})
+}
+
 func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		id, _ := s.do(t, "POST", "/Patient", eve).made(t)
@@ -310,7 +338,10 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 			{"an unknown parameter", "GET", "/Patient/" + id + "?nope=1", "", nil, 400, "invalid", "Unknown parameter: nope"},
 			{"a parameter twice", "GET", "/Patient/" + id + "?_pretty=true&_pretty=false", "", nil, 400, "invalid", "The parameter _pretty is given twice"},
 			{"XML", "GET", "/Patient/" + id + "?_format=xml", "", nil, 406, "not-supported", "The format xml is not supported; json is"},
-			{"accepts XML alone", "GET", "/Patient/" + id, "", []string{"Accept", "application/fhir+xml"}, 406, "not-supported", "Answers are application/fhir+json"},
+			{"accepts XML alone", "GET", "/Patient/" + id, "", []string{"Accept", "application/fhir+xml"}, 406, "not-supported", "Answers are application/fhir+json, fhirVersion 4.0"},
+			{"accepts another version alone", "GET", "/Patient/" + id, "", []string{"Accept", "application/fhir+json; fhirVersion=3.0"}, 406, "not-supported", "Answers are application/fhir+json, fhirVersion 4.0"},
+			{"a count of a read", "GET", "/Patient/" + id + "?_summary=count", "", nil, 400, "invalid", "Invalid value of _summary: only a search counts"},
+			{"elements that are none", "GET", "/Patient/" + id + "?_elements=a.b", "", nil, 400, "invalid", "Invalid value of _elements: a.b"},
 			{"sends XML", "POST", "/Patient", `<Patient/>`, []string{"Content-Type", "application/fhir+xml"}, 415, "not-supported", "Content-Type must be application/json or application/fhir+json"},
 			{"another charset", "POST", "/Patient", eve, []string{"Content-Type", "application/json; charset=latin1"}, 415, "not-supported", "The charset must be utf-8"},
 			{"too long", "POST", "/Patient", `{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("x", 2_000_000) + `"}]}`, nil, 413, "too-long", "Request body too large"},

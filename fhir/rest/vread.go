@@ -1,22 +1,19 @@
 package rest
 
-import (
-	"net/http"
-
-	"github.com/labstack/echo/v4"
-)
+import "github.com/labstack/echo/v4"
 
 // vread gives one version (R4 http.html#vread).
 func (h *Handler) vread(c echo.Context) error {
 	if c.Param("type") == typeBinary {
 		return h.readBinary(c, c.Param("vid"))
 	}
-	if _, err := parameters(c); err != nil {
+	wanted, err := wantedSubset(c)
+	if err != nil {
 		return err
 	}
 	got, err := h.session(c).VRead(c.Request().Context(), c.Param("type"), c.Param("id"), c.Param("vid"))
 	if err != nil {
 		return err
 	}
-	return resource(c, http.StatusOK, got)
+	return part(c, wanted, got)
 }

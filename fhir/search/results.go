@@ -135,6 +135,28 @@ func (r *Request) readTotal(value string) (parameter, error) {
 	return parameter{}, outcome.New(outcome.Invalid, "Invalid value of _total: %s", value)
 }
 
+// ParseSubset reads what a read may say of the elements that it wants, _summary and _elements (R4
+// http.html#parameters); both are empty when all of them are wanted.
+//
+// Errors: outcome Invalid.
+func ParseSubset(summary, elements string) (*Request, error) {
+	r := &Request{}
+	if summary != "" {
+		if _, err := r.readSummary(summary); err != nil {
+			return nil, err
+		}
+	}
+	if r.Summary == SummaryCount {
+		return nil, outcome.New(outcome.Invalid, "Invalid value of _summary: only a search counts")
+	}
+	if elements != "" {
+		if _, err := r.readElements(elements); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
 func (r *Request) readSummary(value string) (parameter, error) {
 	switch r.Summary = Summary(value); r.Summary {
 	case SummaryCount:
