@@ -1,8 +1,9 @@
-// Package openapi describes the routes of /admin, /auth, /oauth2 and /mail as OpenAPI 3.1, at /openapi.json. The
-// description is written first, by hand: openapi.json has what all paths share, paths/ the paths. A test
-// holds it to the router, which may have no other route, and to what the routes really answer.
+// Package openapi describes the routes of /admin, /auth, /oauth2 and /mail, and the operations under /fhir/R4
+// that FHIR does not define, as OpenAPI 3.1, at /openapi.json. The description is written first, by hand:
+// openapi.json has what all paths share, paths/ the paths. A test holds it to the router, which may have no
+// other route, and to what the routes really answer.
 //
-// The FHIR surface describes itself in its CapabilityStatement, at /fhir/R4/metadata.
+// The rest of the FHIR surface describes itself in its CapabilityStatement, at /fhir/R4/metadata.
 package openapi
 
 import (

@@ -3,7 +3,10 @@ package apptest_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,8 +34,17 @@ func description(t testing.TB, s *apptest.Server) described {
 
 // isDescribed says which routes the description is to have.
 func isDescribed(path string) bool {
-	return strings.HasPrefix(path, "/admin/") || strings.HasPrefix(path, "/auth/") || strings.HasPrefix(path, "/oauth2/") || strings.HasPrefix(path, "/mail/")
+	for _, prefix := range []string{"/admin/", "/auth/", "/oauth2/", "/mail/"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	_, operation, found := strings.Cut(path, "/$")
+	return found && strings.HasPrefix(path, "/fhir/R4/") && !slices.Contains(ofTheStandard, operation)
 }
+
+// ofTheStandard are the operations whose definitions are HL7's; the CapabilityStatement names them.
+var ofTheStandard = []string{"everything", "expand", "graph", "graphql", "lookup", "subsumes", "validate", "validate-code", "versions"}
 
 var parameter = regexp.MustCompile(`:(\w+)`)
 
@@ -52,6 +64,41 @@ func TestTheDescriptionHasEveryRouteAndNoOther(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, routed, told)
+}
+
+// TestOperationsAnswerAsDescribed asks each operation that is Medplum's as somebody who may.
+func TestOperationsAnswerAsDescribed(t *testing.T) {
+	s := apptest.Start(t)
+	d := description(t, s)
+	admin, super := s.As(apptest.Admin), s.As(apptest.SuperAdmin)
+	own := newTarget(s, admin)
+	for _, call := range []struct {
+		as              *apptest.Client
+		route, of, body string
+		status          int
+	}{
+		{super, "POST /fhir/R4/Project/$init", "", `{"name":"Made"}`, 201},
+		{super, "POST /fhir/R4/Project/:project/$clone", "", `{"name":"Copy","resourceTypes":["Patient"]}`, 201},
+		{admin, "GET /fhir/R4/Project/:project/$rate-limits?membershipId=:membership", "", "", 200},
+		{super, "POST /fhir/R4/User/:id/$update-email", "User", `{"email":"moved@example.com"}`, 200},
+		{admin, "POST /fhir/R4/ClientApplication/:id/$rotate-secret", "ClientApplication", `{"secret":"none"}`, 400},
+		{admin, "GET /fhir/R4/Patient/$csv?_fields=id", "", "", 200},
+		{admin, "GET /fhir/R4/StructureDefinition/$expand-profile?url=urn::project", "", "", 200},
+		{admin, "POST /fhir/R4/Patient/:id/$set-accounts", "Patient", `{"accounts":[]}`, 200},
+		{super, "POST /fhir/R4/Patient/:id/$reindex", "Patient", "", 202},
+		{super, "POST /fhir/R4/$reindex", "", "", 202},
+		{super, "POST /fhir/R4/Patient/:id/$expunge", "Patient", "", 204},
+		{admin, "POST /fhir/R4/AsyncJob/nobodys/$cancel", "", "", 404},
+	} {
+		method, path, _ := strings.Cut(own.fill(call.route, call.of), " ")
+		body := own.fill(call.body, call.of)
+		answer := call.as.Do(method, path, body).WantStatus(call.status)
+		if strings.Contains(path, "$csv") || answer.Status == http.StatusNoContent { // is no JSON
+			require.NotNil(t, d.operation(method, path).Responses.Value(strconv.Itoa(answer.Status)), path)
+			continue
+		}
+		d.check(method, path, body, answer)
+	}
 }
 
 // operation is the one that a request is for: of those that fit, the one with the fewest parameters.
