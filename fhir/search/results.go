@@ -73,7 +73,8 @@ func (r *Request) results(params []parameter) (filters []parameter, err error) {
 	if r.cursor != "" && seen["_offset"] {
 		return nil, outcome.New(outcome.Invalid, "Cannot use both offset and cursor")
 	}
-	if r.Summary == SummaryCount {
+	// A page of none is a count (R4 search.html#count).
+	if r.Summary == SummaryCount || seen["_count"] && r.Count == 0 && r.Total == "" {
 		r.Count, r.Total = 0, TotalAccurate
 		r.params = slices.DeleteFunc(r.params, func(p parameter) bool { return p.name == "_total" })
 		r.params = append(r.params, parameter{"_total", string(TotalAccurate)})
