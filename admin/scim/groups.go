@@ -212,6 +212,9 @@ func (g groups) delete(ctx context.Context, who caller.Caller, id, tag string) e
 }
 
 func (g groups) list(ctx context.Context, who caller.Caller, q query) ([]object, int, error) {
+	if !findsMembers(q.filter, false) || q.sortBy != nil && q.sortBy.name == attrMembers {
+		return nil, 0, refuse(invalidFilter, `Of members a filter can tell value eq "id" alone, and an order nothing`)
+	}
 	rolesOf, err := g.rolesOf(ctx, who, q)
 	if err != nil {
 		return nil, 0, err
@@ -252,6 +255,29 @@ func (g groups) fill(ctx context.Context, who caller.Caller, q query, docs []obj
 		docs[i] = g.doc(role)
 	}
 	return nil
+}
+
+// findsMembers says whether a filter asks of members only who is one: who they all are is not read for it.
+func findsMembers(e expression, within bool) bool {
+	switch e := e.(type) {
+	case both:
+		return findsMembers(e.left, within) && findsMembers(e.right, within)
+	case either:
+		return findsMembers(e.left, within) && findsMembers(e.right, within)
+	case not:
+		return !within && findsMembers(e.of, false)
+	case some:
+		return e.path.name != attrMembers || findsMembers(e.of, true)
+	case folded:
+		return findsMembers(e.comparison, within)
+	case comparison:
+		part := e.path.sub
+		if within {
+			part = e.path.name
+		}
+		return !within && e.path.name != attrMembers || e.op == "eq" && e.value != nil && (part == subValue || part == "")
+	}
+	return true
 }
 
 // rolesOf are the roles of the users whom a filter names as members.

@@ -334,6 +334,16 @@ func scimMembers(t *testing.T, _ *apptest.Server, c *apptest.Client) {
 	} {
 		wantSCIM(t, c.PATCH(path, patchOp(operation)), http.StatusBadRequest, scimType)
 	}
+	for filter, want := range map[string]string{
+		`members eq "` + one + `"`: "1", `members.value eq "` + one + `" and members.value eq "` + two + `"`: "1", `members[value eq "` + one + `" or value eq "x"]`: "1",
+		`members eq "x"`: "0", `not (members eq "` + one + `")`: "0", `not (members eq "x")`: "1",
+	} {
+		assert.Equal(t, want, c.GET(filtered(scimGroups, `id eq "`+group+`" and `+filter)).WantStatus(http.StatusOK).Field("totalResults"), filter)
+	}
+	for _, filter := range []string{`members pr`, `members ne "x"`, `not (members pr)`, `members eq null`, `members sw "0"`, `members.display eq "x"`, `members[display sw "A"]`, `members[not (value eq "x")]`, `members[value pr]`, `displayName eq "x" or members.type eq "User"`} {
+		wantSCIM(t, c.GET(filtered(scimGroups, filter)), http.StatusBadRequest, "invalidFilter")
+	}
+	wantSCIM(t, c.GET(scimGroups+"?sortBy=members.value"), http.StatusBadRequest, "invalidFilter")
 	c.PATCH(path, patchOp(`{"op":"remove","path":"members[value eq \"`+one+`\" or value eq \"`+two+`\"]"}`)).WantStatus(http.StatusNoContent)
 	assert.Empty(t, membersOf(c, group))
 	many := make([]string, 1001)
