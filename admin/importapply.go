@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/repo"
@@ -57,9 +58,24 @@ type waiting struct {
 	plan    plan
 }
 
+// explained is an error with its diagnostics, for whoever sees no more than a line.
+func explained(err error) string {
+	var o *outcome.Outcome
+	if !errors.As(err, &o) {
+		return err.Error()
+	}
+	texts := make([]string, len(o.Issues))
+	for i, issue := range o.Issues {
+		if texts[i] = issue.Text; issue.Diagnostics != "" {
+			texts[i] += ": " + issue.Diagnostics
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
 // fail keeps why a row is refused.
 func (w *waiting) fail(refused error) error {
-	p := problem{Text: refused.Error()}
+	p := problem{Text: explained(refused)}
 	var o *outcome.Outcome
 	if errors.As(refused, &o) && len(o.Issues) > 0 && len(o.Issues[0].Expression) > 0 {
 		p.Expression = o.Issues[0].Expression[0]

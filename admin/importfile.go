@@ -113,6 +113,9 @@ func readCSV(text io.Reader) ([]listed, error) {
 	if err != nil {
 		return nil, malformed(err)
 	}
+	if len(header) == 1 && strings.ContainsAny(header[0], ";\t") {
+		return nil, outcome.New(outcome.Invalid, "The columns are separated by semicolons or tabs; separate them by commas, as CSV (RFC 4180) has it")
+	}
 	names, known := slices.Clone(header), columns()
 	for i := range names {
 		names[i] = strings.TrimSpace(names[i])

@@ -59,14 +59,15 @@ const (
 func (in *Invitation) check() error {
 	in.FirstName, in.LastName = strings.TrimSpace(in.FirstName), strings.TrimSpace(in.LastName)
 	var f outcome.Fields
-	f.Check(isPerson(in.ResourceType), "resourceType", "Resource type is required")
+	f.Explain(isPerson(in.ResourceType), "resourceType", "Resource type is required", "Patient, Practitioner and RelatedPerson may be invited")
 	f.Check(in.FirstName != "", "firstName", "First name is required")
 	f.Check(in.LastName != "", "lastName", "Last name is required")
 	f.Check(in.FirstName == "" || isName(in.FirstName), "firstName", "First name must be between 1 and 128 characters")
 	f.Check(in.LastName == "" || isName(in.LastName), "lastName", "Last name must be between 1 and 128 characters")
-	// One rule in Medplum's words: an address that is none is no address.
-	named := in.Email != "" || in.ExternalID != ""
-	f.Check(named && (in.Email == "" || mail.ValidAddress(in.Email)), "", "Either email or externalId is required")
+	// Medplum has these words for an address that is none as well; the diagnostics tell them apart.
+	const unnamed = "Either email or externalId is required"
+	f.Check(in.Email != "" || in.ExternalID != "", "", unnamed)
+	f.Explain(in.Email == "" || mail.ValidAddress(in.Email), "", unnamed, "The email is no address, such as ann@example.com")
 	f.Check(isToken(in.ExternalID), "externalId", "External id must be at most 255 characters, without control characters")
 	f.Check(in.Scope == "" || in.Scope == "project" || in.Scope == "server", "scope", "Scope must be project or server")
 	in.Email = mail.Canonical(in.Email)

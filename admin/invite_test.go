@@ -94,6 +94,21 @@ func TestAnInviteThatBreaksARuleChangesNothing(t *testing.T) {
 	})
 }
 
+func TestARefusedInviteSaysWhatMedplumsWordsDoNot(t *testing.T) {
+	eachClinic(t, func(t *testing.T, c *clinic) {
+		c.open(t)
+		for body, want := range map[string]string{
+			person("Device", "d@example.com", ""): "Patient, Practitioner and RelatedPerson may be invited",
+			person("Patient", "x", ""):            "The email is no address, such as ann@example.com",
+		} {
+			_, err := c.tryInvite(c.ada, c.project, body, "")
+			var refused *outcome.Outcome
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, want, refused.Issues[0].Diagnostics)
+		}
+	})
+}
+
 func TestTheExampleOfTheGuideInvitesHomerWithoutMail(t *testing.T) {
 	eachClinic(t, func(t *testing.T, c *clinic) {
 		c.open(t)

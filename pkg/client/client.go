@@ -49,13 +49,16 @@ type Issue struct {
 	Details    struct {
 		Text string `json:"text"`
 	} `json:"details"`
+	Diagnostics string `json:"diagnostics"`
 }
 
 // Error implements error.
 func (e *Error) Error() string {
 	texts := make([]string, len(e.Issues))
 	for i, issue := range e.Issues {
-		texts[i] = issue.Details.Text
+		if texts[i] = issue.Details.Text; issue.Diagnostics != "" {
+			texts[i] += ": " + issue.Diagnostics
+		}
 	}
 	return fmt.Sprintf("admit: %d %s", e.Status, strings.Join(texts, "; "))
 }

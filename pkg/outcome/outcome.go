@@ -126,6 +126,13 @@ func (f *Fields) Check(ok bool, field, text string) {
 	f.issues = append(f.issues, issue)
 }
 
+// Explain is Check with diagnostics, for a text that other systems prescribe and that says too little.
+func (f *Fields) Explain(ok bool, field, text, diagnostics string) {
+	if f.Check(ok, field, text); !ok {
+		f.issues[len(f.issues)-1].Diagnostics = diagnostics
+	}
+}
+
 // Err is nil when every rule held.
 func (f *Fields) Err() error {
 	if len(f.issues) == 0 {

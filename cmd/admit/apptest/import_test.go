@@ -154,6 +154,7 @@ func TestAListThatIsNoneIsRefusedWholeAndLeavesNothing(t *testing.T) {
 			{"nothing", "text/csv", "", 400, "The list is empty"},
 			{"a header alone", "text/csv", head, 400, "The list is empty"},
 			{"an unknown column", "text/csv", "resourceType,shoeSize\nPatient,44\n", 400, `The column "shoeSize" is not known`},
+			{"semicolons", "text/csv", "resourceType;firstName;lastName\nPatient;A;B\n", 400, "The columns are separated by semicolons or tabs; separate them by commas, as CSV (RFC 4180) has it"},
 			{"a column twice", "text/csv", "email,email\na@example.com,b@example.com\n", 400, `The column "email" is there twice`},
 			{"a quote that never ends", "text/csv", head + "Patient,\"J,X,j@example.com\nPatient,B,C,d@example.com\n", 400, "Line 2 is no CSV"},
 			{"too many rows", "text/csv", head + strings.Repeat("Patient,A,B,same@example.com\n", 50_001), 413, "50000 rows at most"},

@@ -57,6 +57,7 @@ var deliberate = []difference{
 	{"07", "introspect, as client", "body.token_*", "the type (RFC 7662 §2.2) and the kind of the token are told"},
 	{"07", "introspect, as client", "body.fhirUser", "SMART App Launch 2.2, token introspection"},
 	{"08", "project, other id in the path", "status", "the project in the path counts"},
+	{"09", "*", "body.issue*.diagnostics", "the texts are Medplum's; which type may be invited, and that an address is none, is told beside them"},
 	{"09", "admin of project 2 names project 1 in the path", "status", "the project in the path counts"},
 	{"09", "unknown access policy", "status", "a policy that does not exist is refused"},
 	{"09", "policy of another project", "body.issue[0].expression", "the place of the mistake is told"},
