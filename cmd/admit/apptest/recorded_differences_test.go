@@ -91,6 +91,8 @@ var deliberate = []difference{
 	{"16", "_filter", "body.*", "eq is about a part of the name, as :exact is"},
 	{"16", "*", "body.link[2].url", "pages are found by key, so that none repeats or is lost"},
 	{"16", "count too large", "body.entry.length", "without the four patients that were refused in 15"},
+	{"16", "count 0", "body.total", "a page of none is a count (R4 search.html#count)"},
+	{"16", "count 0", "body.link[0].url", "the link says that the total is asked for"},
 	{"16", "by date range", "body.entry[0].resource.meta.versionId", "without _sort another of the matches comes first"},
 	{"16", "or", "body.entry[0].resource.meta.versionId", "without _sort another of the matches comes first"},
 	{"16", "unknown modifier", "status", "what is not understood is refused (R4 search.html#modifiers)"},
