@@ -45,6 +45,8 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountImports(p)
 	h.mountMailTemplates(p)
 	g.POST("/super/setpassword", h.superForcePassword)
+	g.POST("/super/reindex", h.reindex)
+	g.GET("/super/migrations", h.migrations)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)
 }

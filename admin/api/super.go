@@ -2,11 +2,13 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/admitdev/admit/admin"
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/web"
 )
 
@@ -19,6 +21,45 @@ func (h *Handler) superForcePassword(c echo.Context) error {
 		return err
 	}
 	return done(c)
+}
+
+// reindex takes what Medplum's App sends. How fast Admit goes it decides itself, and it always makes all rows
+// of a type again, so of the rest only the type counts.
+func (h *Handler) reindex(c echo.Context) error {
+	var in struct {
+		ResourceType string `json:"resourceType"`
+	}
+	if err := web.ReadJSON(c, &in); err != nil {
+		return err
+	}
+	who := caller.From(c)
+	if who.SuperAdmin && !respondsAsync(c) {
+		return outcome.New(outcome.Invalid, `Operation requires "Prefer: respond-async"`)
+	}
+	status, err := h.Admin.Reindex(c.Request().Context(), who, in.ResourceType)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Content-Location", status)
+	return web.WriteOutcome(c, outcome.New(outcome.Accepted, "").Because("%s", status))
+}
+
+// respondsAsync says whether the client asked to be answered before all is done (RFC 7240 §4.1).
+func respondsAsync(c echo.Context) bool {
+	for preference := range strings.SplitSeq(strings.Join(c.Request().Header.Values("Prefer"), ","), ",") {
+		name, _, _ := strings.Cut(preference, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+			return true
+		}
+	}
+	return false
+}
+
+// migrations answers as Medplum does, whose data migrations run after a deployment. Admit has none: each
+// migration is done before the server answers. They are listed beside.
+func (h *Handler) migrations(c echo.Context) error {
+	list, err := h.Admin.Migrations(c.Request().Context(), caller.From(c))
+	return answer(c, http.StatusOK, map[string]any{"postDeployMigrations": []int{}, "pendingPostDeployMigration": 0, "migrations": list}, err)
 }
 
 func (h *Handler) mail(c echo.Context) error {

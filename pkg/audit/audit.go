@@ -41,6 +41,8 @@ const (
 	KeyRotate        Action = "key-rotate"
 	AccessExplain    Action = "access-explain"
 	MailRead         Action = "mail-read"
+	Reindex          Action = "reindex"
+	MigrationsRead   Action = "migrations-read"
 	InvitationRead   Action = "invitation-read"
 	InvitationResend Action = "invitation-resend"
 	InvitationExtend Action = "invitation-extend"
@@ -174,7 +176,7 @@ func (a Action) codes() (kind coding, verb string) {
 		return security, "C"
 	case MembershipDelete, TokenRevoke, InvitationRevoke:
 		return security, "D"
-	case MailRead, ProjectRead, MembershipRead, InvitationRead, InvitationLink, MailWordsRead, AccessExplain, SessionsRead:
+	case MailRead, ProjectRead, MembershipRead, InvitationRead, InvitationLink, MailWordsRead, AccessExplain, SessionsRead, MigrationsRead:
 		return security, "R"
 	}
 	return security, "U"

@@ -97,6 +97,8 @@ func matrix() []right {
 		{"POST /admin/projects/:project/invitations/import/:import/undo", "", "", admins, super}, // of what is not done
 		{"POST /admin/projects/:project/invitations/import/:import/apply", "", "", admins, super},
 		{"POST /admin/projects/setpassword", "", "{}", admins, admins}, // names no project
+		{"POST /admin/super/reindex", "", "{}", super, super},
+		{"GET /admin/super/migrations", "", "", super, super},
 		{"GET /admin/super/mail", "", "", super, super},
 		{"GET /admin/super/mail/:mail", "", "", super, super},
 		{"POST /admin/super/setpassword", "", "{}", super, super},
