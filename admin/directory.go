@@ -47,6 +47,7 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 		Active:              app.Status == "" || app.Status == "active",
 		JWKSURI:             app.JWKSURI,
 		PKCEOptional:        app.PKCEOptional,
+		KeyBound:            app.keyBound(),
 		External:            app.IdentityProvider != nil,
 		Registered:          app.registeredItself(),
 		MostScope:           strings.Join(app.DefaultScope, " "),

@@ -239,7 +239,7 @@ func (s *SignIn) enter(ctx context.Context, in Entry, p proven, forgive forgivin
 // grant makes a login that needs nothing more a session.
 func (s *SignIn) grant(ctx context.Context, id, membership string, lasts time.Duration) (login store.Login, err error) {
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		granted, err := tx.GrantLogin(ctx, id, store.At(tx.Now().Add(lasts)))
+		granted, err := tx.GrantLogin(ctx, id, "", store.At(tx.Now().Add(lasts)))
 		if err == nil {
 			login, err = tx.Login(ctx, id)
 		}

@@ -27,6 +27,9 @@ const (
 // An administrator who has looked at it takes the tag away.
 var registeredTag = tag{System: "https://admit.dev/client", Code: "registered-itself"}
 
+// keyBoundTag marks a client that takes only tokens that are bound to a key (RFC 9449 §5.2).
+var keyBoundTag = tag{System: "https://admit.dev/client", Code: "dpop-bound-access-tokens"}
+
 // application is a ClientApplication with its tags.
 type application struct {
 	medplum.ClientApplication
@@ -41,6 +44,8 @@ type tag struct {
 }
 
 func (a application) registeredItself() bool { return slices.Contains(a.Meta.Tag, registeredTag) }
+
+func (a application) keyBound() bool { return slices.Contains(a.Meta.Tag, keyBoundTag) }
 
 // Registrar makes clients that register themselves; it implements oauth.Registrar.
 type Registrar struct{ repo *repo.Repo }
@@ -80,6 +85,9 @@ func (r *Registrar) RegisterClient(ctx context.Context, project string, client o
 		GrantType: client.GrantTypes, DefaultScope: strings.Fields(client.Scope),
 	}}
 	app.Meta.Tag = []tag{registeredTag}
+	if client.KeyBound {
+		app.Meta.Tag = append(app.Meta.Tag, keyBoundTag)
+	}
 	body, err := marshal(struct {
 		application
 		Secret string `json:"secret,omitempty"`

@@ -81,6 +81,7 @@ func (s *Server) authorizationCode(ctx context.Context, r grantRequest) (tokens,
 	if err := s.mayComeFrom(ctx, of.member, r.address); err != nil {
 		return tokens{}, err
 	}
+	of.login.KeyThumbprint = r.key
 	return s.exchange(ctx, of, hash)
 }
 
@@ -176,7 +177,7 @@ func (s *Server) exchange(ctx context.Context, of session, hash string) (tokens,
 		if won, err = tx.UseCode(ctx, hash); err != nil || !won {
 			return err
 		}
-		if won, err = tx.GrantLogin(ctx, of.login.ID, store.At(of.now.Add(of.lasts()))); err != nil || !won {
+		if won, err = tx.GrantLogin(ctx, of.login.ID, of.login.KeyThumbprint, store.At(of.now.Add(of.lasts()))); err != nil || !won {
 			return err
 		}
 		return s.keepRefreshToken(ctx, tx, of)

@@ -42,7 +42,7 @@ func (s *Server) Authenticate() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			values := c.Request().Header[echo.HeaderAuthorization]
-			claims, err := s.read(c.Request().Context(), values)
+			claims, err := s.read(c.Request(), values)
 			if err == nil {
 				c.Set(claimsKey, claims)
 				err = next(c)
@@ -61,6 +61,9 @@ func (s *Server) Authenticate() echo.MiddlewareFunc {
 // browser to prompt (contract §0.4).
 func (s *Server) challenge(c echo.Context, values []string) string {
 	scheme := "Bearer"
+	if len(values) > 0 && schemeOf(values[0]) == "dpop" {
+		return `DPoP realm="` + s.issuer + `", algs="` + strings.Join(proofAlgorithms, " ") + `", error="invalid_token"`
+	}
 	if c.QueryParams().Has("_medplum-prompt-basic-auth") || len(values) > 0 && schemeOf(values[0]) == "basic" {
 		scheme = "Basic"
 	}
@@ -73,19 +76,19 @@ func schemeOf(value string) string {
 }
 
 // read verifies one Authorization header; anything less than good credentials is errToken.
-func (s *Server) read(ctx context.Context, values []string) (Claims, error) {
+func (s *Server) read(request *http.Request, values []string) (Claims, error) {
 	if len(values) != 1 {
 		return Claims{}, errToken
 	}
 	if schemeOf(values[0]) == "basic" {
-		return s.readBasic(ctx, values)
+		return s.readBasic(request.Context(), values)
 	}
 	// One space and one token (RFC 6750 §2.1); a token has no space in it.
 	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || strings.ContainsAny(token, " \t,") {
+	if !ok || strings.ContainsAny(token, " \t,") {
 		return Claims{}, errToken
 	}
-	claims, err := s.access(ctx, token)
+	claims, err := s.accessBy(request, scheme, token)
 	if err != nil {
 		return Claims{}, err
 	}

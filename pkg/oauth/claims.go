@@ -57,6 +57,8 @@ type accessClaims struct {
 	Data     *about `json:"data,omitempty"`
 	Pool     string `json:"scoped_userpool_id,omitempty"` // the project, as clients of Authing call it
 	Class    int    `json:"tac,omitempty"`                // of the sessions of a dialect (SignSession)
+	// Confirmation is the key that the token is bound to (RFC 9449 §6.1).
+	Confirmation *confirmation `json:"cnf,omitempty"`
 }
 
 // about says whose token it is to clients that know users by their membership's id.

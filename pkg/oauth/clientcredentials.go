@@ -36,7 +36,7 @@ func (s *Server) clientCredentials(ctx context.Context, r grantRequest) (tokens,
 	of.login = store.Login{
 		ID: secret.ID(), UserProject: client.Project, UserType: typeClient, UserID: client.ID, Client: client.ID,
 		MembershipProject: member.Project, Membership: member.ID, AuthMethod: "client", AuthTime: store.At(now), Scope: scope,
-		Granted: true, RemoteAddress: r.address, UserAgent: r.agent, ExpiresAt: store.At(now.Add(of.accessLasts())),
+		Granted: true, RemoteAddress: r.address, UserAgent: r.agent, KeyThumbprint: r.key, ExpiresAt: store.At(now.Add(of.accessLasts())),
 	}
 	made, err := s.issue(ctx, of)
 	if err != nil {

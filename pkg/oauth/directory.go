@@ -29,6 +29,8 @@ type Client struct {
 	// JWKSURI is where the public keys of a client that signs assertions are.
 	JWKSURI      string
 	PKCEOptional bool
+	// KeyBound says that the client takes only tokens that are bound to a key (RFC 9449 §5.2).
+	KeyBound bool
 	// External says that the client names an identity provider, whose tokens it may exchange.
 	External bool
 	// BuiltIn says that the client is the server's own and belongs to no project.

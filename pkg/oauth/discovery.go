@@ -34,6 +34,7 @@ type metadata struct {
 	RevocationAlgorithms     []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
 	Prompts                  []string `json:"prompt_values_supported"`
+	ProofAlgorithms          []string `json:"dpop_signing_alg_values_supported"`
 	NamesIssuer              bool     `json:"authorization_response_iss_parameter_supported"`
 	RequestParameter         bool     `json:"request_parameter_supported"`
 	RequestURIParameter      bool     `json:"request_uri_parameter_supported"`
@@ -81,6 +82,7 @@ func (s *Server) configuration(c echo.Context) error {
 		RevocationAlgorithms:     assertionAlgorithms,
 		CodeChallengeMethods:     methods,
 		Prompts:                  []string{"none", "login", "consent"},
+		ProofAlgorithms:          proofAlgorithms,
 		NamesIssuer:              true,
 	})
 }
@@ -101,6 +103,7 @@ type resource struct {
 	JWKSURI              string   `json:"jwks_uri"`
 	Scopes               []string `json:"scopes_supported"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
+	ProofAlgorithms      []string `json:"dpop_signing_alg_values_supported"`
 }
 
 func (s *Server) protectedResource(c echo.Context) error {
@@ -114,6 +117,7 @@ func (s *Server) protectedResource(c echo.Context) error {
 	return c.JSON(http.StatusOK, resource{
 		Resource: named, AuthorizationServers: []string{s.issuer}, JWKSURI: s.issuer + ".well-known/jwks.json",
 		Scopes: []string{"openid", "profile", "email", "phone", "offline_access"}, BearerMethods: []string{"header"},
+		ProofAlgorithms: proofAlgorithms,
 	})
 }
 

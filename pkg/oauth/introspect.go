@@ -26,6 +26,8 @@ type introspection struct {
 	ClientID string `json:"client_id,omitempty"`
 	Scope    string `json:"scope,omitempty"`
 	FHIRUser string `json:"fhirUser,omitempty"`
+	// Confirmation is the key that the token is bound to (RFC 9449 §6.2).
+	Confirmation *confirmation `json:"cnf,omitempty"`
 	launched
 }
 
@@ -55,8 +57,8 @@ func (s *Server) introspect(c echo.Context) error {
 // asker is the project of whoever asks: a client by Basic or in the body, or a bearer.
 func (s *Server) asker(ctx context.Context, request *http.Request, form url.Values) (project string, err error) {
 	values := request.Header["Authorization"]
-	if len(values) == 1 && schemeOf(values[0]) == "bearer" {
-		claims, err := s.read(ctx, values)
+	if len(values) == 1 && (schemeOf(values[0]) == "bearer" || schemeOf(values[0]) == "dpop") {
+		claims, err := s.read(request, values)
 		if err == nil {
 			claims, err = s.LiveLogin(ctx, claims.LoginID)
 		}
@@ -117,7 +119,11 @@ func (s *Server) look(ctx context.Context, token, project string) (introspection
 func (s *Server) decode(ctx context.Context, token string) (introspection, registered, error) {
 	access, err := s.access(ctx, token)
 	if err == nil {
-		return describe(access.registered), access.registered, nil
+		shown := describe(access.registered)
+		if shown.Confirmation = access.Confirmation; shown.Confirmation != nil {
+			shown.Type = headerDPoP
+		}
+		return shown, access.registered, nil
 	} else if !errors.Is(err, errToken) {
 		return introspection{}, registered{}, err
 	}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
@@ -25,6 +26,7 @@ type publicKey struct {
 	kid       string
 	algorithm jwa.SignatureAlgorithm
 	key       any
+	parsed    jwk.Key // of a proof alone
 }
 
 type publicKeys []publicKey
@@ -86,6 +88,28 @@ func (k publicKey) verifies(token string) bool {
 	return err == nil
 }
 
+// parsePublicKey reads the one key of a proof, which must be public and fit the algorithm.
+func parsePublicKey(raw []byte, algorithm string) (publicKey, bool) {
+	parsed, err := jwk.ParseKey(raw)
+	if err != nil {
+		return publicKey{}, false
+	}
+	known := publicKey{algorithm: jwa.SignatureAlgorithm(algorithm), parsed: parsed}
+	if parsed.Raw(&known.key) != nil {
+		return publicKey{}, false
+	}
+	switch key := known.key.(type) {
+	case *rsa.PublicKey:
+		return known, key.N.BitLen() >= minRSABits && algorithm[0] != 'E'
+	case *ecdsa.PublicKey:
+		return known, key.Curve == map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384()}[algorithm]
+	}
+	return publicKey{}, false // a private key too, which its owner has given away
+}
+
+// thumbprint is RFC 7638.
+func (k publicKey) thumbprint(hash crypto.Hash) ([]byte, error) { return k.parsed.Thumbprint(hash) }
+
 // joseHeader is what the header of an assertion says.
 type joseHeader struct {
 	Algorithm string          `json:"alg"`
@@ -97,15 +121,21 @@ type joseHeader struct {
 
 // peek reads a compact token without believing it.
 func peek(token string, claims any) (header joseHeader, ok bool) {
+	ok = peekInto(token, &header, claims)
+	return header, ok
+}
+
+// peekInto is peek with a header that says more.
+func peekInto(token string, header, claims any) bool {
 	parts := strings.Split(token, ".")
 	if len(token) > maxToken || len(parts) != 3 {
-		return joseHeader{}, false
+		return false
 	}
-	for i, into := range []any{&header, claims} {
+	for i, into := range []any{header, claims} {
 		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
 		if err != nil || json.Unmarshal(raw, into) != nil {
-			return joseHeader{}, false
+			return false
 		}
 	}
-	return header, true
+	return true
 }

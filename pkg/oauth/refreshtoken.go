@@ -35,6 +35,9 @@ func (s *Server) refreshToken(ctx context.Context, r grantRequest) (tokens, erro
 	case kept.Used:
 		return tokens{}, s.reused(ctx, login.ID)
 	}
+	if login.KeyThumbprint, err = rebind(login, r.key); err != nil {
+		return tokens{}, err
+	}
 	of, err := s.sessionOf(ctx, login)
 	if err == nil {
 		err = s.mayComeFrom(ctx, of.member, r.address)
@@ -90,7 +93,7 @@ func (s *Server) rotate(ctx context.Context, of session, hash string) (tokens, e
 		if fresh, err = tx.UseRefreshToken(ctx, hash); err != nil || !fresh {
 			return err
 		}
-		if live, err = tx.ExtendLogin(ctx, of.login.ID, store.At(of.now.Add(of.lasts()))); err != nil || !live {
+		if live, err = tx.ExtendLogin(ctx, of.login.ID, of.login.KeyThumbprint, store.At(of.now.Add(of.lasts()))); err != nil || !live {
 			return err
 		}
 		return s.keepRefreshToken(ctx, tx, of)

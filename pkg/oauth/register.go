@@ -36,6 +36,7 @@ type NewClient struct {
 	Name, Scope, JWKSURI     string
 	Secret                   string // empty for a client that has none
 	RedirectURIs, GrantTypes []string
+	KeyBound                 bool
 	RemoteAddr, RequestID    string
 }
 
@@ -64,6 +65,7 @@ type clientMetadata struct {
 	Scope         string   `json:"scope"`
 	JWKSURI       string   `json:"jwks_uri,omitempty"`
 	JWKS          any      `json:"jwks,omitempty"`
+	KeyBound      bool     `json:"dpop_bound_access_tokens,omitempty"` // RFC 9449 §5.2
 }
 
 // registeredClient is RFC 7591 §3.2.1.
@@ -128,7 +130,7 @@ func (s *Server) registerClient(c echo.Context) error {
 	}
 	made.ID, err = s.Registrar.RegisterClient(ctx, project, NewClient{
 		Name: asked.Name, Scope: asked.Scope, JWKSURI: asked.JWKSURI, Secret: made.Secret,
-		RedirectURIs: asked.RedirectURIs, GrantTypes: asked.GrantTypes,
+		RedirectURIs: asked.RedirectURIs, GrantTypes: asked.GrantTypes, KeyBound: asked.KeyBound,
 		RemoteAddr: c.RealIP(), RequestID: web.RequestID(ctx),
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ type grantRequest struct {
 	presented presented
 	address   string
 	agent     string
+	key       string // thumbprint of the key that the request proves (RFC 9449)
 }
 
 // token is POST /oauth2/token (RFC 6749 §3.2).
@@ -29,7 +30,11 @@ func (s *Server) token(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	r := grantRequest{form, who, c.RealIP(), Text(c.Request().UserAgent(), 512)}
+	key, err := s.provenKey(c.Request())
+	if err != nil {
+		return err
+	}
+	r := grantRequest{form, who, c.RealIP(), Text(c.Request().UserAgent(), 512), key}
 	made, err := s.grant(c.Request().Context(), r)
 	if err != nil {
 		return s.recordRefusal(c.Request().Context(), r, err)
@@ -97,11 +102,15 @@ func (s session) lasts() time.Duration {
 
 // issue signs the tokens of a session.
 func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
+	if err := mustProve(of); err != nil {
+		return tokens{}, err
+	}
 	l, lasts := of.login, of.accessLasts()
 	claims := []any{
 		accessClaims{
 			registered: s.register(useAccess, s.issuer, l.Client, l.ID, of.now, lasts),
 			Subject:    l.UserID, Username: l.UserID, Scope: l.Scope, Profile: of.member.Profile.Reference, Email: of.email,
+			Confirmation: boundTo(l.KeyThumbprint),
 		},
 		idClaims{
 			registered: s.register(useID, l.Client, l.Client, l.ID, of.now, idLifetime),
@@ -122,6 +131,9 @@ func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
 		Project:       Reference{"Project/" + of.member.Project, of.member.ProjectName},
 		Profile:       of.member.Profile,
 		SMARTStyleURL: s.issuer + "fhir/R4/.well-known/smart-styles.json",
+	}
+	if l.KeyThumbprint != "" {
+		made.TokenType = headerDPoP
 	}
 	if of.refreshSecret != "" {
 		made.RefreshToken = signed[2]

@@ -131,7 +131,7 @@ func (s *Server) exchanged(ctx context.Context, r grantRequest, client Client, u
 		ID: secret.ID(), UserProject: user.Project, UserType: user.Type, UserID: user.ID, Client: client.ID,
 		WantedProject: client.Project, MembershipProject: member.Project, Membership: member.ID,
 		AuthMethod: MethodExchange, AuthTime: store.At(now), Nonce: secret.ID(), Scope: scope, Offline: OfflineScope(scope),
-		Granted: true, RemoteAddress: r.address, UserAgent: r.agent,
+		Granted: true, RemoteAddress: r.address, UserAgent: r.agent, KeyThumbprint: r.key,
 	}
 	of, err := s.sessionOf(ctx, login)
 	if err == nil {
@@ -171,7 +171,7 @@ func (s *Server) externalToken(c echo.Context) error {
 	}
 	form := url.Values{"subject_token": {in.Token}, "subject_token_type": {typeAccessToken}}
 	made, err := s.tokenExchange(c.Request().Context(), grantRequest{
-		form, presented{id: in.ClientID}, c.RealIP(), Text(c.Request().UserAgent(), 512),
+		form, presented{id: in.ClientID}, c.RealIP(), Text(c.Request().UserAgent(), 512), "",
 	})
 	var refused *Error
 	if errors.As(err, &refused) {

@@ -40,6 +40,9 @@ type Login struct {
 	LaunchEncounter string
 	LaunchContext   string
 
+	// KeyThumbprint is that of the key to which the tokens are bound (RFC 9449), empty for none.
+	KeyThumbprint string
+
 	Offline     bool // gives refresh tokens
 	MFAVerified bool `gorm:"column:mfa_verified"`
 	Granted     bool // a code was exchanged for tokens
@@ -182,16 +185,16 @@ func (tx *Tx) OpenAccount(ctx context.Context, id string) (bool, error) {
 		map[string]any{"granted": true})
 }
 
-// GrantLogin marks that tokens were given for the login, which now lasts until expires; false when
-// they were before, or when it is revoked.
-func (tx *Tx) GrantLogin(ctx context.Context, id string, expires Stamp) (bool, error) {
+// GrantLogin marks that tokens were given for the login, bound to a key or to none, which now lasts until
+// expires; false when they were before, or when it is revoked.
+func (tx *Tx) GrantLogin(ctx context.Context, id, key string, expires Stamp) (bool, error) {
 	return tx.changeLogin(ctx, "grant login", id, "NOT granted AND NOT revoked",
-		map[string]any{"granted": true, "expires_at": expires})
+		map[string]any{"granted": true, "key_thumbprint": key, "expires_at": expires})
 }
 
-// ExtendLogin lets a live login last until expires.
-func (tx *Tx) ExtendLogin(ctx context.Context, id string, expires Stamp) (bool, error) {
-	return tx.changeLogin(ctx, "extend login", id, "NOT revoked", map[string]any{"expires_at": expires})
+// ExtendLogin lets a live login, whose tokens are bound to a key or to none from now on, last until expires.
+func (tx *Tx) ExtendLogin(ctx context.Context, id, key string, expires Stamp) (bool, error) {
+	return tx.changeLogin(ctx, "extend login", id, "NOT revoked", map[string]any{"key_thumbprint": key, "expires_at": expires})
 }
 
 // RevokeLogin ends a login everywhere; false when it had ended.

@@ -92,3 +92,18 @@ test('a program signs its assertions, and each is good once', async (t) => {
   const patients = await oauth.protectedResourceRequest(got.access_token, 'GET', new URL(`${base}fhir/R4/Patient`), undefined, undefined, insecure).catch((err) => err);
   assert.equal(patients.status, 401);
 });
+
+test('a program binds its tokens to a key (DPoP)', async () => {
+  assert.ok(as.dpop_signing_alg_values_supported.includes('ES256'));
+  const made = await makeClient({ name: 'Bound' });
+  const program = { client_id: made.id };
+  const DPoP = oauth.DPoP(program, await oauth.generateKeyPair('ES256', { extractable: true }));
+  const response = await oauth.clientCredentialsGrantRequest(as, program, oauth.ClientSecretBasic(made.secret), {}, { DPoP, ...insecure });
+  const got = await oauth.processClientCredentialsResponse(as, program, response);
+  assert.equal(got.token_type, 'dpop');
+  const about = new URL(`${base}auth/me`);
+  assert.equal((await oauth.protectedResourceRequest(got.access_token, 'GET', about, undefined, undefined, { DPoP, ...insecure })).status, 200);
+  await assert.rejects(oauth.protectedResourceRequest(got.access_token, 'GET', about, undefined, undefined, insecure), (err) => err.status === 401);
+  const told = await oauth.introspectionRequest(as, program, oauth.ClientSecretBasic(made.secret), got.access_token, insecure);
+  assert.ok((await oauth.processIntrospectionResponse(as, program, told)).cnf.jkt);
+});

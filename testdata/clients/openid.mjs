@@ -130,3 +130,21 @@ test('a client registers itself where its project lets it', async () => {
   assert.ok((await oidc.refreshTokenGrant(registered, got.refresh_token)).access_token);
   await assert.rejects(oidc.clientCredentialsGrant(registered), 'it has no membership of its own');
 });
+
+test('tokens are bound to a key of the client (DPoP)', async () => {
+  const made = await makeClient({ name: 'Bound', redirectUris: [redirect_uri] });
+  const bound = await discover(made.id, oidc.ClientSecretBasic(made.secret));
+  const DPoP = oidc.getDPoPHandle(bound, await oidc.randomDPoPKeyPair('ES256'));
+  const { back, checks } = await authorize(bound, new Visitor(), 'openid profile email offline_access');
+  const got = await oidc.authorizationCodeGrant(bound, back, checks, undefined, { DPoP });
+  assert.equal(got.token_type, 'dpop');
+  const who = await oidc.fetchUserInfo(bound, got.access_token, got.claims().sub, { DPoP });
+  assert.equal(who.email, process.env.EMAIL);
+  const patients = new URL(`${base}fhir/R4/Patient?_count=1`);
+  assert.equal((await oidc.fetchProtectedResource(bound, got.access_token, patients, 'GET', undefined, undefined, { DPoP })).status, 200);
+  await assert.rejects(oidc.fetchProtectedResource(bound, got.access_token, patients, 'GET'), (err) => err.status === 401);
+  await assert.rejects(oidc.refreshTokenGrant(bound, got.refresh_token), refused('invalid_grant'));
+  const other = oidc.getDPoPHandle(bound, await oidc.randomDPoPKeyPair('ES256'));
+  await assert.rejects(oidc.refreshTokenGrant(bound, got.refresh_token, undefined, { DPoP: other }), refused('invalid_grant'));
+  assert.equal((await oidc.refreshTokenGrant(bound, got.refresh_token, undefined, { DPoP })).token_type, 'dpop');
+});

@@ -1,11 +1,13 @@
 package apptest_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tidwall/gjson"
@@ -23,11 +25,6 @@ func mustURL(t *testing.T, text string) *url.URL {
 
 // clockID is a reference with an id of its own.
 func clockID() string { return "x/" + clock.System{}.NewID() }
-
-const (
-	noClient  = "Admit is no client here; it is one of a person's own identity provider"
-	notProven = "tokens are not bound to a key of the client (DPoP, mTLS)"
-)
 
 // asvsOAuth is chapter 10.
 func asvsOAuth() []asvsLine {
@@ -76,7 +73,13 @@ func asvsOAuth() []asvsLine {
 			assert.NotEmpty(t, v.send(http.MethodGet, w.ask("prompt", "none"), nil).at(appRedirect).Get("code"))
 			assert.Equal(t, "login_required", v.send(http.MethodGet, w.ask("prompt", "none", "max_age", "0"), nil).at(appRedirect).Get("error"))
 		}},
-		{number: "10.3.5", words: "stolen access tokens are of no use", unmet: notProven},
+		{number: "10.3.5", words: "stolen access tokens are of no use (DPoP)", check: func(t *testing.T, w *asvs) {
+			b, p := newBound(t, w.Server), newProver(t, jwa.ES256)
+			token := b.token(p.proof("POST", b.tokenURL, "")).OK().Field("access_token")
+			b.patients("DPoP", token, p.proof("GET", b.patientsURL, token)).OK()
+			b.patients("Bearer", token, "").WantStatus(http.StatusUnauthorized)
+			b.patients("DPoP", token, newProver(t, jwa.ES256).proof("GET", b.patientsURL, token)).WantStatus(http.StatusUnauthorized)
+		}},
 		{number: "10.4.1", words: "redirect URIs are compared exactly with what is registered", check: func(t *testing.T, w *asvs) {
 			for _, bad := range []string{appRedirect + "x", "https://app.example/callback", "https://app.example.evil.example/callback", "https://app.example/callback/../x?from=admit"} {
 				v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("redirect_uri", bad), nil)
@@ -161,7 +164,22 @@ func asvsOAuth() []asvsLine {
 			assert.NotContains(t, v.header.Get("Location"), "#code")
 		}},
 		{number: "10.4.13", words: "authorization requests are pushed (PAR)", unmet: "PAR is not offered"},
-		{number: "10.4.14", words: "access tokens are bound to the client's key", unmet: notProven},
+		{number: "10.4.14", words: "access tokens are bound to the client's key (DPoP)", check: func(t *testing.T, w *asvs) {
+			b, p := newBound(t, w.Server), newProver(t, jwa.ES256)
+			assert.Equal(t, "DPoP", b.token(p.proof("POST", b.tokenURL, "")).OK().Field("token_type"))
+			got := w.admin.GET("/fhir/R4/ClientApplication/" + b.id).OK()
+			var resource map[string]any
+			got.Into(&resource)
+			resource["meta"] = map[string]any{"tag": []any{map[string]any{"system": "https://admit.dev/client", "code": "dpop-bound-access-tokens"}}}
+			changed, err := json.Marshal(resource)
+			require.NoError(t, err)
+			w.admin.PUT("/fhir/R4/ClientApplication/"+b.id, string(changed)).OK()
+			assert.Equal(t, "invalid_dpop_proof", b.token("").WantStatus(http.StatusBadRequest).Field("error"))
+			delete(resource, "meta")
+			changed, err = json.Marshal(resource)
+			require.NoError(t, err)
+			w.admin.PUT("/fhir/R4/ClientApplication/"+b.id, string(changed)).OK()
+		}},
 		{number: "10.4.15", words: "authorization_details come from the client's backend", applies: "authorization_details are not taken"},
 		{number: "10.4.16", words: "clients authenticate by keys alone", unmet: "private_key_jwt is offered; secrets and public clients are too"},
 		{number: "10.5.1", words: "as a client: ID tokens are not replayed (nonce)", check: func(t *testing.T, w *asvs) {
