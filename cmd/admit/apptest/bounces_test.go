@@ -146,5 +146,13 @@ func TestWhatBecameOfAMailShowsAtItsInvitation(t *testing.T) {
 		require.NotEqual(t, path, m.returnPath(to))
 		hand(server, "", dsn(m.returnPath(to), "delivered", "2.0.0")).WantStatus(http.StatusOK)
 		assert.Equal(t, "delivered", until(id, "delivered").Field("state"))
+
+		list := "resourceType,firstName,lastName,email\nPractitioner,In,List,listed@example.com\nPractitioner,In,List,refused.too@example.com\n"
+		assert.Contains(t, finished(t, i.Client, uploaded(i.Client, list), "apply"), `"done":2`)
+		listed := i.GET(i.path() + "?email=listed@example.com").WantStatus(http.StatusOK).Field("invitations.0.id")
+		until(listed, "accepted")
+		hand(server, "", dsn(m.returnPath("listed@example.com"), "failed", "5.1.1")).WantStatus(http.StatusOK)
+		assert.Equal(t, "bounced", until(listed, "bounced").Field("state"))
+		until(i.GET(i.path()+"?email=refused.too@example.com").Field("invitations.0.id"), "refused")
 	})
 }

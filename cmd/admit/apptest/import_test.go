@@ -216,6 +216,31 @@ func TestEachRowOfAListHasItsOwnError(t *testing.T) {
 	})
 }
 
+func TestEachCellOfATableIsReadOrRefusedByItself(t *testing.T) {
+	s := apptest.Start(t)
+	admin := s.As(apptest.Admin)
+	list := "resourceType,firstName,lastName,email\r\n" +
+		"Patient,Mixed,Ends,a@example.com\n" +
+		"Patient,\"Two\nlines\",L,b@example.com\r\n" +
+		"Patient,F\x00,L,c@example.com\n" +
+		"Patient," + strings.Repeat("x", 1<<20) + ",L,d@example.com\n" +
+		"Patient,F,L\n" +
+		"Patient,\"Quo\"\"ted\",\"L, M\",e@example.com"
+	rows := report(t, admin, uploaded(admin, list))
+	for line, want := range map[int]importRow{
+		2: {Action: "create"},
+		3: {Action: "error", Error: "A cell has no control characters", Expression: "firstName"},
+		5: {Action: "error", Error: "A cell has no control characters", Expression: "firstName"},
+		6: {Action: "error", Error: "A cell has at most 4096 characters", Expression: "firstName"},
+		7: {Action: "error", Error: "The row has 3 cells where the header has 4"},
+		8: {Action: "create"},
+	} {
+		got := rows[line]
+		assert.Equal(t, []string{want.Action, want.Error, want.Expression}, []string{got.Action, got.Error, got.Expression}, "line %d", line)
+	}
+	assert.Len(t, rows, 6)
+}
+
 func TestAListInAnotherEncodingThatIsDeclaredIsRead(t *testing.T) {
 	s := apptest.Start(t)
 	admin := s.As(apptest.Admin)
