@@ -85,6 +85,9 @@ func unchanged(ctx context.Context, tx *repo.Tx, v version) error {
 }
 
 func (s *Service) undoCreate(ctx context.Context, tx *repo.Tx, who caller.Caller, project string, made imported) error {
+	if err := notEntered(ctx, tx.Store(), made); err != nil {
+		return err
+	}
 	for _, v := range []*version{&made.Membership, made.Profile, made.User} {
 		if v != nil {
 			if err := unchanged(ctx, tx, *v); err != nil {
@@ -92,8 +95,10 @@ func (s *Service) undoCreate(ctx context.Context, tx *repo.Tx, who caller.Caller
 			}
 		}
 	}
-	if err := s.notUsed(ctx, tx, project, made); err != nil {
-		return err
+	if made.Profile != nil {
+		if err := inNoCompartment(ctx, tx.Store(), made.Profile.ref()); err != nil {
+			return err
+		}
 	}
 	if err := withdrawMails(ctx, tx.Store(), project, made.Membership.ID); err != nil {
 		return err
@@ -152,22 +157,24 @@ func (s *Service) undoUser(ctx context.Context, tx *repo.Tx, user store.Ref) err
 	return rows.RevokeLogins(ctx, user)
 }
 
-// notUsed refuses to take back somebody who has set a password, or about whom something is known.
-func (s *Service) notUsed(ctx context.Context, tx *repo.Tx, project string, made imported) error {
-	rows := tx.Store()
-	if made.User != nil && !made.Password {
-		_, err := rows.Credential(ctx, made.User.ref(), store.Password)
-		if err == nil {
-			return outcome.New(outcome.Conflict, "The person has accepted the invitation")
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-	}
-	if made.Profile == nil {
+// notEntered refuses to take back somebody new who has set a password or signed in.
+func notEntered(ctx context.Context, rows *store.Tx, made imported) error {
+	if made.User == nil {
 		return nil
 	}
-	return inNoCompartment(ctx, rows, made.Profile.ref())
+	user := made.User.ref()
+	_, err := rows.Credential(ctx, user, store.Password)
+	switch {
+	case err == nil && !made.Password:
+		return outcome.New(outcome.Conflict, "The person has accepted the invitation")
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	entered, err := rows.HasLogin(ctx, user)
+	if err == nil && entered {
+		err = outcome.New(outcome.Conflict, "The person has signed in")
+	}
+	return err
 }
 
 // inNoCompartment refuses a profile in whose compartment there is anything. Records of what was done

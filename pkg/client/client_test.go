@@ -3,6 +3,7 @@ package client_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,6 +195,53 @@ func TestAWrongSecretIsAnErrorThatSaysSo(t *testing.T) {
 	_, err = client.New(s.URL, admin.Project, client.StaticToken("nonsense")).Users().List(t.Context(), client.Query{})
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, http.StatusUnauthorized, refused.Status)
+}
+
+func TestTheSDKTakesBackAList(t *testing.T) {
+	s := apptest.Start(t)
+	sdk, admin := administrator(t, s)
+	imports, ctx := sdk.Imports(), t.Context()
+	list := "resourceType,firstName,lastName,email,password\n" +
+		"Practitioner,Al,Ice,accepts@example.com,\nPractitioner,Bo,Bb,waits@example.com,\n" +
+		"Practitioner,Si,Gns,signs.in@example.com," + apptest.Password + "\nPractitioner,Ne,Ver,never@example.com," + apptest.Password + "\n"
+	in, err := imports.Upload(ctx, "text/csv", []byte(list))
+	require.NoError(t, err)
+	require.Equal(t, []any{"checked", 4, 4}, []any{in.State, in.Total, in.Actions["create"]})
+	ended := func(state string) client.Import {
+		t.Helper()
+		admin.GET("/admin/projects/" + admin.Project + "/invitations/import/" + in.ID + "/events").WantStatus(http.StatusOK)
+		is, err := imports.Read(ctx, in.ID)
+		require.NoError(t, err)
+		require.Equal(t, state, is.State)
+		return is
+	}
+	_, err = imports.Undo(ctx, in.ID)
+	var refused *client.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, http.StatusConflict, refused.Status)
+	_, err = imports.Apply(ctx, in.ID)
+	require.NoError(t, err)
+	ended("done")
+
+	steps := strings.Split(s.MailTo("accepts@example.com").Link, "/")
+	s.As(apptest.Anonymous).POST("/auth/setpassword",
+		`{"id":"`+steps[len(steps)-2]+`","secret":"`+steps[len(steps)-1]+`","password":"`+apptest.Password+`"}`).WantStatus(http.StatusOK)
+	s.SignIn("signs.in@example.com", apptest.Password, admin.Project)
+	_, err = imports.Undo(ctx, in.ID)
+	require.NoError(t, err)
+	undone := ended("undone")
+	assert.Equal(t, []int{2, 2}, []int{undone.Undone, undone.Kept})
+	rows, err := imports.Report(ctx, in.ID)
+	require.NoError(t, err)
+	for n, want := range [][]string{
+		{"kept", "The person has accepted the invitation"}, {"undone", ""}, {"kept", "The person has signed in"}, {"undone", ""},
+	} {
+		assert.Equal(t, want, []string{rows[n].State, rows[n].Error}, rows[n].Email)
+	}
+	s.SignIn("accepts@example.com", apptest.Password, admin.Project)
+	page, err := imports.List(ctx, "", 1)
+	require.NoError(t, err)
+	assert.Equal(t, []client.Import{undone}, page.Imports)
 }
 
 func TestTheSDKLooksAfterInvitations(t *testing.T) {

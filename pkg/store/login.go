@@ -206,6 +206,17 @@ func (tx *Tx) RevokeLogin(ctx context.Context, id string) (bool, error) {
 	return true, tx.Announce(ctx, ChangeLogin, id)
 }
 
+// HasLogin says whether a user has ever signed in, of the logins that are still kept.
+func (tx *Tx) HasLogin(ctx context.Context, user Ref) (bool, error) {
+	var ids []string
+	err := tx.gorm(ctx).Model(&Login{}).
+		Where("user_type = ? AND user_id = ? AND user_project = ?", user.Type, user.ID, user.Project).Limit(1).Pluck("id", &ids).Error
+	if err != nil {
+		return false, fmt.Errorf("look for a login: %w", err)
+	}
+	return len(ids) > 0, nil
+}
+
 // RevokeLogins ends every login of a user everywhere.
 func (tx *Tx) RevokeLogins(ctx context.Context, user Ref) error {
 	var ids []string
