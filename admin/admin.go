@@ -84,7 +84,9 @@ type Options struct {
 	Refusals Refusals
 	// MailLimit is how many invitations a project may mail within a day; -1: any number.
 	MailLimit int
-	Log       *slog.Logger
+	// ImportLimit is how many lists of people of a project may wait to be applied; -1: any number.
+	ImportLimit int
+	Log         *slog.Logger
 }
 
 // Service is the services.

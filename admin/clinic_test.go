@@ -69,7 +69,7 @@ func newClinic(t testing.TB, rows *store.Store) *clinic {
 		Repo:  repo.New(repo.Options{Store: rows, Clock: clock.System{}, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: log}),
 		Store: rows, Clock: clock.System{}, Passwords: c.passwords, Mails: admitmail.NewMailer(queue, box), Letters: letters, Fingerprints: box,
 		Contents: &blob.Shelf{Blobs: blobs, Rows: rows, Clock: clock.System{}, Log: log, Limit: 1 << 20},
-		BaseURL:  base, AppURL: base, AppName: "Admit", MailLimit: -1, Log: log,
+		BaseURL:  base, AppURL: base, AppName: "Admit", MailLimit: -1, ImportLimit: -1, Log: log,
 	})
 	return c
 }

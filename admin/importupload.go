@@ -16,9 +16,6 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// maxWaitingLists is how many lists of a project may wait to be applied; each is forgotten after a day.
-const maxWaitingLists = 50
-
 // planAtOnce is how many rows are looked up together.
 const planAtOnce = 500
 
@@ -76,7 +73,7 @@ func (s *Service) keepList(ctx context.Context, who caller.Caller, in store.Impo
 		if err != nil {
 			return err
 		}
-		if waiting >= maxWaitingLists {
+		if s.ImportLimit >= 0 && waiting >= s.ImportLimit {
 			return outcome.New(outcome.Conflict, "%d lists wait already to be applied; apply them, or wait until they are forgotten, a day after each was sent", waiting)
 		}
 		e := event(who, project, audit.Import)

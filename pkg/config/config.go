@@ -51,7 +51,8 @@ type Config struct {
 
 	FHIRQuota int // units of FHIR interactions per minute and member; -1: any number
 
-	ProjectMailLimit int // invitations mailed per project and day; -1: none
+	ProjectMailLimit   int // invitations mailed per project and day; -1: none
+	ProjectImportLimit int // lists of people of a project that wait to be applied; -1: any number
 
 	AuditFHIR string // "off", "writes" or "all"
 

@@ -98,6 +98,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.FHIRQuota, v, limit) }},
 		{name: "ADMIT_PROJECT_MAIL_LIMIT", fallback: "200", meaning: "invitations that a project may mail within a day", accepted: aLimit,
 			parse: func(c *Config, v string) error { return set(&c.ProjectMailLimit, v, limit) }},
+		{name: "ADMIT_PROJECT_IMPORT_LIMIT", fallback: "50", meaning: "lists of people of a project that may wait to be applied, each for a day", accepted: aLimit,
+			parse: func(c *Config, v string) error { return set(&c.ProjectImportLimit, v, limit) }},
 		{name: "ADMIT_AUDIT_FHIR", fallback: "writes", meaning: "which FHIR access is recorded besides sign-ins, refusals and administration", accepted: "off, writes or all",
 			parse: func(c *Config, v string) error { return set(&c.AuditFHIR, v, word("off", "writes", "all")) }},
 		{name: "ADMIT_APP_NAME", fallback: "Admit", meaning: "name in mails and pages", accepted: "1 to 64 printable characters",

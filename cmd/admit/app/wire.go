@@ -155,7 +155,7 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 		Repo: r.repo, Refusals: r.notes, Callers: r.callers, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Mails: mails, Letters: r.letters, Fingerprints: box, AccessTokens: r.oauth, Contents: r.blobs,
 		ProjectSecrets: oauth.ClientSecrets{Store: r.store, Box: box}, Box: box, Jobs: r.jobs,
 		ClientSecrets: oauth.ClientSecrets{Store: r.store, Box: box},
-		BaseURL:       c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, MailLimit: c.ProjectMailLimit, Log: o.Log,
+		BaseURL:       c.BaseURL, AppURL: c.AppURL, AppName: c.AppName, MailLimit: c.ProjectMailLimit, ImportLimit: c.ProjectImportLimit, Log: o.Log,
 	})
 	if r.letters.Bounces != nil { // a nil *mail.Bounces would be no nil Reports
 		r.services.Bounces = r.letters.Bounces

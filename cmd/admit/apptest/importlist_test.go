@@ -41,13 +41,13 @@ func TestTheListsOfAProjectAreListedToItsAdministrators(t *testing.T) {
 
 func TestOnlySoManyListsWait(t *testing.T) {
 	at := &skewed{}
-	s := apptest.Start(t, apptest.At(at))
+	s := apptest.Start(t, apptest.At(at), apptest.With("ADMIT_PROJECT_IMPORT_LIMIT=3"))
 	admin := s.As(apptest.Admin)
-	for n := range 50 {
+	for n := range 3 {
 		uploaded(admin, listOf(1, fmt.Sprint("waits", n)))
 	}
 	refused := upload(admin, "text/csv", listOf(1, "more")).WantStatus(http.StatusConflict)
-	assert.Contains(t, refused.Field("issue.0.details.text"), "50 lists wait already to be applied")
+	assert.Contains(t, refused.Field("issue.0.details.text"), "3 lists wait already to be applied")
 	finished(t, admin, admin.GET(importsOf(admin)+"?limit=1").Field("imports.0.id"), "apply")
 	uploaded(admin, listOf(1, "more"))
 	at.ahead = 25 * time.Hour
