@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -121,21 +122,37 @@ func writeHistoryCursor(at store.HistoryPosition) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.Time.UnixMilli(), 10) + "/" + at.Type + "/" + at.ID))
 }
 
+// historyLinks are the pages of a history (R4 http.html#paging). What came before a page that a cursor
+// began is not told: pages are read towards the past alone.
 func (h *Handler) historyLinks(r repo.HistoryRequest, query url.Values, next *store.HistoryPosition) []r4.Link {
 	path := h.base + strings.TrimPrefix(r.Type+"/", "/")
 	if r.ID != "" {
 		path += r.ID + "/"
 	}
 	path += "_history"
-	links := []r4.Link{{Relation: "self", URL: strings.TrimSuffix(path+"?"+query.Encode(), "?")}}
-	if next != nil {
-		more := url.Values{"_cursor": {writeHistoryCursor(*next)}, "_count": {strconv.Itoa(r.Count)}}
-		for _, name := range []string{"_since", "_at"} {
-			if query.Has(name) {
-				more.Set(name, query.Get(name))
-			}
+	link := func(relation string, parameters url.Values) r4.Link {
+		return r4.Link{Relation: relation, URL: strings.TrimSuffix(path+"?"+parameters.Encode(), "?")}
+	}
+	page := func(name, value string) url.Values {
+		parameters := maps.Clone(query)
+		parameters.Del("_cursor")
+		parameters.Del("_offset")
+		if value != "" {
+			parameters.Set(name, value)
+			parameters.Set("_count", strconv.Itoa(r.Count))
 		}
-		links = append(links, r4.Link{Relation: "next", URL: path + "?" + more.Encode()})
+		return parameters
+	}
+	links := []r4.Link{link("self", query), link("first", page("", ""))}
+	if r.Offset > 0 && r.Count > 0 {
+		before := ""
+		if r.Offset > r.Count {
+			before = strconv.Itoa(r.Offset - r.Count)
+		}
+		links = append(links, link("previous", page("_offset", before)))
+	}
+	if next != nil {
+		links = append(links, link("next", page("_cursor", writeHistoryCursor(*next))))
 	}
 	return links
 }

@@ -48,6 +48,15 @@ func (p page) next(t *testing.T) string {
 	return ""
 }
 
+// linked are the addresses of the pages around a page, below the surface.
+func (p page) linked() map[string]string {
+	all := map[string]string{}
+	for _, link := range p.Link {
+		all[link.Relation] = "/" + strings.TrimPrefix(link.URL, base)
+	}
+	return all
+}
+
 // did is what the entries of a history say was done, by the names that known gives to ids.
 func (p page) did(known ...string) string {
 	names := strings.NewReplacer(known...)
@@ -141,6 +150,33 @@ func TestHistoryPagesByLink(t *testing.T) {
 				s.do(t, "POST", "/Patient", `{"resourceType":"Patient"}`).want(t, http.StatusCreated)
 			}
 			assert.Equal(t, whole.did(), strings.Join(paged, ", "), address)
+		}
+	})
+}
+
+func TestHistoryLinksToTheFirstAndThePreviousPage(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		p := s.past(t)
+		for _, path := range []string{"/_history", "/Patient/_history", "/Patient/" + p.ann + "/_history"} {
+			for _, tc := range []struct{ query, first, previous string }{
+				{"", "", ""},
+				{"?_count=1", "?_count=1", ""},
+				{"?_count=1&_offset=1", "?_count=1", "?_count=1"},
+				{"?_at=2999&_count=1&_offset=3", "?_at=2999&_count=1", "?_at=2999&_count=1&_offset=2"},
+				{"?_count=2&_offset=1&_since=1999", "?_count=2&_since=1999", "?_count=2&_since=1999"},
+				{"?_offset=150", "", "?_count=100&_offset=50"},
+				{"?_count=0&_offset=1", "?_count=0", ""},
+			} {
+				got := s.do(t, "GET", path+tc.query, "").page(t).linked()
+				assert.Equal(t, path+tc.query, got["self"])
+				assert.Equal(t, path+tc.first, got["first"], path+tc.query)
+				if previous, ok := got["previous"]; assert.Equal(t, tc.previous != "", ok, path+tc.query) && ok {
+					assert.Equal(t, path+tc.previous, previous)
+				}
+			}
+			start := s.do(t, "GET", path+"?_count=1", "").page(t)
+			second := s.do(t, "GET", start.next(t), "").page(t).linked()
+			assert.Equal(t, path+"?_count=1", second["first"], "from a cursor")
 		}
 	})
 }
