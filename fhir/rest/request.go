@@ -39,7 +39,8 @@ func readQuery(raw string, header http.Header, known ...string) (url.Values, err
 // Accept.
 func negotiate(header http.Header, query url.Values) error {
 	if format := query.Get("_format"); format != "" {
-		if isJSON(format) || format == "json" {
+		// A + that was not escaped is a space by now.
+		if isJSON(strings.ReplaceAll(format, " ", "+")) || format == "json" {
 			return nil
 		}
 		return outcome.New(outcome.NotAcceptable, "The format %s is not supported; json is", format)

@@ -307,6 +307,8 @@ func TestAReadGivesThePartThatIsAskedFor(t *testing.T) {
 			"?_summary=data":                "active gender id meta photo resourceType",
 			"?_elements=photo,active":       "active id meta photo resourceType",
 			"?_elements=photo&_format=json": "id meta photo resourceType",
+			"?_elements=photo&_format=application/fhir+json":   "id meta photo resourceType", // the + is a space
+			"?_elements=photo&_format=application/fhir%2Bjson": "id meta photo resourceType",
 		} {
 			for _, path := range []string{"/Patient/" + id, "/Patient/" + id + "/_history/" + version} {
 				got := s.do(t, "GET", path+query, "")
@@ -339,6 +341,7 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 			{"a parameter twice", "GET", "/Patient/" + id + "?_pretty=true&_pretty=false", "", nil, 400, "invalid", "The parameter _pretty is given twice"},
 			{"XML", "GET", "/Patient/" + id + "?_format=xml", "", nil, 406, "not-supported", "The format xml is not supported; json is"},
 			{"accepts XML alone", "GET", "/Patient/" + id, "", []string{"Accept", "application/fhir+xml"}, 406, "not-supported", "Answers are application/fhir+json, fhirVersion 4.0"},
+			{"content of another version", "POST", "/Patient", `{"resourceType":"Patient"}`, []string{"Content-Type", "application/fhir+json; fhirVersion=5.0"}, 415, "not-supported", "The fhirVersion of the Content-Type must be 4.0"},
 			{"accepts another version alone", "GET", "/Patient/" + id, "", []string{"Accept", "application/fhir+json; fhirVersion=3.0"}, 406, "not-supported", "Answers are application/fhir+json, fhirVersion 4.0"},
 			{"a count of a read", "GET", "/Patient/" + id + "?_summary=count", "", nil, 400, "invalid", "Invalid value of _summary: only a search counts"},
 			{"elements that are none", "GET", "/Patient/" + id + "?_elements=a.b", "", nil, 400, "invalid", "Invalid value of _elements: a.b"},

@@ -23,8 +23,8 @@ const unparsable = "Content could not be parsed"
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // ReadBody returns the body of a request whose content type is application/json or
-// application/*+json. More than limit bytes is outcome.TooLong, another type, charset or content
-// encoding outcome.UnsupportedMedia. A leading byte order mark is dropped (RFC 8259 §8.1). The
+// application/*+json. More than limit bytes is outcome.TooLong, another type, version of FHIR,
+// charset or content encoding outcome.UnsupportedMedia. A leading byte order mark is dropped (RFC 8259 §8.1). The
 // content itself, UTF-8 included, is for the caller to check.
 func ReadBody(c echo.Context, limit int64) ([]byte, error) {
 	body, err := ReadRaw(c, limit)
@@ -85,6 +85,9 @@ func wantJSON(header http.Header) error {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 	if err != nil || !isJSON {
 		return outcome.New(outcome.UnsupportedMedia, "Content-Type must be application/json or application/fhir+json")
+	}
+	if version, said := params["fhirversion"]; said && version != "4.0" { // R4 http.html#version-parameter
+		return outcome.New(outcome.UnsupportedMedia, "The fhirVersion of the Content-Type must be 4.0")
 	}
 	return wantUTF8(params["charset"], header)
 }
