@@ -75,9 +75,14 @@ func (e *eyes) hidden(interaction string, r *resource, body object) []string {
 	return nil
 }
 
-// shown is a document as the caller sees it.
+// shown is a document as the caller sees it. A version is without what is hidden of the resource as it
+// was last, too.
 func (e *eyes) shown(interaction string, r *resource, body object) object {
-	return without(body, e.hidden(interaction, r, body))
+	hidden := e.hidden(interaction, r, body)
+	if interaction == "vread" || interaction == "history" {
+		hidden = slices.Concat(hidden, e.hidden(interaction, r, r.live()))
+	}
+	return without(body, hidden)
 }
 
 // tells says whether a search by these parameters could tell of a hidden field: whether some rule by

@@ -7,6 +7,7 @@
 //   - A parameter (%profile) is bound as a value after parsing, so no value can add a rule.
 //   - Read and search agree: what a search returns, a read by the same caller returns.
 //   - A policy that cannot be understood is an error, never a wider or narrower policy.
+//   - An old version hides what its own rule hides and what is hidden of the resource as it is now.
 //   - The token's SMART scopes only take away.
 //   - A compiled Policy never changes; goroutines share it.
 //

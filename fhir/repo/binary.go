@@ -76,7 +76,7 @@ func (a *access) hidesData(ctx context.Context, interaction policy.Interaction, 
 	if err != nil {
 		return false, err
 	}
-	_, hidden, err := a.mask(interaction, stored)
+	_, hidden, err := a.mask(ctx, interaction, stored)
 	return slices.Contains(hidden, "data"), err
 }
 

@@ -230,3 +230,33 @@ func TestWhatAReaderDoesNotSeeItsUpdateLeaves(t *testing.T) {
 		assert.Equal(t, "1970-01-01", gjson.GetBytes(after.Content, "birthDate").String())
 	})
 }
+
+// TestAnOldVersionHidesWhatIsHiddenNow: the rule that matched the old version showed what the one that
+// matches the resource now hides, and the other way round.
+func TestAnOldVersionHidesWhatIsHiddenNow(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		staff := w.As(t, w.A.Staff)
+		s := w.As(t, w.With(t, w.A.ID,
+			medplum.PolicyResource{ResourceType: "Patient", Criteria: "Patient?active=true", HiddenFields: []string{"gender"}},
+			medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"birthDate"}}))
+		old := create(t, staff, `{"resourceType":"Patient","active":true,"birthDate":"1970-01-01","gender":"female"}`)
+		_, err := staff.Update(ctx, "Patient", old.ID, withID(old.ID, `{"resourceType":"Patient","active":false,"birthDate":"1970-01-01","gender":"female"}`), "")
+		require.NoError(t, err)
+		hides := func() {
+			got, err := s.VRead(ctx, "Patient", old.ID, old.Version)
+			require.NoError(t, err)
+			page, err := s.History(ctx, repo.HistoryRequest{Type: "Patient", ID: old.ID, Count: 10})
+			require.NoError(t, err)
+			first := page.Versions[len(page.Versions)-1]
+			require.Equal(t, old.Version, first.Version)
+			for _, seen := range [][]byte{got.Content, first.Content} {
+				assert.True(t, gjson.GetBytes(seen, "active").Bool())
+				assert.NotContains(t, string(seen), "1970")
+				assert.NotContains(t, string(seen), "female")
+			}
+		}
+		hides()
+		require.NoError(t, staff.Delete(ctx, "Patient", old.ID))
+		hides()
+	})
+}

@@ -34,7 +34,7 @@ func (a *access) shown(ctx context.Context, interaction policy.Interaction, res 
 		}
 	}
 	if a.hasFields(res.Type) {
-		if res, hidden, err = a.mask(interaction, res); err != nil {
+		if res, hidden, err = a.mask(ctx, interaction, res); err != nil {
 			return store.Resource{}, err
 		}
 	}
@@ -69,12 +69,20 @@ func (a *access) seesSecrets(project, resourceType string) bool {
 
 // mask removes the fields that the rule hides which lets the caller see this resource. A
 // compartment may repeat what a hidden field says, so it goes with the first of them.
-func (a *access) mask(interaction policy.Interaction, res store.Resource) (_ store.Resource, hidden []string, err error) {
+func (a *access) mask(ctx context.Context, interaction policy.Interaction, res store.Resource) (_ store.Resource, hidden []string, err error) {
 	doc, ix, err := indexed(res)
 	if err != nil {
 		return store.Resource{}, nil, err
 	}
-	if hidden = a.hidden(interaction, res, ix); len(hidden) == 0 {
+	hidden = a.hidden(interaction, res, ix)
+	if interaction == policy.VRead || interaction == policy.History {
+		now, err := a.hiddenNow(ctx, interaction, res.Ref)
+		if err != nil {
+			return store.Resource{}, nil, err
+		}
+		hidden = slices.Concat(hidden, now)
+	}
+	if len(hidden) == 0 {
 		return res, nil, nil
 	}
 	if res.Content = without(doc, pathsOf(hidden)); res.Content == nil {
@@ -98,6 +106,27 @@ func (a *access) hidden(interaction policy.Interaction, res store.Resource, ix s
 		}
 	}
 	return a.unseen(res.Ref)
+}
+
+// hiddenNow are the fields that the caller does not see of a resource as it is now; of a deleted one,
+// as it was last. They are hidden in its old versions too: a value that did not change since, or that a
+// change of the resource was to hide, would be told by its past.
+func (a *access) hiddenNow(ctx context.Context, interaction policy.Interaction, ref store.Ref) ([]string, error) {
+	if !a.who.Policy.HasFields(ref.Type) {
+		return nil, nil
+	}
+	now, err := a.rows.Get(ctx, ref, nil)
+	if err == nil && now.Deleted {
+		now, err = a.lastLive(ctx, ref)
+	}
+	if err != nil {
+		return nil, absent(err)
+	}
+	_, ix, err := indexed(now)
+	if err != nil {
+		return nil, err
+	}
+	return a.hidden(interaction, now, ix), nil
 }
 
 var metaStart = []byte(`"meta":{`)
