@@ -21,6 +21,7 @@ var deliberate = []difference{
 	{"01", "o*", "body.end_session_endpoint", "RP-initiated logout is offered"},
 	{"01", "o*", "body.prompt_values_supported*", "what the authorization endpoint understands is told"},
 	{"01", "o*", "body.authorization_response_iss_parameter_supported", "answers say who gives them (RFC 9207)"},
+	{"01", "o*", "body.dpop_signing_alg_values_supported*", "tokens may be bound to a key (RFC 9449)"},
 	{"01", "jwks", "body.keys[0].?", "Admit's own keys"},
 	{"01", "capability statement", "*", "Admit describes itself, in FHIR's media type"},
 	{"01", "unknown path", "*", "an OperationOutcome, not a framework's page"},
