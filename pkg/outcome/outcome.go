@@ -107,6 +107,9 @@ func (o *Outcome) Is(target error) bool {
 
 // Has says whether err is or wraps an Outcome of this code.
 func Has(err error, code Code) bool {
+	if err == nil { // before anything is allocated: most requests are answered
+		return false
+	}
 	var o *Outcome
 	return errors.As(err, &o) && o.Code == code
 }

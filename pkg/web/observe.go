@@ -25,13 +25,10 @@ func observe(log *slog.Logger, metrics *prometheus.Registry) echo.MiddlewareFunc
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			method, status := knownMethod(c.Request().Method), 0
-			timer := prometheus.NewTimer(prometheus.ObserverFunc(func(took float64) {
-				seconds.WithLabelValues(method, c.Path(), strconv.Itoa(status)).Observe(took)
-			}))
+			timer := prometheus.NewTimer(nil) // what is observed is known afterwards
 			err := next(c)
-			status = c.Response().Status
-			took := timer.ObserveDuration()
+			method, status, took := knownMethod(c.Request().Method), c.Response().Status, timer.ObserveDuration()
+			seconds.WithLabelValues(method, c.Path(), strconv.Itoa(status)).Observe(took.Seconds())
 			level := slog.LevelDebug
 			if status >= http.StatusBadRequest && status != outcome.ClientGone.Status {
 				level = slog.LevelInfo

@@ -50,14 +50,18 @@ var (
 // traceOf reads the trace id of x-trace-id (a UUID), traceparent (W3C Trace Context §3.2) or
 // x-amzn-trace-id. Only those forms pass: the id is repeated in logs and answers.
 func traceOf(header http.Header) string {
-	if id := header.Get("X-Trace-Id"); uuidForm.MatchString(id) {
+	if id := header.Get("X-Trace-Id"); id != "" && uuidForm.MatchString(id) {
 		return strings.ToLower(id)
 	}
-	if m := traceparentForm.FindStringSubmatch(header.Get("Traceparent")); m != nil {
-		return m[1]
+	if id := header.Get("Traceparent"); id != "" {
+		if m := traceparentForm.FindStringSubmatch(id); m != nil {
+			return m[1]
+		}
 	}
-	if m := amazonForm.FindStringSubmatch(header.Get("X-Amzn-Trace-Id")); m != nil {
-		return m[1]
+	if id := header.Get("X-Amzn-Trace-Id"); id != "" {
+		if m := amazonForm.FindStringSubmatch(id); m != nil {
+			return m[1]
+		}
 	}
 	return ""
 }

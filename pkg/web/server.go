@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -48,7 +49,7 @@ func New(o Options) *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(o.TrustedProxies)
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = write(c, err, Outcome) }
-	e.Use(
+	e.Use(composed(
 		carry(o.Log),
 		requestIDs(o.Clock),
 		securityHeaders(o.BaseURL),
@@ -57,9 +58,19 @@ func New(o Options) *echo.Echo {
 		recovered(),
 		cors(o),
 		o.Limits.middleware(o.Counter),
-	)
+	))
 	probes{o}.mount(e)
 	return e
+}
+
+// composed is the middleware of a whole echo as one, put together once: echo itself does so for each
+// request. What follows it is the handler that the router has found.
+func composed(all ...echo.MiddlewareFunc) echo.MiddlewareFunc {
+	chain := func(c echo.Context) error { return c.Handler()(c) }
+	for _, middleware := range slices.Backward(all) {
+		chain = middleware(chain)
+	}
+	return func(echo.HandlerFunc) echo.HandlerFunc { return chain }
 }
 
 func carry(log *slog.Logger) echo.MiddlewareFunc {
