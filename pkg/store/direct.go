@@ -41,16 +41,16 @@ func newDirect(db *sql.DB) direct {
 
 // current reads the current versions of resources in one statement.
 func (d direct) current(ctx context.Context, all []*wanted) error {
+	if len(all) == 1 {
+		return d.one(ctx, all[0])
+	}
 	projects, types, ids := make([]string, len(all)), make([]string, len(all)), make([]string, len(all))
 	for i, w := range all {
 		projects[i], types[i], ids[i] = w.Project, w.Type, w.ID
 	}
-	query, args := `SELECT k.n, `+versionColumns+` FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY k (project_id, type, id, n)
-JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id`, []any{projects, types, ids}
-	if len(all) == 1 {
-		query, args = `SELECT 1, `+currentVersion, []any{projects[0], types[0], ids[0]}
-	}
-	return d.each(ctx, query, args, func(row scanner) error {
+	const query = `SELECT k.n, ` + versionColumns + ` FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY k (project_id, type, id, n)
+JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id`
+	return d.each(ctx, query, []any{projects, types, ids}, func(row scanner) error {
 		var n int64
 		var res Resource
 		version := versionScan{resource: &res}
@@ -61,6 +61,19 @@ JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.
 		w := all[n-1]
 		res.Ref = w.Ref
 		w.Resource, w.found = res, true
+		return nil
+	})
+}
+
+// one is current of a single resource, scanned to where it belongs.
+func (d direct) one(ctx context.Context, w *wanted) error {
+	return d.each(ctx, `SELECT `+currentVersion, []any{w.Project, w.Type, w.ID}, func(row scanner) error {
+		version := versionScan{resource: &w.Resource}
+		if err := row.Scan(version.into()...); err != nil {
+			return err
+		}
+		version.finish()
+		w.found = true
 		return nil
 	})
 }
