@@ -2,7 +2,6 @@ package repo
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -34,11 +33,20 @@ func ServerMade(resourceType string) bool {
 	return resourceType == medplum.TypeLogin || resourceType == medplum.TypeJSONWebKey
 }
 
-// idForm is a FHIR id (R4 datatypes.html#id).
-var idForm = regexp.MustCompile(`^[A-Za-z0-9\-.]{1,64}$`)
-
-// ValidID says whether a resource could have this id.
-func ValidID(id string) bool { return idForm.MatchString(id) }
+// ValidID says whether a resource could have this id (R4 datatypes.html#id).
+func ValidID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 // KnownType refuses a type that this server does not have.
 func KnownType(resourceType string) error {

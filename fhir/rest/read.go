@@ -55,6 +55,10 @@ func unmodified(header http.Header, got store.Resource) bool {
 	if len(header.Values("If-None-Match")) > 0 {
 		return noneMatch(header, got.Version)
 	}
-	since, err := http.ParseTime(header.Get("If-Modified-Since"))
+	text := header.Get("If-Modified-Since")
+	if text == "" {
+		return false
+	}
+	since, err := http.ParseTime(text)
 	return err == nil && !got.LastUpdated.Truncate(time.Second).After(since)
 }

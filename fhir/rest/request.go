@@ -20,6 +20,9 @@ func parameters(c echo.Context, known ...string) (url.Values, error) {
 }
 
 func readQuery(raw string, header http.Header, known ...string) (url.Values, error) {
+	if raw == "" {
+		return nil, negotiate(header, nil)
+	}
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, outcome.New(outcome.Invalid, "The query string cannot be read")
@@ -68,13 +71,18 @@ func ofThisVersion(media string) bool {
 }
 
 func isJSON(media string) bool {
+	if media == "application/fhir+json" || media == "application/json" {
+		return true
+	}
 	name, _, err := mime.ParseMediaType(media)
 	return err == nil && (name == "application/json" || name == "application/fhir+json" ||
 		name == "application/json+fhir" || name == "text/json")
 }
 
 // pretty says whether the answer is to be indented.
-func pretty(c echo.Context) bool { return c.QueryParam("_pretty") == "true" }
+func pretty(c echo.Context) bool {
+	return c.Request().URL.RawQuery != "" && c.QueryParam("_pretty") == "true"
+}
 
 // number reads a parameter that is a number from 0 to limit; what is above counts as limit.
 func number(query url.Values, name string, absent, limit int) (int, error) {
