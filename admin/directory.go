@@ -46,6 +46,7 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 		ID: ref.ID, Project: ref.Project, Name: app.Name,
 		Active:              app.Status == "" || app.Status == "active",
 		JWKSURI:             app.JWKSURI,
+		KeysAlone:           slices.Contains(app.Meta.Tag, keysAloneTag),
 		PKCEOptional:        app.PKCEOptional,
 		KeyBound:            app.keyBound(),
 		External:            app.IdentityProvider != nil,

@@ -30,6 +30,9 @@ var registeredTag = tag{System: "https://admit.dev/client", Code: "registered-it
 // keyBoundTag marks a client that takes only tokens that are bound to a key (RFC 9449 §5.2).
 var keyBoundTag = tag{System: "https://admit.dev/client", Code: "dpop-bound-access-tokens"}
 
+// keysAloneTag marks a client that must sign its requests: no secret of it counts, nor its name alone.
+var keysAloneTag = tag{System: "https://admit.dev/client", Code: "keys-alone"}
+
 // application is a ClientApplication with its tags.
 type application struct {
 	medplum.ClientApplication

@@ -91,8 +91,12 @@ func (s *Server) client(ctx context.Context, id, unknown string) (Client, error)
 	return client, nil
 }
 
-// prove says whether given is the client's secret; a retiring one counts where retiring is set.
+// prove says whether given is the client's secret; a retiring one counts where retiring is set. A client
+// of keys alone has none that counts.
 func (s *Server) prove(ctx context.Context, client Client, given string, retiring bool) (bool, error) {
+	if client.KeysAlone {
+		return false, nil
+	}
 	kept, err := s.Store.Credentials(ctx, client.Ref())
 	if err != nil {
 		return false, err
@@ -141,7 +145,7 @@ func (c Client) MayAsk(scope string) bool {
 
 // confidential says whether a client can show who it is.
 func (s *Server) confidential(ctx context.Context, client Client) (bool, error) {
-	if client.JWKSURI != "" {
+	if client.JWKSURI != "" || client.KeysAlone {
 		return true, nil
 	}
 	_, err := s.Store.Credential(ctx, client.Ref(), store.ClientSecret)
@@ -151,18 +155,24 @@ func (s *Server) confidential(ctx context.Context, client Client) (bool, error) 
 	return err == nil, err
 }
 
-// mayGoUnproven refuses a client that is known to be confidential and does not show who it is (RFC 6749
+// needsProof refuses a client that is known to be confidential and does not show who it is (RFC 6749
 // §3.2.1): one with keys of its own, and one that was given a secret when it registered itself. Any
 // other has a secret too, but runs in browsers as well, as Medplum's do, where PKCE alone must do.
+func (s *Server) needsProof(ctx context.Context, client Client) error {
+	if client.JWKSURI == "" && !client.KeysAlone && !client.Registered {
+		return nil
+	}
+	confidential, err := s.confidential(ctx, client)
+	if err == nil && confidential {
+		err = refuse(invalidClient, "The client must show who it is")
+	}
+	return err
+}
+
+// mayGoUnproven counts a client that has a code or token, and need not show who it is.
 func (s *Server) mayGoUnproven(ctx context.Context, client Client) error {
-	if client.JWKSURI != "" || client.Registered {
-		confidential, err := s.confidential(ctx, client)
-		switch {
-		case err != nil:
-			return err
-		case confidential:
-			return refuse(invalidClient, "The client must show who it is")
-		}
+	if err := s.needsProof(ctx, client); err != nil {
+		return err
 	}
 	return s.count(client)
 }

@@ -27,7 +27,9 @@ type Client struct {
 	ID, Project, Name string
 	Active            bool
 	// JWKSURI is where the public keys of a client that signs assertions are.
-	JWKSURI      string
+	JWKSURI string
+	// KeysAlone says that the client shows who it is by its keys, and by nothing else.
+	KeysAlone    bool
 	PKCEOptional bool
 	// KeyBound says that the client takes only tokens that are bound to a key (RFC 9449 §5.2).
 	KeyBound bool

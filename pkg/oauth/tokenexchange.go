@@ -53,9 +53,12 @@ func (s *Server) tokenExchange(ctx context.Context, r grantRequest) (tokens, err
 		return tokens{}, err
 	}
 	if r.presented.proves() {
-		if err := s.authenticate(ctx, client, r.presented, "Invalid secret"); err != nil {
-			return tokens{}, err
-		}
+		err = s.authenticate(ctx, client, r.presented, "Invalid secret")
+	} else {
+		err = s.needsProof(ctx, client)
+	}
+	if err != nil {
+		return tokens{}, err
 	}
 	scope, err := s.exchangeScope(client, r.form)
 	if err != nil {

@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -181,7 +182,7 @@ func asvsOAuth() []asvsLine {
 			w.admin.PUT("/fhir/R4/ClientApplication/"+b.id, string(changed)).OK()
 		}},
 		{number: "10.4.15", words: "authorization_details come from the client's backend", applies: "authorization_details are not taken"},
-		{number: "10.4.16", words: "clients authenticate by keys alone", unmet: "private_key_jwt is offered; secrets and public clients are too"},
+		{number: "10.4.16", words: "clients authenticate by keys alone", check: keysAlone},
 		{number: "10.5.1", words: "as a client: ID tokens are not replayed (nonce)", check: func(t *testing.T, w *asvs) {
 			first := mustURL(t, w.started(t).header.Get("Location")).Query().Get("nonce")
 			require.NotEmpty(t, first)
@@ -236,4 +237,35 @@ func asvsOAuth() []asvsLine {
 			assert.Equal(t, "login_required", silently(), "the consent is gone with it")
 		}},
 	}
+}
+
+// keysAlone has a client with a secret that works lose it, and its name, by the tag.
+func keysAlone(t *testing.T, w *asvs) {
+	made := w.admin.POST("/admin/projects/"+w.admin.Project+"/client", `{"name":"Signs","redirectUris":["`+appRedirect+`"]}`).WantStatus(http.StatusCreated)
+	id, secret := made.Field("id"), made.Field("secret")
+	_, given := w.allowed(t, w.staff, "client_id", id, "scope", "openid offline_access")
+	refreshes := exchangeApp(w.Server, id, given.Get("code")).OK().Field("refresh_token")
+	_, given = w.allowed(t, w.staff, "client_id", id, "scope", "openid offline_access")
+	code := given.Get("code")
+	basic := w.nobody.With("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+	tries := map[string]func() *apptest.Answer{
+		"client_credentials": func() *apptest.Answer {
+			return w.nobody.FORM("/oauth2/token", "grant_type=client_credentials&client_id="+id+"&client_secret="+secret)
+		},
+		"client_credentials, Basic": func() *apptest.Answer { return basic.FORM("/oauth2/token", "grant_type=client_credentials") },
+		"introspect":                func() *apptest.Answer { return basic.FORM("/oauth2/introspect", "token="+w.staff.Token) },
+		"FHIR":                      func() *apptest.Answer { return basic.GET("/fhir/R4/Patient") },
+	}
+	for name, try := range tries {
+		assert.Equal(t, http.StatusOK, try().Status, name)
+	}
+	w.admin.With("Content-Type", "application/json-patch+json").PATCH("/fhir/R4/ClientApplication/"+id, `[{"op":"add","path":"/meta/tag","value":[{"system":"https://admit.dev/client","code":"keys-alone"}]}]`).OK()
+	for name, try := range tries {
+		assert.GreaterOrEqual(t, try().Status, http.StatusBadRequest, name)
+	}
+	assert.Equal(t, "invalid_client", exchangeApp(w.Server, id, code).WantStatus(http.StatusBadRequest).Field("error"))
+	exchangeApp(w.Server, id, code, "client_secret", secret).WantStatus(http.StatusBadRequest)
+	w.refresh(refreshes).WantStatus(http.StatusBadRequest)
+	exchange := w.nobody.FORM("/oauth2/token", "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=x&client_id="+id).WantStatus(http.StatusBadRequest)
+	assert.Equal(t, "invalid_client", exchange.Field("error"))
 }
