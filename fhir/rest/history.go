@@ -134,7 +134,8 @@ func (h *Handler) historyLinks(r repo.HistoryRequest, query url.Values, next *st
 		return r4.Link{Relation: relation, URL: strings.TrimSuffix(path+"?"+parameters.Encode(), "?")}
 	}
 	page := func(name, value string) url.Values {
-		parameters := maps.Clone(query)
+		parameters := url.Values{} // a query without any is nil
+		maps.Copy(parameters, query)
 		parameters.Del("_cursor")
 		parameters.Del("_offset")
 		if value != "" {
