@@ -132,7 +132,12 @@ type connection struct {
 
 func connect(t testing.TB, to *Server) *connection {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(to.URL, "http://"))
+	return connectTo(t, to.URL)
+}
+
+func connectTo(t testing.TB, address string) *connection {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "http://"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return &connection{conn, bufio.NewReader(conn)}
