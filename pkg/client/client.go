@@ -1,10 +1,14 @@
 // Package client is the Go SDK for the administration of a project: its users, their groups, roles and
-// tokens. It speaks the native API that /openapi.json describes and imports nothing of the server.
+// tokens, its members, invitations, programs and settings; and of what super administrators do about the
+// server. It speaks the native API that /openapi.json describes and imports nothing of the server.
 //
 //		admit := client.New("https://admit.example.com", project, client.Credentials(id, secret))
 //		user, err := admit.Users().Create(ctx, client.UserDraft{ProfileType: "Patient", UserFields: client.UserFields{Login: client.Text("bob")}})
 //
-//	  - An answer that is no success is an *Error, which names the field at fault.
+//	  - An answer that is no success is an *Error, which names the field at fault. Its Status says what may be
+//	    done: 400 names what to mend, 401 wants another token, 403 more rights; 404 and 410 are of what is not
+//	    there or no longer, 409 and 412 of what has changed meanwhile; after 429 and 503 the same may work later.
+//	  - An error of another type is of the network, the context or an answer that cannot be read.
 //	  - A Client may be used by several goroutines at once.
 //	  - Nothing is tried twice: a caller knows best what may be.
 package client
@@ -36,7 +40,7 @@ func New(baseURL, project string, tokens TokenSource) *Client {
 	return &Client{base: strings.TrimSuffix(baseURL, "/"), project: project, tokens: tokens, http: &http.Client{Timeout: time.Minute}}
 }
 
-// Error is an answer that is no success.
+// Error is an answer that is no success; errors.As finds it in what any method returns.
 type Error struct {
 	Status int
 	Issues []Issue
@@ -76,7 +80,8 @@ func (e *Error) Field() string {
 // call is one request. Into, when not nil, takes the answer's body.
 type call struct {
 	method string
-	path   []string // below the project, each step unescaped
+	server bool     // the path is the server's, not the project's
+	path   []string // each step unescaped
 	query  url.Values
 	body   any
 	header http.Header
@@ -84,7 +89,19 @@ type call struct {
 }
 
 func (c *Client) do(ctx context.Context, call call) error {
-	address := c.base + "/admin/projects/" + url.PathEscape(c.project)
+	request, err := c.request(ctx, call)
+	if err != nil {
+		return err
+	}
+	return send(c.http, request, call.into)
+}
+
+// request is a call as it is sent, with the token.
+func (c *Client) request(ctx context.Context, call call) (*http.Request, error) {
+	address := c.base
+	if !call.server {
+		address += "/admin/projects/" + url.PathEscape(c.project)
+	}
 	for _, step := range call.path {
 		address += "/" + url.PathEscape(step)
 	}
@@ -93,17 +110,17 @@ func (c *Client) do(ctx context.Context, call call) error {
 	}
 	request, err := newRequest(ctx, call.method, address, call.body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for name, values := range call.header {
 		request.Header[name] = values
 	}
 	token, err := c.tokens.Token(ctx, c.base, c.http)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
-	return send(c.http, request, call.into)
+	return request, nil
 }
 
 func newRequest(ctx context.Context, method, address string, body any) (*http.Request, error) {

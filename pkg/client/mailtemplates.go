@@ -30,6 +30,12 @@ func (c *Client) MailTemplates(ctx context.Context) ([]MailTemplate, error) {
 	return list.Templates, err
 }
 
+// MailTemplate reads the words of a mail as the project sends it.
+func (c *Client) MailTemplate(ctx context.Context, template string) (read MailTemplate, err error) {
+	err = c.do(ctx, call{method: http.MethodGet, path: []string{"mail-templates", template}, into: &read})
+	return read, err
+}
+
 // PutMailTemplate gives a mail words of its own, in place of those of the version that is named or of any.
 func (c *Client) PutMailTemplate(ctx context.Context, template, version string, words MailWords) (put MailTemplate, err error) {
 	err = c.do(ctx, call{method: http.MethodPut, path: []string{"mail-templates", template}, body: words, header: ifMatch(version), into: &put})
