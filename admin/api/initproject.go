@@ -16,6 +16,7 @@ func (h *Handler) MountFHIR(g *echo.Group) {
 	g.POST("/Project/$init", h.initProject)
 	g.POST("/Project/:id/$clone", h.cloneProject)
 	g.POST("/User/:id/$update-email", h.updateEmail)
+	g.POST("/User/:id/$rescope", h.rescopeUser)
 	g.POST("/ClientApplication/:id/$rotate-secret", h.rotateSecret)
 }
 

@@ -62,7 +62,10 @@ func named(resourceType string) []r4.CapabilityOperation {
 			{Name: "rotate-secret", Definition: medplumOperation + "ClientApplication-rotate-secret"},
 		}
 	case medplum.TypeUser:
-		return []r4.CapabilityOperation{{Name: "update-email", Definition: medplumOperation + "User-update-email"}}
+		return []r4.CapabilityOperation{
+			{Name: "update-email", Definition: medplumOperation + "User-update-email"},
+			{Name: "rescope", Definition: medplumOperation + "User-rescope"},
+		}
 	case medplum.TypeProject:
 		return []r4.CapabilityOperation{
 			{Name: "init", Definition: medplumOperation + "Project-init"},

@@ -68,6 +68,7 @@ const (
 	SessionsRead       Action = "sessions-read"
 	SessionEnd         Action = "session-end"
 	EmailChange        Action = "email-change"
+	UserRescope        Action = "user-rescope"
 )
 
 // Outcome is how it went, in the codes of http://hl7.org/fhir/audit-event-outcome.

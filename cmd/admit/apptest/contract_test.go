@@ -70,6 +70,46 @@ func TestAdministrationDoesWhatMedplumsClientsKnow(t *testing.T) {
 			super.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example","updateProfileTelecom":true}`).
 				WantStatus(http.StatusBadRequest).WantText("Cannot update profile of server-scoped User")
 		})
+		t.Run("$rescope", func(t *testing.T) {
+			const password = "Quiet-harbour-47"
+			member := invite(`"resourceType":"Practitioner","email":"mover@clinic.example","scope":"project","password":"` + password + `"`)
+			_, user, _ := strings.Cut(member.Field("user.reference"), "/")
+			path := "/fhir/R4/User/" + user
+			rescope := path + "/$rescope"
+			before := s.SignIn("mover@clinic.example", password, admin.Project)
+			for body, text := range map[string]string{
+				`{"scope":"world"}`: `Invalid scope: must be "project" or "server"`, `{}`: `Invalid scope: must be "project" or "server"`,
+				`{"scope":"server"}`: "The person has not proven the address of the User",
+			} {
+				admin.POST(rescope, body).WantStatus(http.StatusBadRequest).WantText(text)
+			}
+			admin.POST(rescope, `{"scope":"project","project":"`+admin.Project+`"}`).WantStatus(http.StatusForbidden)
+			s.As(apptest.OtherAdmin).POST(rescope, `{"scope":"server"}`).WantStatus(http.StatusNotFound)
+			s.As(apptest.Practitioner).POST(rescope, `{"scope":"server"}`).WantStatus(http.StatusForbidden)
+			super.POST(rescope, `{"scope":"project","project":"`+s.As(apptest.OtherAdmin).Project+`"}`).WantStatus(http.StatusBadRequest).
+				WantText("User has ProjectMembership in another project; remove those memberships before rescoping")
+			before.GET("/auth/me").WantStatus(http.StatusOK)
+
+			moved := super.POST(rescope, `{"scope":"server"}`).WantStatus(http.StatusOK)
+			require.Equal(t, []string{user, ""}, []string{moved.Field("id"), moved.Field("project.reference")})
+			before.GET("/auth/me").WantStatus(http.StatusUnauthorized)
+			super.POST(rescope, `{"scope":"server"}`).WantStatus(http.StatusBadRequest).WantText("User is already server-scoped")
+			s.SignIn("mover@clinic.example", password, "").GET("/auth/me").WantStatus(http.StatusOK) // at the server, with the same password
+			require.Equal(t, "2", super.GET(path+"/_history").WantStatus(http.StatusOK).Field("total"), "with its history")
+			require.Equal(t, member.Field("id"), admin.GET(pages+"/users?search=mover@clinic.example").WantStatus(http.StatusOK).Field("users.0.id"))
+			invite(`"resourceType":"Patient","email":"mover@clinic.example","scope":"server","forceNewMembership":true`)
+
+			back := super.POST(rescope, `{"scope":"project","project":{"reference":"Project/`+admin.Project+`"}}`).WantStatus(http.StatusOK)
+			require.Equal(t, "Project/"+admin.Project, back.Field("project.reference"))
+			step := s.As(apptest.Anonymous).POST("/auth/login", `{"email":"mover@clinic.example","password":"`+password+`","projectId":"`+admin.Project+`"}`).WantStatus(http.StatusOK)
+			require.Equal(t, "2", step.Field("memberships.#"), "both profiles are still the person's")
+			require.Equal(t, "1", super.GET("/fhir/R4/User?_total=accurate&email=mover@clinic.example").Field("total"))
+			twin := invite(`"resourceType":"Patient","email":"twin@clinic.example","scope":"project"`)
+			other := s.As(apptest.OtherAdmin)
+			s.Invite(other, "Practitioner", "twin@clinic.example", `,"scope":"server"`)
+			super.POST("/fhir/R4/"+twin.Field("user.reference")+"/$rescope", `{"scope":"server"}`).WantStatus(http.StatusBadRequest).WantText("Another User has this address there")
+			require.Equal(t, "Project/"+admin.Project, super.GET("/fhir/R4/"+twin.Field("user.reference")).Field("project.reference"), "nothing has moved")
+		})
 		t.Run("a User that is written has its membership found by the new address", func(t *testing.T) {
 			member := invite(`"resourceType":"Patient","email":"plain@clinic.example"`)
 			read := admin.GET("/fhir/R4/" + member.Field("user.reference")).WantStatus(http.StatusOK)

@@ -148,6 +148,7 @@ func matrix() []right {
 		{"POST /fhir/R4/Project/$init", "", "{}", super, super},
 		{"POST /fhir/R4/Project/:id/$clone", "Project", `{"name":"x"}`, super, super},
 		{"GET /fhir/R4/Project/:id/$rate-limits", "Project", "", admins, super},
+		{"POST /fhir/R4/User/:id/$rescope", "User", `{"scope":"server"}`, super, super}, // a User of the server
 		{"POST /fhir/R4/User/:id/$update-email", "User", `{"email":"x"}`, super, super}, // a User of the server
 		{"POST /fhir/R4/ClientApplication/:id/$rotate-secret", "ClientApplication", `{"secret":"another"}`, admins, super},
 		{"GET /fhir/R4/job/:id/status", "Patient", "", nil, nil}, // nobody's but who asked for the job
