@@ -46,6 +46,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountMailTemplates(p)
 	g.POST("/super/setpassword", h.superForcePassword)
 	g.POST("/super/reindex", h.reindex)
+	g.POST("/super/purge", h.purge)
 	g.GET("/super/migrations", h.migrations)
 	g.GET("/super/mail", h.mail)
 	g.GET("/super/mail/:mail", h.mailMessage)

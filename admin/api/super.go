@@ -44,6 +44,17 @@ func (h *Handler) reindex(c echo.Context) error {
 	return web.WriteOutcome(c, outcome.New(outcome.Accepted, "").Because("%s", status))
 }
 
+func (h *Handler) purge(c echo.Context) error {
+	var in admin.Purge
+	if err := web.ReadJSON(c, &in); err != nil {
+		return err
+	}
+	if err := h.Admin.Purge(c.Request().Context(), caller.From(c), in); err != nil {
+		return err
+	}
+	return done(c)
+}
+
 // respondsAsync says whether the client asked to be answered before all is done (RFC 7240 §4.1).
 func respondsAsync(c echo.Context) bool {
 	for preference := range strings.SplitSeq(strings.Join(c.Request().Header.Values("Prefer"), ","), ",") {

@@ -69,6 +69,7 @@ const (
 	SessionEnd         Action = "session-end"
 	EmailChange        Action = "email-change"
 	UserRescope        Action = "user-rescope"
+	SessionsPurge      Action = "sessions-purge" // those that had ended, of everybody
 )
 
 // Outcome is how it went, in the codes of http://hl7.org/fhir/audit-event-outcome.
@@ -175,7 +176,7 @@ func (a Action) codes() (kind coding, verb string) {
 		return user, "E"
 	case Invite, MembershipCreate, TokenCreate, ProjectCreate, ClientCreate, BotCreate, SetUp:
 		return security, "C"
-	case MembershipDelete, TokenRevoke, InvitationRevoke:
+	case MembershipDelete, TokenRevoke, InvitationRevoke, SessionsPurge:
 		return security, "D"
 	case MailRead, ProjectRead, MembershipRead, InvitationRead, InvitationLink, MailWordsRead, AccessExplain, SessionsRead, MigrationsRead:
 		return security, "R"

@@ -121,6 +121,7 @@ func TestTheSDKLooksAfterTheServer(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, migrations[0].Applied.IsZero())
 	require.NoError(t, super.Reindex(ctx, "Patient"))
+	require.NoError(t, super.Purge(ctx, time.Now()))
 	_, err = ordinary.Invite(ctx, map[string]any{"resourceType": "Practitioner", "firstName": "In", "lastName": "Vited", "email": "in@example.com"}, "")
 	require.NoError(t, err)
 	list, _, err := super.Mail(ctx, "")

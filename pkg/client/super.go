@@ -32,6 +32,12 @@ func (s Super) Reindex(ctx context.Context, resourceType string) error {
 	}, "reindex")
 }
 
+// Purge removes the Logins that ended before the instant, of all projects.
+func (s Super) Purge(ctx context.Context, before time.Time) error {
+	body := map[string]any{"resourceType": "Login", "before": before}
+	return s.do(ctx, call{method: http.MethodPost, body: body}, "purge")
+}
+
 // Migration is a migration of the database. Applied is zero while it waits.
 type Migration struct {
 	Version int       `json:"version"`

@@ -234,6 +234,15 @@ func (tx *Tx) RevokeLogins(ctx context.Context, user Ref) error {
 	return nil
 }
 
+// PurgeLogins removes the logins that had ended at a time, revoked or run out, and tells how many.
+func (tx *Tx) PurgeLogins(ctx context.Context, before Stamp) (int64, error) {
+	ended := tx.gorm(ctx).Where("(revoked AND updated_at < ?) OR (expires_at < ? AND expires_at <= ?)", before, before, At(tx.Now())).Delete(&Login{})
+	if ended.Error != nil {
+		return 0, fmt.Errorf("purge logins: %w", ended.Error)
+	}
+	return ended.RowsAffected, nil
+}
+
 // changeLogin is a compare-and-set: it changes the login only while condition holds.
 func (tx *Tx) changeLogin(ctx context.Context, doing, id, condition string, set map[string]any) (bool, error) {
 	set["updated_at"] = At(tx.Now())

@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
@@ -9,7 +10,45 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/store"
 )
+
+func TestSuperAdministratorsPurgeLoginsThatHaveEnded(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		super, admin, d := s.As(apptest.SuperAdmin), s.As(apptest.Admin), description(t, s)
+		const purge = "/admin/super/purge"
+		for _, wrong := range []struct{ body, text string }{
+			{`{"resourceType":"AuditEvent","before":"2020-01-01T00:00:00Z"}`, "AuditEvents cannot be purged: each seals the one before, and admit audit verify would find the gap"},
+			{`{"resourceType":"Patient","before":"2020-01-01T00:00:00Z"}`, "Invalid resource type"},
+			{`{"resourceType":"Login","before":"2020-01-01"}`, "Invalid before date"},
+		} {
+			super.POST(purge, wrong.body).WantStatus(http.StatusBadRequest).WantText(wrong.text)
+		}
+		super.POST(purge, `{"resourceType":"Login","before":7}`).WantStatus(http.StatusBadRequest)
+		ended, live := s.SignIn(admin.Email, apptest.Password, admin.Project), s.SignIn(admin.Email, apptest.Password, admin.Project)
+		kept := func(c *apptest.Client) bool {
+			_, claims, _ := parts(t, c.Token)
+			_, err := s.Store.Login(t.Context(), claims["login_id"].(string))
+			if !errors.Is(err, store.ErrNotFound) {
+				require.NoError(t, err)
+			}
+			return err == nil
+		}
+		ended.POST("/oauth2/logout", "{}").WantStatus(http.StatusOK)
+		require.True(t, kept(ended), "revoked")
+		always := `{"resourceType":"Login","before":"2999-01-01T00:00:00Z"}`
+		admin.POST(purge, always).WantStatus(http.StatusForbidden)
+		super.POST(purge, `{"resourceType":"Login","before":"2020-01-01T00:00:00Z"}`).WantStatus(http.StatusOK)
+		require.True(t, kept(ended), "it ended later")
+		d.check("POST", purge, always, super.POST(purge, always).WantStatus(http.StatusOK))
+		assert.False(t, kept(ended))
+		assert.True(t, kept(live))
+		ended.GET("/auth/me").WantStatus(http.StatusUnauthorized)
+		s.As(apptest.Anonymous).FORM("/oauth2/token", "grant_type=refresh_token&refresh_token="+ended.RefreshToken).WantStatus(http.StatusBadRequest)
+		live.GET("/auth/me").WantStatus(http.StatusOK)
+		assert.Equal(t, "2", super.GET("/fhir/R4/AuditEvent?subtype=sessions-purge&outcome=0&_summary=count").WantStatus(http.StatusOK).Field("total"))
+	})
+}
 
 func TestSuperAdministratorsReindexAndSeeTheMigrations(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {

@@ -98,6 +98,7 @@ func matrix() []right {
 		{"POST /admin/projects/:project/invitations/import/:import/apply", "", "", admins, super},
 		{"POST /admin/projects/setpassword", "", "{}", admins, admins}, // names no project
 		{"POST /admin/super/reindex", "", "{}", super, super},
+		{"POST /admin/super/purge", "", "{}", super, super},
 		{"GET /admin/super/migrations", "", "", super, super},
 		{"GET /admin/super/mail", "", "", super, super},
 		{"GET /admin/super/mail/:mail", "", "", super, super},
