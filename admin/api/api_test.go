@@ -43,6 +43,14 @@ func TestRoutesAnswerAsMedplumsClientsExpect(t *testing.T) {
 		admin.POST(base+"/settings", `{"name":"s"}`).WantStatus(http.StatusBadRequest)
 		text := admin.POST(base+"/settings", `[{"name":"s","valueString":"x"},{"name":"mfaRequired","valueString":"true"}]`).WantStatus(http.StatusBadRequest)
 		assert.Equal(t, []string{"Setting mfaRequired needs a valueBoolean", "Project.setting[1]"}, []string{text.Field("issue.0.details.text"), text.Field("issue.0.expression.0")})
+		for _, list := range []string{"secret", "site", "setting"} {
+			item := map[string]string{"secret": `"valueString":"v"`, "site": `"domain":["d"]`, "setting": `"valueBoolean":true`}[list]
+			twice := admin.POST(base+"/"+list+"s", `[{"name":"a",`+item+`},{"name":"b",`+item+`},{"name":"a",`+item+`}]`).WantStatus(http.StatusBadRequest)
+			assert.Equal(t, []string{"The name a is there twice", "Project." + list + "[2].name"}, []string{twice.Field("issue.0.details.text"), twice.Field("issue.0.expression.0")})
+			blank := admin.POST(base+"/"+list+"s", `[{"name":" ",`+item+`}]`).WantStatus(http.StatusBadRequest)
+			assert.Equal(t, []string{"A name is required", "Project." + list + "[0].name"}, []string{blank.Field("issue.0.details.text"), blank.Field("issue.0.expression.0")})
+			admin.POST(base+"/"+list+"s", `[{`+item+`}]`).WantStatus(http.StatusBadRequest).WantText("Missing required property")
+		}
 
 		read := admin.GET(member).WantStatus(http.StatusOK)
 		assert.Equal(t, "application/json; charset=utf-8", read.Header.Get("Content-Type"))

@@ -23,7 +23,7 @@ func (a *access) byType(ctx context.Context, c *change, doc *document.Node) (*do
 	case medplum.TypeUser:
 		return a.user(ctx, c, doc)
 	case medplum.TypeProject:
-		return doc, errors.Join(checkSettings(doc), a.owned(ctx, c, doc))
+		return doc, errors.Join(checkNames(doc), checkSettings(doc), a.owned(ctx, c, doc))
 	case medplum.TypeAccessPolicy:
 		return doc, checkPolicy(doc)
 	case medplum.TypeClientApplication:

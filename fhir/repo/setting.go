@@ -28,6 +28,28 @@ var settingValues = map[string]map[string][]string{
 	},
 }
 
+// namedLists are the lists of a Project whose items are known by their names.
+var namedLists = []string{"secret", "site", "setting", "systemSecret", "systemSetting"}
+
+// checkNames refuses an item that has no name or the name of another before it: nobody could say which of
+// the two counts.
+func checkNames(doc *document.Node) error {
+	for _, list := range namedLists {
+		taken := map[string]bool{}
+		for i, item := range doc.Get(list).Values() {
+			name, path := item.Text("name"), fmt.Sprintf("Project.%s[%d].name", list, i)
+			switch {
+			case strings.TrimSpace(name) == "":
+				return outcome.New(outcome.Invalid, "A name is required").At(path)
+			case taken[name]:
+				return outcome.New(outcome.Invalid, "The name %s is there twice", name).At(path)
+			}
+			taken[name] = true
+		}
+	}
+	return nil
+}
+
 // checkSettings refuses a setting that Admit heeds and whose value is of another type: it would do nothing,
 // and nobody would be told.
 func checkSettings(doc *document.Node) error {
