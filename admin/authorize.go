@@ -94,10 +94,10 @@ func (s *SignIn) Pending(ctx context.Context, id, browser string, a oauth.Author
 }
 
 // Allow gives the code of a login whose User lets the client have scope, which is no more than it
-// asked for.
+// asked for. A request that was pushed is used up by it.
 //
 // Errors: outcome NotFound, Invalid.
-func (s *SignIn) Allow(ctx context.Context, id, scope string) (code string, err error) {
+func (s *SignIn) Allow(ctx context.Context, id, scope, pushed string) (code string, err error) {
 	login, who, err := s.pending(ctx, id)
 	if err != nil {
 		return "", err
@@ -128,6 +128,9 @@ func (s *SignIn) Allow(ctx context.Context, id, scope string) (code string, err 
 		if err == nil {
 			code, err = s.Codes.IssueCode(ctx, tx, login.ID, login.RedirectURI)
 		}
+		if err == nil && pushed != "" {
+			err = usePushed(ctx, tx, pushed)
+		}
 		if err != nil {
 			return err
 		}
@@ -137,4 +140,13 @@ func (s *SignIn) Allow(ctx context.Context, id, scope string) (code string, err 
 		})
 	})
 	return code, err
+}
+
+// usePushed lets a pushed request give one code.
+func usePushed(ctx context.Context, tx *store.Tx, hash string) error {
+	used, err := tx.UsePushedRequest(ctx, hash)
+	if err == nil && !used {
+		err = outcome.New(outcome.Invalid, "The request was answered before")
+	}
+	return err
 }

@@ -49,6 +49,7 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 		KeysAlone:           slices.Contains(app.Meta.Tag, keysAloneTag),
 		PKCEOptional:        app.PKCEOptional,
 		KeyBound:            app.keyBound(),
+		PushedOnly:          slices.Contains(app.Meta.Tag, pushedOnlyTag),
 		External:            app.IdentityProvider != nil,
 		Registered:          app.registeredItself(),
 		MostScope:           strings.Join(app.DefaultScope, " "),

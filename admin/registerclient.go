@@ -30,6 +30,9 @@ var registeredTag = tag{System: "https://admit.dev/client", Code: "registered-it
 // keyBoundTag marks a client that takes only tokens that are bound to a key (RFC 9449 §5.2).
 var keyBoundTag = tag{System: "https://admit.dev/client", Code: "dpop-bound-access-tokens"}
 
+// pushedOnlyTag marks a client that pushes its authorization requests (RFC 9126 §6).
+var pushedOnlyTag = tag{System: "https://admit.dev/client", Code: "require-pushed-authorization-requests"}
+
 // keysAloneTag marks a client that must sign its requests: no secret of it counts, nor its name alone.
 var keysAloneTag = tag{System: "https://admit.dev/client", Code: "keys-alone"}
 
@@ -90,6 +93,9 @@ func (r *Registrar) RegisterClient(ctx context.Context, project string, client o
 	app.Meta.Tag = []tag{registeredTag}
 	if client.KeyBound {
 		app.Meta.Tag = append(app.Meta.Tag, keyBoundTag)
+	}
+	if client.PushedOnly {
+		app.Meta.Tag = append(app.Meta.Tag, pushedOnlyTag)
 	}
 	body, err := marshal(struct {
 		application

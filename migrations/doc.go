@@ -18,6 +18,7 @@
 //     link says, before anybody is known to have a project.
 //   - passkey, passkey_challenge: found by what an authenticator says, before anybody is known.
 //   - external_request: found by the state that comes back from an identity provider.
+//   - pushed_request: found by the reference that a browser brings.
 //   - client_assertion: seen before a client has shown whose it is.
 //   - signing_key, server_key: the server's own.
 //   - rate_limit: counted before anybody is known.

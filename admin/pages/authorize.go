@@ -77,11 +77,11 @@ func (h *Handler) authorize(c echo.Context) error {
 	}
 	a := asked{query: given.Encode(), browser: cookie(c)}
 	var err error
-	if a.Authorization, err = h.OAuth.Authorization(c.Request().Context(), given); err != nil {
+	if a.Authorization, err = h.OAuth.Begin(c.Request().Context(), given); err != nil {
 		return h.refused(c, err)
 	}
 	if h.AppURL.String() != h.BaseURL.String() && !a.asks("none") {
-		return c.Redirect(http.StatusFound, h.AppURL.JoinPath("oauth").String()+"?"+a.query)
+		return c.Redirect(http.StatusFound, h.AppURL.JoinPath("oauth").String()+"?"+a.Parameters.Encode())
 	}
 	return h.begin(c, a)
 }
@@ -210,7 +210,7 @@ func (h *Handler) consentFor(c echo.Context, a asked) error {
 
 // allow sends the browser back to the client with its code.
 func (h *Handler) allow(c echo.Context, a asked, login, scope string) error {
-	code, err := h.SignIn.Allow(c.Request().Context(), login, scope)
+	code, err := h.SignIn.Allow(c.Request().Context(), login, scope, a.Pushed)
 	if err != nil {
 		return h.again(c, a, h.consentForm(a, login), err)
 	}

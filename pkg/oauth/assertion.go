@@ -48,7 +48,7 @@ func (s *Server) presentAssertion(form url.Values, header bool) (presented, erro
 		return presented{}, refuse(invalidRequest, "Invalid client assertion")
 	}
 	switch aud := string(given.claims.Audience); {
-	case aud != s.issuer+"oauth2/token" && aud != s.issuer:
+	case aud != s.issuer+"oauth2/token" && aud != s.issuer+"oauth2/par" && aud != s.issuer:
 		return presented{}, refuse(invalidRequest, "Invalid client assertion audience")
 	case given.claims.Issuer != given.claims.Subject:
 		return presented{}, refuse(invalidRequest, "Invalid client assertion issuer")

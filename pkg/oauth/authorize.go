@@ -32,6 +32,10 @@ type Authorization struct {
 	MaxAge time.Duration
 	// Subject is the user of id_token_hint, empty without one.
 	Subject string
+	// Parameters are those that count: what the client has pushed, or what came.
+	Parameters url.Values
+	// Pushed is the hash of the reference of a pushed request (RFC 9126), empty for any other.
+	Pushed string
 }
 
 // Redirection is the refusal of an authorization request that is told to the client.
@@ -57,11 +61,24 @@ const (
 // maxNonce is how long a nonce may be.
 const maxNonce = 255
 
-// Authorization reads a request. Until the redirect URI is known to be the client's, what is wrong is
-// shown and redirects nobody.
+// Authorization reads a request; a pushed one goes on that was begun. Until the redirect URI is known to
+// be the client's, what is wrong is shown and redirects nobody.
 //
 // Errors: outcome Invalid, *Redirection.
-func (s *Server) Authorization(ctx context.Context, given url.Values) (a Authorization, err error) {
+func (s *Server) Authorization(ctx context.Context, given url.Values) (Authorization, error) {
+	if isPushed(given) {
+		return s.pushed(ctx, given)
+	}
+	a, err := s.authorization(ctx, given)
+	if err == nil && a.Client.PushedOnly {
+		err = s.Refuse(a, invalidRequest, "The client must push its requests")
+	}
+	return a, err
+}
+
+// authorization reads parameters, wherever they come from.
+func (s *Server) authorization(ctx context.Context, given url.Values) (a Authorization, err error) {
+	a.Parameters = given
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if len(given[name]) > 1 {
 			return a, outcome.New(outcome.Invalid, "A parameter is given twice")

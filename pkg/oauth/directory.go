@@ -33,6 +33,8 @@ type Client struct {
 	PKCEOptional bool
 	// KeyBound says that the client takes only tokens that are bound to a key (RFC 9449 §5.2).
 	KeyBound bool
+	// PushedOnly says that the client pushes its authorization requests (RFC 9126 §6).
+	PushedOnly bool
 	// External says that the client names an identity provider, whose tokens it may exchange.
 	External bool
 	// BuiltIn says that the client is the server's own and belongs to no project.

@@ -19,6 +19,7 @@ type metadata struct {
 	IntrospectionEndpoint    string   `json:"introspection_endpoint"`
 	RevocationEndpoint       string   `json:"revocation_endpoint"`
 	EndSessionEndpoint       string   `json:"end_session_endpoint"`
+	PushedEndpoint           string   `json:"pushed_authorization_request_endpoint"`
 	RegistrationEndpoint     string   `json:"registration_endpoint,omitempty"`
 	IDTokenAlgorithms        []string `json:"id_token_signing_alg_values_supported"`
 	GrantTypes               []string `json:"grant_types_supported"`
@@ -35,6 +36,7 @@ type metadata struct {
 	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
 	Prompts                  []string `json:"prompt_values_supported"`
 	ProofAlgorithms          []string `json:"dpop_signing_alg_values_supported"`
+	PushedOnly               bool     `json:"require_pushed_authorization_requests"`
 	NamesIssuer              bool     `json:"authorization_response_iss_parameter_supported"`
 	RequestParameter         bool     `json:"request_parameter_supported"`
 	RequestURIParameter      bool     `json:"request_uri_parameter_supported"`
@@ -67,6 +69,7 @@ func (s *Server) configuration(c echo.Context) error {
 		IntrospectionEndpoint:    s.issuer + "oauth2/introspect",
 		RevocationEndpoint:       s.issuer + "oauth2/revoke",
 		EndSessionEndpoint:       s.issuer + "oauth2/end-session",
+		PushedEndpoint:           s.issuer + "oauth2/par",
 		RegistrationEndpoint:     register,
 		IDTokenAlgorithms:        []string{"ES256"},
 		GrantTypes:               grantTypes,

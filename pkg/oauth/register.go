@@ -36,7 +36,7 @@ type NewClient struct {
 	Name, Scope, JWKSURI     string
 	Secret                   string // empty for a client that has none
 	RedirectURIs, GrantTypes []string
-	KeyBound                 bool
+	KeyBound, PushedOnly     bool
 	RemoteAddr, RequestID    string
 }
 
@@ -65,7 +65,8 @@ type clientMetadata struct {
 	Scope         string   `json:"scope"`
 	JWKSURI       string   `json:"jwks_uri,omitempty"`
 	JWKS          any      `json:"jwks,omitempty"`
-	KeyBound      bool     `json:"dpop_bound_access_tokens,omitempty"` // RFC 9449 §5.2
+	KeyBound      bool     `json:"dpop_bound_access_tokens,omitempty"`              // RFC 9449 §5.2
+	PushedOnly    bool     `json:"require_pushed_authorization_requests,omitempty"` // RFC 9126 §6
 }
 
 // registeredClient is RFC 7591 §3.2.1.
@@ -130,7 +131,7 @@ func (s *Server) registerClient(c echo.Context) error {
 	}
 	made.ID, err = s.Registrar.RegisterClient(ctx, project, NewClient{
 		Name: asked.Name, Scope: asked.Scope, JWKSURI: asked.JWKSURI, Secret: made.Secret,
-		RedirectURIs: asked.RedirectURIs, GrantTypes: asked.GrantTypes, KeyBound: asked.KeyBound,
+		RedirectURIs: asked.RedirectURIs, GrantTypes: asked.GrantTypes, KeyBound: asked.KeyBound, PushedOnly: asked.PushedOnly,
 		RemoteAddr: c.RealIP(), RequestID: web.RequestID(ctx),
 	})
 	if err != nil {

@@ -73,6 +73,7 @@ func (s *Server) Mount(e *echo.Echo) {
 
 	protocol := e.Group("/oauth2", web.Errors(render))
 	protocol.POST("/token", s.token)
+	protocol.POST("/par", s.push)
 	protocol.POST("/introspect", s.introspect)
 	protocol.POST("/revoke", s.revoke)
 	protocol.POST("/register", s.registerClient)

@@ -84,12 +84,12 @@ func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) (bool, error) {
 }
 
 // ForgetRunOut removes what has run out of logins, codes, refresh tokens, client assertions,
-// challenges, member tokens, journeys to identity providers and counts. A used code
+// challenges, member tokens, pushed requests, journeys to identity providers and counts. A used code
 // is kept a while longer, so that its replay is still known for one.
 func (s *Store) ForgetRunOut(ctx context.Context) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		now := At(tx.Now())
-		for _, row := range []any{&AuthorizationCode{}, &RefreshToken{}, &Login{}, &clientAssertion{}, &PasskeyChallenge{}, &ExternalRequest{}, &MemberToken{}} {
+		for _, row := range []any{&AuthorizationCode{}, &RefreshToken{}, &Login{}, &clientAssertion{}, &PasskeyChallenge{}, &ExternalRequest{}, &MemberToken{}, &PushedRequest{}} {
 			if err := tx.gorm(ctx).Where("expires_at < ?", At(now.Add(-graceOfReplay))).Delete(row).Error; err != nil {
 				return fmt.Errorf("forget what has run out: %w", err)
 			}

@@ -107,3 +107,19 @@ test('a program binds its tokens to a key (DPoP)', async () => {
   const told = await oauth.introspectionRequest(as, program, oauth.ClientSecretBasic(made.secret), got.access_token, insecure);
   assert.ok((await oauth.processIntrospectionResponse(as, program, told)).cnf.jkt);
 });
+
+test('a client that signs pushes its request (PAR)', async (t) => {
+  assert.equal(as.require_pushed_authorization_requests, false);
+  const { keys, address } = await publishKeys(t, ['ES384']);
+  const signed = { client_id: (await makeClient({ name: 'Pushes', redirectUris: [redirectUri], jwksUri: address })).id };
+  const asked = {
+    redirect_uri: redirectUri, response_type: 'code', scope: 'openid',
+    code_challenge: await oauth.calculatePKCECodeChallenge(oauth.generateRandomCodeVerifier()), code_challenge_method: 'S256',
+  };
+  const push = (auth) => oauth.pushedAuthorizationRequest(as, signed, auth, asked, insecure);
+  const kept = await oauth.processPushedAuthorizationResponse(as, signed, await push(oauth.PrivateKeyJwt(keys.ES384)));
+  assert.equal(kept.expires_in, 90);
+  const endpoint = { [oauth.modifyAssertion]: (_, claims) => { claims.aud = as.pushed_authorization_request_endpoint; } };
+  assert.equal((await push(oauth.PrivateKeyJwt(keys.ES384, endpoint))).status, 201);
+  await assert.rejects(oauth.processPushedAuthorizationResponse(as, signed, await push(oauth.None())), (err) => err.error === 'invalid_client');
+});

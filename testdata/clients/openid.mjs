@@ -148,3 +148,17 @@ test('tokens are bound to a key of the client (DPoP)', async () => {
   await assert.rejects(oidc.refreshTokenGrant(bound, got.refresh_token, undefined, { DPoP: other }), refused('invalid_grant'));
   assert.equal((await oidc.refreshTokenGrant(bound, got.refresh_token, undefined, { DPoP })).token_type, 'dpop');
 });
+
+test('a request is pushed (PAR), and its reference is good once', async () => {
+  const verifier = oidc.randomPKCECodeVerifier();
+  const checks = { pkceCodeVerifier: verifier, expectedState: oidc.randomState() };
+  const url = await oidc.buildAuthorizationUrlWithPAR(config, {
+    redirect_uri, scope: 'openid', code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', state: checks.expectedState,
+  });
+  assert.deepEqual([...url.searchParams.keys()].sort(), ['client_id', 'request_uri']);
+  const person = await (await new Visitor().go(url)).signIn();
+  await person.fill({ answer: 'allow' });
+  assert.ok((await oidc.authorizationCodeGrant(config, person.back(), checks)).access_token);
+  assert.equal((await new Visitor().go(url)).status, 400);
+  await assert.rejects(oidc.buildAuthorizationUrlWithPAR(config, { redirect_uri: 'https://evil.example/', scope: 'openid' }), refused('invalid_request'));
+});

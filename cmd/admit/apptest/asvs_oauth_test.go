@@ -164,7 +164,7 @@ func asvsOAuth() []asvsLine {
 			assert.NotEqual(t, http.StatusOK, v.status)
 			assert.NotContains(t, v.header.Get("Location"), "#code")
 		}},
-		{number: "10.4.13", words: "authorization requests are pushed (PAR)", unmet: "PAR is not offered"},
+		{number: "10.4.13", words: "authorization requests are pushed (PAR)", check: pushedAlone},
 		{number: "10.4.14", words: "access tokens are bound to the client's key (DPoP)", check: func(t *testing.T, w *asvs) {
 			b, p := newBound(t, w.Server), newProver(t, jwa.ES256)
 			assert.Equal(t, "DPoP", b.token(p.proof("POST", b.tokenURL, "")).OK().Field("token_type"))

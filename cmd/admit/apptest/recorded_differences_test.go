@@ -21,6 +21,8 @@ var deliberate = []difference{
 	{"01", "o*", "body.end_session_endpoint", "RP-initiated logout is offered"},
 	{"01", "o*", "body.prompt_values_supported*", "what the authorization endpoint understands is told"},
 	{"01", "o*", "body.authorization_response_iss_parameter_supported", "answers say who gives them (RFC 9207)"},
+	{"01", "o*", "body.pushed_authorization_request_endpoint", "requests may be pushed (RFC 9126)"},
+	{"01", "o*", "body.require_pushed_authorization_requests", "requests may be pushed (RFC 9126)"},
 	{"01", "o*", "body.dpop_signing_alg_values_supported*", "tokens may be bound to a key (RFC 9449)"},
 	{"01", "jwks", "body.keys[0].?", "Admit's own keys"},
 	{"01", "capability statement", "*", "Admit describes itself, in FHIR's media type"},

@@ -59,6 +59,11 @@ func TestClientsMayRegisterThemselvesWhereAProjectLetsThem(t *testing.T) {
 		code := v.fill("answer", "allow").at(appRedirect).Get("code")
 		assert.Equal(t, "invalid_client", exchangeApp(s, id, code).WantStatus(http.StatusBadRequest).Field("error"), "it was given a secret to show")
 		exchangeApp(s, id, code, "client_secret", secret).WantStatus(http.StatusOK)
+
+		pushes := nobody.POST(endpoint, `{"redirect_uris":["`+appRedirect+`"],"require_pushed_authorization_requests":true}`).WantStatus(http.StatusCreated)
+		assert.Equal(t, "true", pushes.Field("require_pushed_authorization_requests"))
+		v.send(http.MethodGet, ask("client_id", pushes.Field("client_id"), "scope", "openid"), nil)
+		assert.Equal(t, "invalid_request", v.at(appRedirect).Get("error"), "it must push")
 	})
 }
 

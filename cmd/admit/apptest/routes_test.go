@@ -42,7 +42,7 @@ func public() map[string][]string {
 		"answers the same for everybody":            {"POST /rest/v2/user/forgottenPassword/:email", "POST /auth/resetpassword", "GET /resetpassword", "POST /resetpassword"},
 		"wants a signature that a caller was given": {"GET /storage/:id/:version"},
 		"authenticates the client itself, in OAuth's words": {
-			"POST /auth/exchange", "POST /oauth2/token", "POST /oauth2/introspect", "POST /oauth2/revoke",
+			"POST /auth/exchange", "POST /oauth2/token", "POST /oauth2/par", "POST /oauth2/introspect", "POST /oauth2/revoke",
 		},
 		"is not there until a project speaks the dialect, and then authenticates in Authing's words": {
 			"POST /graphql/v2", "GET /api/v2/*", "POST /api/v2/*", "GET /api/v3/*", "POST /api/v3/*",
