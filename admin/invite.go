@@ -92,6 +92,8 @@ type invitedUser struct {
 	made bool
 	// stranger says that the person has never been able to sign in, so the mail must bring them in.
 	stranger bool
+	// hasPassword says that the account has a password, given with the invite or before.
+	hasPassword bool
 }
 
 func (v *inviting) run(ctx context.Context, project string) (made store.Resource, err error) {
@@ -165,6 +167,9 @@ func (v *inviting) post(ctx context.Context, invitation *store.Invitation) error
 		}
 		invitation.Request = request
 		letter.Template, letter.Request, letter.Secret = mail.InviteNew, request, secret
+		if v.user.hasPassword {
+			letter.Template = mail.InviteNewPassword
+		}
 	}
 	queued, err := v.s.Mails.Queue(ctx, v.tx.Store(), letter)
 	invitation.Mail, invitation.State = queued, store.InvitationQueued
@@ -196,7 +201,7 @@ func (v *inviting) mayMail(ctx context.Context) error {
 
 // mailsLeft is how many invitations a project may still mail.
 func (s *Service) mailsLeft(ctx context.Context, rows *store.Tx, project string) (int, error) {
-	templates := []string{string(mail.InviteNew), string(mail.InviteExisting), string(mail.Message)}
+	templates := []string{string(mail.InviteNew), string(mail.InviteNewPassword), string(mail.InviteExisting), string(mail.Message)}
 	sent, err := rows.CountMails(ctx, project, templates, rows.Now().Add(-mailWindow), s.MailLimit)
 	return s.MailLimit - sent, err
 }

@@ -82,7 +82,7 @@ func (v *inviting) makeUser(ctx context.Context) error {
 	if v.user.Project != store.SystemProject {
 		user.Project = new(v.reference())
 	}
-	v.user.made, v.user.stranger = true, true
+	v.user.made, v.user.stranger, v.user.hasPassword = true, true, v.hash != ""
 	return v.s.makeUser(ctx, v.tx, "make the User of an invite", v.user.Ref, user, v.password())
 }
 
@@ -137,7 +137,7 @@ func (v *inviting) recognise(ctx context.Context) error {
 	case err != nil:
 		return err
 	default:
-		v.user.stranger = !password.OpensProject(v.project.ID)
+		v.user.stranger, v.user.hasPassword = !password.OpensProject(v.project.ID), true
 	}
 	return nil
 }

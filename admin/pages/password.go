@@ -56,7 +56,7 @@ func (h *Handler) passwordForm(link admin.Link) form {
 		},
 	}
 	if link.Invite {
-		f.title, f.intro = "Welcome", "Choose a password to create your account."
+		f.title, f.intro = "Welcome", "Choose a password for your account."
 		if project := mail.OneLine(link.InvitedTo); project != "" {
 			f.intro = "You were invited to " + project + ". " + f.intro
 		}

@@ -22,14 +22,15 @@ type Template string
 
 // The mails that there are.
 const (
-	InviteNew      Template = "invite"   // to somebody who gets an account by it
-	InviteExisting Template = "welcome"  // to somebody who has one already
-	Reset          Template = "reset"    // a new password
-	VerifyEmail    Template = "verify"   // proof of an address
-	MFAReset       Template = "mfa"      // the second factor is gone
-	RecoveryUsed   Template = "recovery" // a recovery code was used
-	ChangeEmail    Template = "newemail" // proof of an address that is to take the place of another
-	EmailChanging  Template = "oldemail" // notice to the address that is to be replaced
+	InviteNew         Template = "invite"          // to somebody who gets an account by it
+	InviteNewPassword Template = "invite-password" // to somebody whose account has a password, which the link replaces
+	InviteExisting    Template = "welcome"         // to somebody who has one already
+	Reset             Template = "reset"           // a new password
+	VerifyEmail       Template = "verify"          // proof of an address
+	MFAReset          Template = "mfa"             // the second factor is gone
+	RecoveryUsed      Template = "recovery"        // a recovery code was used
+	ChangeEmail       Template = "newemail"        // proof of an address that is to take the place of another
+	EmailChanging     Template = "oldemail"        // notice to the address that is to be replaced
 	// PasswordChanged and FactorsChanged tell the person, for whom it may not have been.
 	PasswordChanged Template = "password"
 	FactorsChanged  Template = "factors" // an authenticator app or a passkey came or went

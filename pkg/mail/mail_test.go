@@ -72,6 +72,9 @@ func TestHowMailsRead(t *testing.T) {
 		{admitmail.InviteNew, "Welcome to Admit", "https://app.example/portal/setpassword/r1/s3cret", []string{
 			"You were invited to Springfield Clinic", "Please click on the following link to create your account:",
 		}},
+		{admitmail.InviteNewPassword, "Welcome to Admit", "https://app.example/portal/setpassword/r1/s3cret", []string{
+			"You were invited to Springfield Clinic", "Your account has a password already. Please click on the following link to choose a new one:",
+		}},
 		{admitmail.InviteExisting, "Admit: Welcome to Springfield Clinic", "https://app.example/portal/signin", []string{
 			"You were invited to Springfield Clinic", "The next time you sign in, you will see Springfield Clinic as an option.",
 			"You can sign in here: https://app.example/portal/signin",

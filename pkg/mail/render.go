@@ -100,10 +100,14 @@ func (l *Letters) Render(ctx context.Context, m store.Mail) (Rendered, error) {
 }
 
 func (l *Letters) own(ctx context.Context, m store.Mail) (own Words, found bool, err error) {
-	if l.Own == nil || !Template(m.Template).MayBeOwn() {
+	name := Template(m.Template)
+	if name == InviteNewPassword { // a project writes one mail that invites
+		name = InviteNew
+	}
+	if l.Own == nil || !name.MayBeOwn() {
 		return Words{}, false, nil
 	}
-	t, err := l.Own.MailTemplate(ctx, m.Project, m.Template)
+	t, err := l.Own.MailTemplate(ctx, m.Project, string(name))
 	if errors.Is(err, store.ErrNotFound) {
 		return Words{}, false, nil
 	}

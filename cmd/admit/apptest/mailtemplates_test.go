@@ -42,6 +42,14 @@ func TestAProjectInvitesInItsOwnWords(t *testing.T) {
 		assert.Equal(t, "Clinic welcomes <b>Ann {{link}}", m.Subject)
 		assert.Contains(t, m.HTML, "&lt;b&gt;Ann {{link}}")
 		assert.Contains(t, m.HTML, `<a href="`+m.Link+`">`)
+		const withPassword = `{"resourceType":"Practitioner","firstName":"Eve","lastName":"Ning","email":"%s","password":"` + apptest.Password + `"}`
+		i.POST("/admin/projects/"+i.Project+"/invite", strings.Replace(withPassword, "%s", "eve@example.com", 1)).WantStatus(http.StatusOK)
+		assert.Equal(t, "Clinic welcomes Eve Ning", s.MailTo("eve@example.com").Subject, "a password makes it no other mail to the project")
+		there.POST("/admin/projects/"+there.Project+"/invite", strings.Replace(withPassword, "%s", "adam@example.com", 1)).WantStatus(http.StatusOK)
+		given := s.MailTo("adam@example.com")
+		assert.Contains(t, given.Text, "Your account has a password already.")
+		assert.NotContains(t, given.Text, "create your account")
+		assert.Contains(t, given.Link, "/setpassword/")
 		there.invite("bob@example.com", "")
 		assert.Equal(t, "Welcome to Admit", s.MailTo("bob@example.com").Subject, "another project has its own")
 
