@@ -15,8 +15,8 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// Claims are what verified credentials say: a token's login, or the client of a Basic header, which
-// has no login and names its membership.
+// Claims are what verified credentials say: a token's login, or the client of a Basic header or a token of
+// an external issuer, which have no login and name their membership.
 type Claims struct {
 	LoginID    string
 	Project    string
@@ -81,7 +81,7 @@ func (c Claims) key() string {
 	if c.LoginID != "" {
 		return "login " + c.LoginID
 	}
-	return "membership " + c.Membership + " by " + c.ClientID
+	return "membership " + c.Membership + " by " + c.ClientID + " with " + c.Scope
 }
 
 // Resolve makes the Caller, from the cache when it may be trusted.
