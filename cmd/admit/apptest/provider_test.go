@@ -68,7 +68,8 @@ func newProvider(t testing.TB) *provider {
 			p.asked[path]++
 			p.mu.Unlock()
 			if replaced != nil {
-				answer = replaced
+				replaced(w, r)
+				return
 			}
 			answer(w, r)
 		})
