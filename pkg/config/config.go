@@ -39,6 +39,7 @@ type Config struct {
 	Apply string // path of the project file that is applied on start; empty: none
 
 	RegistrationOpen bool
+	ExternalIssuers  []Issuer // whose access tokens are good here as they are
 	AllowedOrigins   []string
 	TrustedProxies   []netip.Prefix
 
@@ -73,6 +74,12 @@ type Config struct {
 type Login struct {
 	Email    string
 	Password Secret
+}
+
+// Issuer is another authorization server.
+type Issuer struct {
+	URL         string // as its tokens spell it
+	UserInfoURL string // empty: the one that it names itself
 }
 
 // Client is a ClientApplication's id and secret.

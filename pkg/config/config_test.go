@@ -134,3 +134,22 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		require.NotContains(t, shown, "hunter2")
 	}
 }
+
+func TestExternalIssuers(t *testing.T) {
+	load := func(issuers, private string) (*config.Config, error) {
+		return config.Load([]string{"ADMIT_BASE_URL=https://id.example.org/fhir", "ADMIT_EXTERNAL_ISSUERS=" + issuers, "ADMIT_ALLOW_PRIVATE_URLS=" + private}, nil)
+	}
+	c, err := load(" https://a.example  https://b.example/=https://c.example/me?x=y ", "")
+	require.NoError(t, err)
+	require.Equal(t, []config.Issuer{{URL: "https://a.example"}, {URL: "https://b.example/", UserInfoURL: "https://c.example/me?x=y"}}, c.ExternalIssuers)
+	for _, issuers := range []string{
+		"a.example", "https://", "ftp://a.example", "https://a.example?x", "https://u:p@a.example", "https://a.example https://a.example",
+		"https://a.example=", "https://a.example=me", "https://a.example=ftp://a.example", "https://a.example,https://b.example/",
+		"https://id.example.org/fhir", "https://id.example.org/fhir/", "http://a.example", "https://a.example=http://a.example",
+	} {
+		_, err := load(issuers, "")
+		require.ErrorContains(t, err, "ADMIT_EXTERNAL_ISSUERS", issuers)
+	}
+	_, err = load("http://a.example", "true")
+	require.NoError(t, err)
+}

@@ -122,6 +122,21 @@ func (c *Config) complete(given func(name string) bool) []error {
 	if c.AppURL == nil {
 		c.AppURL = c.BaseURL
 	}
+	return append(faults, c.checkIssuers()...)
+}
+
+// checkIssuers refuses this server as an external issuer of itself, and addresses without TLS.
+func (c *Config) checkIssuers() (faults []error) {
+	for _, issuer := range c.ExternalIssuers {
+		if strings.TrimSuffix(issuer.URL, "/") == strings.TrimSuffix(c.BaseURL.String(), "/") {
+			faults = append(faults, errors.New("ADMIT_EXTERNAL_ISSUERS names this server itself, ADMIT_BASE_URL; accepted: other servers"))
+		}
+		for _, address := range []string{issuer.URL, issuer.UserInfoURL} {
+			if strings.HasPrefix(strings.ToLower(address), "http:") && !c.AllowPrivateURLs {
+				faults = append(faults, fmt.Errorf("ADMIT_EXTERNAL_ISSUERS: %q is not an https URL; accepted: https URLs, and others with ADMIT_ALLOW_PRIVATE_URLS alone", address))
+			}
+		}
+	}
 	return faults
 }
 

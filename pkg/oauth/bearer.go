@@ -13,7 +13,7 @@ import (
 )
 
 // Claims are what verified credentials say: an access token's login, or the client of a Basic
-// header, which has no login and names its membership.
+// header or a token of an external issuer, which have no login and name their membership.
 type Claims struct {
 	LoginID    string
 	Project    string
@@ -42,7 +42,7 @@ func (s *Server) Authenticate() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			values := c.Request().Header[echo.HeaderAuthorization]
-			claims, err := s.read(c.Request(), values)
+			claims, err := s.credentials(c, values)
 			if err == nil {
 				c.Set(claimsKey, claims)
 				err = next(c)

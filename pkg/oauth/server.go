@@ -48,6 +48,7 @@ type Server struct {
 	keys     *keyring
 	verified *tokenCache
 	clients  *clientKeys
+	foreign  *foreignCache // nil: tokens of other servers are none
 }
 
 // New makes a Server.

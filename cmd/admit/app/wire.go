@@ -160,12 +160,20 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	if r.letters.Bounces != nil { // a nil *mail.Bounces would be no nil Reports
 		r.services.Bounces = r.letters.Bounces
 	}
+	providers := openid.New(c.AllowPrivateURLs, o.Clock, r.oauth.Issuer())
 	r.signIn = admin.NewSignIn(admin.SignInOptions{
 		Service: r.services, Repo: r.repo, Store: r.store, Clock: o.Clock, Passwords: r.passwords, Codes: r.oauth, Tokens: r.oauth, Box: box, Jobs: r.jobs, Mails: mails,
 		Entrance: r.callers, AppName: c.AppName, RegistrationOpen: c.RegistrationOpen, MailSent: c.SMTPURL != "", LoginLimit: c.LoginRateLimit,
-		Providers: openid.New(c.AllowPrivateURLs, o.Clock, r.oauth.Issuer()), ProviderSecrets: oauth.ClientSecrets{Store: r.store, Box: box},
+		Providers: providers, ProviderSecrets: oauth.ClientSecrets{Store: r.store, Box: box},
 	})
 	r.oauth.Externals, r.oauth.Addresses = r.signIn, r.signIn
+	if len(c.ExternalIssuers) > 0 {
+		tokens := &admin.ForeignTokens{Issuers: map[string]admin.TokenIssuer{}, Repo: r.repo, Store: r.store, Log: o.Log}
+		for _, issuer := range c.ExternalIssuers {
+			tokens.Issuers[issuer.URL] = providers.Issuer(issuer.URL, issuer.UserInfoURL)
+		}
+		r.oauth.AcceptForeign(tokens)
+	}
 	r.authing = &authing.Handler{Admin: r.services, Callers: r.callers, Verified: verified, Attempt: web.Limits{Auth: c.AuthRateLimit}.Attempt(r.counter)}
 }
 
