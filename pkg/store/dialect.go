@@ -50,6 +50,8 @@ type dialect interface {
 	// replaceAll is replace for resources of one project without keys: all, or false with nothing
 	// changed.
 	replaceAll(ctx context.Context, q querier, all []Write) (bool, error)
+	// shareAll is createAll or replaceAll for writes of different callers, in a transaction of its own.
+	shareAll(ctx context.Context, q querier, all []Write) (bool, error)
 	// putIndex makes the index rows of a resource those of w; false, with nothing changed, when its
 	// version is another or the generation is behind.
 	putIndex(ctx context.Context, q querier, w Write) (bool, error)

@@ -2,8 +2,31 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"strings"
+	"time"
 )
+
+// ShareAlways has writes wait for one another however long a statement takes.
+func (s *Store) ShareAlways() { s.shares.slow = time.Hour }
+
+// AwaitSharing returns when this many writes wait for their turn.
+func (s *Store) AwaitSharing(n int) { s.shares.await(n) }
+
+func (g *sharing) await(n int) {
+	for n > 0 {
+		waits := 0
+		g.mu.Lock()
+		for _, l := range g.lanes {
+			waits += len(l.writes)
+		}
+		g.mu.Unlock()
+		if waits == n {
+			return
+		}
+		runtime.Gosched()
+	}
+}
 
 // PlanSearch is the plan of a search, as the database explains it.
 func (s *Store) PlanSearch(ctx context.Context, q Query) (statement, plan string, err error) {

@@ -39,8 +39,9 @@ type Store struct {
 	reader
 	writes *sql.DB // every connection on PostgreSQL, the single writer's on SQLite
 	reads  *sql.DB
-	writer *writer // nil on PostgreSQL
-	path   string  // of the SQLite file
+	writer *writer  // nil on PostgreSQL
+	shares *sharing // nil on SQLite
+	path   string   // of the SQLite file
 	onStop []func() error
 }
 

@@ -42,6 +42,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	grown := newStatistics(db, o.Log)
 	s := &Store{writes: db, reads: db, onStop: []func() error{grown.close, db.Close}}
 	s.reader = reader{base: &base{dialect: postgres{tables: indexTables(), statements: &texts{}}, clock: o.Clock, log: o.Log, orm: orm, grown: grown}, q: db, pool: db}
+	s.shares = &sharing{one: s.tryOne, many: s.tryMany, slow: slowSharing, lanes: map[lane]*waiting{}}
 	if o.Wrap == nil {
 		s.q = newDirect(db)
 	}

@@ -24,7 +24,22 @@ func (d postgres) create(ctx context.Context, q querier, w Write) (bool, error) 
 
 // createAll is one statement for any number of resources.
 func (d postgres) createAll(ctx context.Context, q querier, all []Write) (bool, error) {
-	statement := d.statements.text("create all", d.createAllText)
+	return d.createAllBy(ctx, q, d.statements.text("create all", func() string { return d.createAllText("1") }), all)
+}
+
+// shareAll does not wait for who creates one of the ids or writes one of the resources. The time that
+// is set for creates ends with the statement, which is its own transaction; a wait longer than that
+// is an error of PostgreSQL.
+func (d postgres) shareAll(ctx context.Context, q querier, all []Write) (bool, error) {
+	if all[0].Replaces != "" {
+		return d.replaceAll(ctx, q, all)
+	}
+	return d.createAllBy(ctx, q, d.statements.text("share all", func() string {
+		return d.createAllText("set_config('lock_timeout', '100ms', true)")
+	}), all)
+}
+
+func (d postgres) createAllBy(ctx context.Context, q querier, statement string, all []Write) (bool, error) {
 	var written int
 	err := first(ctx, q, statement, d.allArguments(all), &written)
 	if uniqueViolation(err) {
@@ -120,10 +135,10 @@ SELECT $1::uuid, $2, $3, $4, $5::bigint, $6::boolean, $7, $8 WHERE ` + current +
 }
 
 // createAllText takes columns of resources, and columns of index rows that begin with their
-// resource's type and id.
-func (d postgres) createAllText() string {
+// resource's type and id. What it begins with is done before anything is written.
+func (d postgres) createAllText(begin string) string {
 	var s strings.Builder
-	s.WriteString(`WITH c AS MATERIALIZED (SELECT 1 AS current WHERE NOT EXISTS (
+	s.WriteString(`WITH c AS MATERIALIZED (SELECT ` + begin + ` WHERE NOT EXISTS (
 SELECT 1 FROM index_generation g, unnest($2::text[], $9::bigint[]) AS n(type, generation)
 WHERE g.project_id = $1::uuid AND g.type = n.type AND g.generation > n.generation)),
 w AS (INSERT INTO resource (project_id, type, id, version, last_updated, deleted, content, meta)
@@ -190,11 +205,13 @@ func (d postgres) replaceText(shape string, unkeyed bool) string {
 	var s strings.Builder
 	s.WriteString(`WITH old AS (SELECT version, last_updated, deleted, content, meta FROM resource
 WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND version = $9 AND last_updated < $5 AND ` + current + `$10)`)
-	if unkeyed {
+	lock := " FOR UPDATE"
+	if unkeyed { // one that would have to wait has another way
+		lock = " FOR UPDATE SKIP LOCKED"
 		s.WriteString(` AND NOT EXISTS (SELECT 1 FROM unique_key WHERE project_id = $1::uuid AND type = $2 AND id = $3)
 AND xmin = (SELECT xmin FROM resource WHERE project_id = $1::uuid AND type = $2 AND id = $3)`)
 	}
-	s.WriteString(` FOR UPDATE),
+	s.WriteString(lock + `),
 w AS (UPDATE resource SET version = $4, last_updated = $5, deleted = $6, content = $7, meta = $8 FROM old
 WHERE resource.project_id = $1::uuid AND resource.type = $2 AND resource.id = $3 RETURNING 1),
 history AS (INSERT INTO resource_history (project_id, type, id, version, last_updated, deleted, content, meta)

@@ -53,11 +53,7 @@ func (s *Store) putOne(ctx context.Context, w Write) error {
 	if err != nil {
 		return err
 	}
-	written := false
-	err = s.retry(ctx, func() (again bool, err error) {
-		written, err = tryUnkeyed(ctx, s.reader, row)
-		return serialization(err), err
-	})
+	written, err := s.shares.put(ctx, row)
 	switch {
 	case err != nil:
 		return fmt.Errorf("put %s/%s: %w", w.Type, w.ID, err)
@@ -67,6 +63,23 @@ func (s *Store) putOne(ctx context.Context, w Write) error {
 		return cmp.Or(s.current(ctx, row), ErrExists)
 	}
 	return s.InTx(ctx, func(tx *Tx) error { return tx.Put(ctx, w) })
+}
+
+func (s *Store) tryOne(ctx context.Context, row Write) (written bool, err error) {
+	err = s.retry(ctx, func() (again bool, err error) {
+		written, err = tryUnkeyed(ctx, s.reader, row)
+		return serialization(err), err
+	})
+	return written, err
+}
+
+// tryMany writes rows that wait for one another.
+func (s *Store) tryMany(ctx context.Context, rows []Write) (written bool, err error) {
+	err = s.retry(ctx, func() (again bool, err error) {
+		written, err = s.dialect.shareAll(ctx, s.q, rows)
+		return serialization(err), err
+	})
+	return written, err
 }
 
 // Put writes w within the transaction. One write that fails has changed nothing, so after

@@ -23,6 +23,9 @@ func replaceAll(ctx context.Context, r reader, w []Write) (bool, error) {
 // replaceAll has no round trips to save, so it leaves the updates to be made one by one.
 func (lite) replaceAll(context.Context, querier, []Write) (bool, error) { return false, nil }
 
+// shareAll is never asked for: SQLite's writer has writes that wait share a transaction.
+func (lite) shareAll(context.Context, querier, []Write) (bool, error) { return false, nil }
+
 // replaceAll is one statement for any number of updates: all of them or, when one of them does not
 // find what it replaces, none.
 func (d postgres) replaceAll(ctx context.Context, q querier, all []Write) (bool, error) {
@@ -46,7 +49,7 @@ FROM unnest($2::text[], $3::text[], $10::text[], $5::bigint[], $9::bigint[]) AS 
 JOIN resource r ON r.project_id = $1::uuid AND r.type = n.type AND r.id = n.id AND r.version = n.replaces AND r.last_updated < n.last_updated
 WHERE NOT EXISTS (SELECT 1 FROM index_generation g WHERE g.project_id = $1::uuid AND g.type = n.type AND g.generation > n.generation)
 AND NOT EXISTS (SELECT 1 FROM unique_key u WHERE u.project_id = $1::uuid AND u.type = n.type AND u.id = n.id)
-AND r.xmin = (SELECT x.xmin FROM resource x WHERE x.project_id = $1::uuid AND x.type = n.type AND x.id = n.id) FOR UPDATE OF r),
+AND r.xmin = (SELECT x.xmin FROM resource x WHERE x.project_id = $1::uuid AND x.type = n.type AND x.id = n.id) FOR UPDATE OF r SKIP LOCKED),
 c AS MATERIALIZED (SELECT 1 WHERE (SELECT count(*) FROM old) = $11::bigint),
 w AS (UPDATE resource r SET version = n.version, last_updated = n.last_updated, deleted = n.deleted, content = n.content, meta = n.meta
 FROM c, unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[], $8::text[]) AS n(type, id, version, last_updated, deleted, content, meta)
