@@ -189,7 +189,7 @@ func TestEachRowOfAListHasItsOwnError(t *testing.T) {
 			{`{"resourceType":"Practitioner","firstName":"F","lastName":"L","email":"there@example.com","admin":true,"scope":"server"}`, "", "email"},
 			{`{"resourceType":"Patient","firstName":"F\u0000","lastName":"L","email":"h@example.com"}`, "First name must be between 1 and 128 characters", "firstName"},
 			{`{"resourceType":"Patient","firstName":"` + strings.Repeat("y", 70_000) + `"}`, "A row has at most 65536 bytes", ""},
-			{`nonsense`, "Content could not be parsed", ""},
+			{`nonsense`, "Content could not be parsed: no object at line 1, column 1 (byte 0)", ""},
 			{`{"resourceType":"Patient","firstName":"F","lastName":"Good","email":"good@example.com","sendEmail":false,"membership":{"active":false}}`, "", ""},
 			{`{"resourceType":"Patient","firstName":"F","lastName":"L","email":"late@example.com","sendEmail":false,"membership":{"userConfiguration":7}}`, "", ""},
 		}
