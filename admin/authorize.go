@@ -21,7 +21,7 @@ func WishOf(a oauth.Authorization, browser string) Wish {
 	return Wish{
 		ClientID: a.Client.ID, Scope: a.Scope, Nonce: a.Nonce,
 		CodeChallenge: a.CodeChallenge, CodeChallengeMethod: a.CodeChallengeMethod,
-		RedirectURI: a.RedirectURI, Browser: browser, Launch: a.Launch,
+		RedirectURI: a.RedirectURI, Browser: browser, Launch: a.Launch, KeyThumbprint: a.KeyThumbprint,
 	}
 }
 

@@ -26,11 +26,13 @@ type Wish struct {
 	// LaunchID is a SmartAppLaunch of the client's project.
 	LaunchID string `json:"launch"`
 
-	// RedirectURI, Browser and Launch are those of a request to the authorization endpoint; no body sets
+	// RedirectURI, Browser, Launch and KeyThumbprint are those of a request to the authorization endpoint; no body sets
 	// them.
 	RedirectURI string       `json:"-"`
 	Browser     string       `json:"-"` // SHA-256 of the browser's cookie
 	Launch      oauth.Launch `json:"-"`
+	// KeyThumbprint is that of the key to which the code is bound (RFC 9449 §10), empty for none.
+	KeyThumbprint string `json:"-"`
 	// OwnAccount says that the sign-in is to the page of the person's own account.
 	OwnAccount bool `json:"-"`
 }
@@ -134,6 +136,7 @@ func (w Wish) apply(login *store.Login, client oauth.Client) {
 	if w.OwnAccount {
 		login.WantedProject = ownAccount
 	}
+	login.KeyThumbprint = w.KeyThumbprint
 	login.Scope, login.RedirectURI, login.Browser = w.Scope, w.RedirectURI, w.Browser
 	login.LaunchPatient, login.LaunchEncounter = w.Launch.Patient, w.Launch.Encounter
 	login.LaunchContext = strings.Join(w.Launch.FHIRContext, " ")

@@ -81,6 +81,9 @@ func (s *Server) authorizationCode(ctx context.Context, r grantRequest) (tokens,
 	if err := s.mayComeFrom(ctx, of.member, r.address); err != nil {
 		return tokens{}, err
 	}
+	if of.login.KeyThumbprint != "" && of.login.KeyThumbprint != r.key { // RFC 9449 §10
+		return tokens{}, refuse(invalidProof, "The code is bound to another key")
+	}
 	of.login.KeyThumbprint = r.key
 	return s.exchange(ctx, of, hash)
 }

@@ -24,8 +24,10 @@ type Authorization struct {
 	Nonce               string
 	CodeChallenge       string
 	CodeChallengeMethod string
-	Launch              Launch
-	LoginHint           string
+	// KeyThumbprint is that of the key to which the code is bound (RFC 9449 §10), empty for none.
+	KeyThumbprint string
+	Launch        Launch
+	LoginHint     string
 	// Prompts are what prompt asks for.
 	Prompts []string
 	// MaxAge is how old a sign-in may be; negative when any age will do.
@@ -158,6 +160,7 @@ func (a *Authorization) read(given url.Values) error {
 	}
 	a.Nonce, a.LoginHint = given.Get("nonce"), given.Get("login_hint")
 	a.CodeChallenge, a.CodeChallengeMethod = given.Get("code_challenge"), given.Get("code_challenge_method")
+	a.KeyThumbprint = given.Get(keyParameter)
 	a.Prompts, a.MaxAge = strings.Fields(given.Get("prompt")), -1
 	switch {
 	case a.Scope == "":
@@ -172,6 +175,8 @@ func (a *Authorization) read(given url.Values) error {
 		return refuse(invalidRequest, "The response mode must be query")
 	case Text(a.Nonce, maxNonce) != a.Nonce:
 		return refuse(invalidRequest, "Invalid nonce")
+	case a.KeyThumbprint != "" && !challengeS256.MatchString(a.KeyThumbprint): // both are a SHA-256
+		return refuse(invalidRequest, "Invalid "+keyParameter)
 	case slices.Contains(a.Prompts, "none") && len(a.Prompts) > 1:
 		return refuse(invalidRequest, "prompt=none goes with no other")
 	}

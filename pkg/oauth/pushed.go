@@ -55,6 +55,9 @@ func (s *Server) push(c echo.Context) error {
 	if named := form.Get("client_id"); named != "" && named != client.ID {
 		return refuse(invalidRequest, "Incorrect client")
 	}
+	if err := s.bindPushed(c.Request(), form); err != nil {
+		return err
+	}
 	reference, err := s.keepPushed(ctx, client, form)
 	if err != nil {
 		return err
@@ -75,6 +78,22 @@ func (s *Server) pushingClient(ctx context.Context, who presented) (Client, erro
 		return client, s.mayGoUnproven(ctx, client)
 	}
 	return client, s.authenticate(ctx, client, who, "Invalid secret")
+}
+
+// keyParameter names the key to which a code is bound (RFC 9449 §10).
+const keyParameter = "dpop_jkt"
+
+// bindPushed binds the code to the key that the push proves (RFC 9449 §10.1).
+func (s *Server) bindPushed(request *http.Request, form url.Values) error {
+	key, err := s.provenKey(request)
+	switch named := form.Get(keyParameter); {
+	case err != nil || key == "":
+		return err
+	case named != "" && named != key:
+		return refuse(invalidProof, "The DPoP proof is of another key than "+keyParameter)
+	}
+	form.Set(keyParameter, key)
+	return nil
 }
 
 // keepPushed judges a request as the authorization endpoint would, and keeps it without what

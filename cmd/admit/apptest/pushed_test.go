@@ -1,6 +1,8 @@
 package apptest_test
 
 import (
+	"crypto"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -182,6 +185,34 @@ func pushedAlone(t *testing.T, w *asvs) {
 	assert.Equal(t, "invalid_request", v.at(appRedirect).Get("error"), "nor is another request put in its place")
 	v = p.visit(p.pushed()).fill("email", w.staff.Email, "password", apptest.Password)
 	assert.NotEmpty(t, v.fill("answer", "allow").at(appRedirect).Get("code"))
+}
+
+// TestACodeIsBoundToTheKeyOfItsRequest: RFC 9449 §10.
+func TestACodeIsBoundToTheKeyOfItsRequest(t *testing.T) {
+	s := apptest.Start(t)
+	p, member := newPusher(t, s), s.As(apptest.Practitioner)
+	mine, thief := newProver(t, jwa.ES256), newProver(t, jwa.ES256)
+	digest, err := mine.public().Thumbprint(crypto.SHA256)
+	require.NoError(t, err)
+	thumbprint := base64.RawURLEncoding.EncodeToString(digest)
+	push := func(prover prover, more ...string) *apptest.Answer {
+		return s.As(apptest.Anonymous).With("DPoP", prover.proof("POST", s.URL+"/oauth2/par", "")).FORM("/oauth2/par", mustURL(t, p.ask(more...)).RawQuery)
+	}
+	assert.Equal(t, "invalid_dpop_proof", push(thief, "dpop_jkt", thumbprint).WantStatus(http.StatusBadRequest).Field("error"))
+	assert.Equal(t, "invalid_request", p.push("dpop_jkt", "x").WantStatus(http.StatusBadRequest).Field("error"))
+	for name, address := range map[string]string{
+		"pushed with a proof": p.by(p.client, push(mine).WantStatus(http.StatusCreated).Field("request_uri")),
+		"pushed by its name":  p.pushed("dpop_jkt", thumbprint),
+		"not pushed":          p.ask("dpop_jkt", thumbprint),
+	} {
+		code := p.visit(address).fill("email", member.Email, "password", apptest.Password).fill("answer", "allow").at(appRedirect).Get("code")
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "client_id": {p.client}, "redirect_uri": {appRedirect}, "code_verifier": {appVerifier}}.Encode()
+		assert.Equal(t, "invalid_dpop_proof", s.As(apptest.Anonymous).FORM("/oauth2/token", form).WantStatus(http.StatusBadRequest).Field("error"), name)
+		stolen := s.As(apptest.Anonymous).With("DPoP", thief.proof("POST", s.URL+"/oauth2/token", "")).FORM("/oauth2/token", form)
+		assert.Equal(t, "invalid_dpop_proof", stolen.WantStatus(http.StatusBadRequest).Field("error"), name)
+		got := s.As(apptest.Anonymous).With("DPoP", mine.proof("POST", s.URL+"/oauth2/token", "")).FORM("/oauth2/token", form).OK()
+		assert.Equal(t, "DPoP", got.Field("token_type"), name)
+	}
 }
 
 // TestAPushedRequestIsUsedUpOnce holds what decides between two consents at once.
