@@ -23,7 +23,8 @@ type Rescope struct {
 // one of the project to the server. It ends the User's sessions and mailed links.
 //
 // An account of the server opens whatever other projects invite its address to. So an administrator moves only
-// one whose address the person has proven, and its password, which administrators may have set, is forgotten.
+// one whose address the person has proven, and what it signs in with is forgotten: whoever set its password may
+// have added the rest.
 //
 // Errors: outcome Forbidden, NotFound, Invalid.
 func (s *Service) RescopeUser(ctx context.Context, who caller.Caller, id string, in Rescope) (store.Resource, error) {
@@ -92,14 +93,15 @@ func (s *Service) rescope(ctx context.Context, tx *repo.Tx, who caller.Caller, r
 		return store.Resource{}, err
 	}
 	if !who.SuperAdmin {
-		if err := rows.DeleteCredential(ctx, ref, store.Password); err != nil {
+		err := errors.Join(rows.DeleteCredentials(ctx, ref), rows.DeletePasskeys(ctx, ref), rows.SetRecoveryCodes(ctx, ref, nil))
+		if err != nil {
 			return store.Resource{}, err
 		}
 	}
 	if err := rows.Rehome(ctx, ref, to); err != nil {
 		return store.Resource{}, err
 	}
-	body, err := rescoped(stored, to)
+	body, err := rescoped(stored, to, who.SuperAdmin)
 	if err != nil {
 		return store.Resource{}, err
 	}
@@ -143,13 +145,16 @@ func (s *Service) mayMove(ctx context.Context, tx *repo.Tx, who caller.Caller, r
 // maxRescoped is how many memberships of a User are looked at; one with more has one elsewhere.
 const maxRescoped = 1000
 
-// rescoped is a User as it is in its new partition.
-func rescoped(stored store.Resource, to string) ([]byte, error) {
+// rescoped is a User as it is in its new partition, with its second factor or without.
+func rescoped(stored store.Resource, to string, factor bool) ([]byte, error) {
 	var doc memberDocument
 	if err := decode(stored, &doc); err != nil {
 		return nil, err
 	}
 	delete(doc, "project")
+	if !factor {
+		delete(doc, "mfaEnrolled")
+	}
 	if to != store.SystemProject {
 		if err := doc.set("project", medplum.RefTo(medplum.TypeProject, to, "")); err != nil {
 			return nil, err
