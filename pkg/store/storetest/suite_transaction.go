@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -13,6 +14,48 @@ var errUndo = errors.New("undo")
 // transactionRules: all or nothing.
 func transactionRules() map[string]func(*testing.T, fixture) {
 	return map[string]func(*testing.T, fixture){
+		"a User moves to another partition with all that is kept of it, and nobody else does": func(t *testing.T, f fixture) {
+			from, stays := store.Ref{Project: f.project, Type: "User", ID: "mover"}, store.Ref{Project: f.project, Type: "User", ID: "stays"}
+			to := store.Ref{Project: store.SystemProject, Type: "User", ID: "mover"}
+			for _, user := range []store.Ref{from, stays} {
+				f.put(f.create(user, tokens("x", user.ID), store.Key{Scope: f.project, Kind: "k", Value: user.ID}))
+				f.put(f.version(user, 2, tokens("x", user.ID), store.Key{Scope: f.project, Kind: "k", Value: user.ID}))
+			}
+			later := store.At(time.Now().Add(time.Hour))
+			keep := func(tx *store.Tx, user store.Ref) error {
+				_, passkey := tx.AddPasskey(f.ctx, store.Passkey{ID: "p-" + user.ID, UserProject: user.Project, User: user.ID, Record: "{}"})
+				_, bound := tx.BindExternalIdentity(f.ctx, store.ExternalIdentity{Project: f.project, Issuer: "i", Subject: user.ID, UserProject: user.Project, User: user.ID})
+				return errors.Join(passkey, bound,
+					tx.SetCredential(f.ctx, store.Credential{Project: user.Project, Type: user.Type, ID: user.ID, Kind: store.Password, Hash: "h"}),
+					tx.SetRecoveryCodes(f.ctx, user, []string{"r-" + user.ID}),
+					tx.AddLogin(f.ctx, store.Login{ID: "l-" + user.ID, UserProject: user.Project, UserType: "User", UserID: user.ID, ExpiresAt: later}))
+			}
+			if err := f.s.InTx(f.ctx, func(tx *store.Tx) error {
+				return errors.Join(keep(tx, from), keep(tx, stays), tx.Rehome(f.ctx, from, store.SystemProject))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			f.wantVersion(from, "")
+			for user, is := range map[store.Ref]store.Ref{from: to, stays: stays} {
+				f.wantVersion(is, "v2")
+				owner, err0 := f.s.Owner(f.ctx, store.Key{Scope: f.project, Kind: "k", Value: user.ID})
+				credentials, err := f.s.Credentials(f.ctx, is)
+				login, err2 := f.s.Login(f.ctx, "l-"+user.ID)
+				bound, err3 := f.s.ExternalIdentity(f.ctx, f.project, "i", user.ID)
+				passkeys, err4 := f.s.Passkeys(f.ctx, is)
+				var code bool
+				err5 := f.s.InTx(f.ctx, func(tx *store.Tx) (err error) {
+					code, err = tx.UseRecoveryCode(f.ctx, is, "r-"+user.ID)
+					return err
+				})
+				if err := errors.Join(err0, err, err2, err3, err4, err5); err != nil {
+					t.Fatal(err)
+				}
+				if owner != is || len(credentials) != 1 || login.UserProject != is.Project || bound.UserProject != is.Project || len(passkeys) != 1 || !code {
+					t.Errorf("of %s: %v, %v, %q, %q, %v, %t", user.ID, owner, credentials, login.UserProject, bound.UserProject, passkeys, code)
+				}
+			}
+		},
 		"of several writes the last one's failure undoes all": func(t *testing.T, f fixture) {
 			f.put(f.create(f.patient("taken"), store.Index{}))
 			f.wantError(f.s.Put(f.ctx, f.create(f.patient("a"), tokens("x", "1")), f.create(f.patient("taken"), store.Index{})), store.ErrExists)
