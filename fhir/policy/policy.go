@@ -88,6 +88,7 @@ type table struct {
 	rules  []*Rule // that can apply, in order
 	grants map[Interaction]grant
 	fields bool
+	varies bool // what is hidden depends on the rule that lets see
 }
 
 // grant is what the rules together allow of an interaction.
@@ -103,7 +104,23 @@ func newTable(rules []*Rule) *table {
 	for _, r := range rules {
 		t.fields = t.fields || len(r.Hidden)+len(r.Readonly) > 0
 	}
+	t.varies = varied(rules)
 	return t
+}
+
+// varied says whether the rules that let see what a resource is or was hide different elements.
+func varied(rules []*Rule) bool {
+	var first *Rule
+	for _, r := range rules {
+		switch {
+		case !r.Grants(Read) && !r.Grants(VRead) && !r.Grants(History):
+		case first == nil:
+			first = r
+		case !slices.Equal(first.Hidden, r.Hidden):
+			return true
+		}
+	}
+	return false
 }
 
 // union is what the rules that grant the interaction allow: everything as soon as one of them has
@@ -175,6 +192,10 @@ func (p *Policy) Rule(i Interaction, ref store.Ref, lastUpdated time.Time, ix st
 
 // HasFields says whether some rule hides or protects elements of the type.
 func (p *Policy) HasFields(resourceType string) bool { return p.table(resourceType).fields }
+
+// HiddenVaries says whether what is hidden of a resource of the type may be other than what is hidden of
+// an older version: the rules that let see them hide different elements.
+func (p *Policy) HiddenVaries(resourceType string) bool { return p.table(resourceType).varies }
 
 // Compartment is stamped as account on what the caller creates; nil for none.
 func (p *Policy) Compartment() *medplum.Reference { return p.described.Compartment }

@@ -76,7 +76,11 @@ func (a *access) hidesData(ctx context.Context, interaction policy.Interaction, 
 	if err != nil {
 		return false, err
 	}
-	_, hidden, err := a.mask(ctx, interaction, stored)
+	now, err := a.hiddenOf(ctx, interaction, stored.Ref)
+	if err != nil {
+		return false, err
+	}
+	_, hidden, err := a.mask(interaction, stored, now)
 	return slices.Contains(hidden, "data"), err
 }
 

@@ -68,7 +68,7 @@ func (a *access) storedAsSeen(ctx context.Context, c *change, resourceType, id s
 	}
 	res := got.Resource
 	if a.hasFields(resourceType) {
-		if res, _, err = a.mask(ctx, policy.Read, res); err != nil {
+		if res, _, err = a.mask(policy.Read, res, nil); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -61,12 +62,16 @@ func (a *access) History(ctx context.Context, r HistoryRequest) (HistoryPage, er
 	if err := h.read(ctx); err != nil {
 		return HistoryPage{}, err
 	}
+	hidden, err := h.hiddenOfPage(ctx)
+	if err != nil {
+		return HistoryPage{}, err
+	}
 	a.noteHistory(ctx, r)
 	page := HistoryPage{Next: h.next}
 	for _, row := range h.rows {
 		v := Version{Resource: row.Resource, First: row.First}
 		if !v.Deleted {
-			if v.Resource, err = a.shown(ctx, policy.History, v.Resource); err != nil {
+			if v.Resource, err = a.shown(ctx, policy.History, v.Resource, hidden[v.Ref]); err != nil {
 				return HistoryPage{}, err
 			}
 		}
@@ -74,6 +79,26 @@ func (a *access) History(ctx context.Context, r HistoryRequest) (HistoryPage, er
 	}
 	page.Total, err = h.total(ctx)
 	return page, err
+}
+
+// hiddenOfPage are the fields that are hidden now of what the page is of. What has been expunged since the
+// page was read is left out of it.
+func (h *history) hiddenOfPage(ctx context.Context) (map[store.Ref][]string, error) {
+	var refs []store.Ref
+	for _, row := range h.rows {
+		if !row.Deleted { // of a deletion nothing is shown that could be hidden
+			refs = append(refs, row.Ref)
+		}
+	}
+	hidden, err := h.hiddenNow(ctx, policy.History, h.query.Project, refs)
+	if err != nil {
+		return nil, err
+	}
+	h.rows = slices.DeleteFunc(h.rows, func(row store.HistoryRow) bool {
+		_, there := hidden[row.Ref]
+		return !there && !row.Deleted
+	})
+	return hidden, nil
 }
 
 // history is a page on its way.

@@ -146,7 +146,7 @@ func (a *access) accountsOfPatients(ctx context.Context, project string, ids sto
 	accounts := map[string][]medplum.Reference{}
 	for _, row := range rows {
 		if a.hasFields("Patient") {
-			if row.Resource, _, err = a.mask(ctx, policy.Read, row.Resource); err != nil {
+			if row.Resource, _, err = a.mask(policy.Read, row.Resource, nil); err != nil {
 				return nil, err
 			}
 		}

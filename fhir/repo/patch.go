@@ -87,7 +87,7 @@ func (a *access) patched(ctx context.Context, res store.Resource, p Patch) (inco
 	if !a.hasFields(res.Type) {
 		return receiveUpdate(res.Type, res.ID, content)
 	}
-	_, hidden, err := a.mask(ctx, policy.Update, res)
+	_, hidden, err := a.mask(policy.Update, res, nil)
 	if err != nil {
 		return incoming{}, err
 	}

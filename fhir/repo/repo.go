@@ -107,6 +107,7 @@ type rows interface {
 	GetVersion(ctx context.Context, ref store.Ref, version string) (store.Resource, error)
 	History(ctx context.Context, ref store.Ref, limit, offset int) ([]store.Resource, error)
 	EachVersion(ctx context.Context, q store.HistoryQuery, fn func(store.HistoryRow) (bool, error)) error
+	EachLastLive(ctx context.Context, project string, refs []store.Ref, fn func(store.Resource) error) error
 	Search(ctx context.Context, q store.Query) ([]store.Row, error)
 	Count(ctx context.Context, q store.Query) (int, error)
 	Beginning(ctx context.Context, project, resourceType, param, prefix, after string, limit int) ([]string, error)

@@ -21,11 +21,15 @@ func (a *access) show(ctx context.Context, interaction policy.Interaction, res s
 			return store.Resource{}, err
 		}
 	}
-	return a.shown(ctx, interaction, res)
+	now, err := a.hiddenOf(ctx, interaction, res.Ref)
+	if err != nil {
+		return store.Resource{}, err
+	}
+	return a.shown(ctx, interaction, res, now)
 }
 
-// shown is show of what is known to be in its context.
-func (a *access) shown(ctx context.Context, interaction policy.Interaction, res store.Resource) (store.Resource, error) {
+// shown is show of what is known to be in its context, without what is hidden now.
+func (a *access) shown(ctx context.Context, interaction policy.Interaction, res store.Resource, now []string) (store.Resource, error) {
 	var hidden []string
 	var err error
 	if a.system == "" && a.unseen(res.Ref) == nil {
@@ -34,7 +38,7 @@ func (a *access) shown(ctx context.Context, interaction policy.Interaction, res 
 		}
 	}
 	if a.hasFields(res.Type) {
-		if res, hidden, err = a.mask(ctx, interaction, res); err != nil {
+		if res, hidden, err = a.mask(interaction, res, now); err != nil {
 			return store.Resource{}, err
 		}
 	}
@@ -67,21 +71,14 @@ func (a *access) seesSecrets(project, resourceType string) bool {
 	return a.administers(project) && a.who.Policy != nil && a.who.Policy.ScopesGrant(policy.Update, resourceType)
 }
 
-// mask removes the fields that the rule hides which lets the caller see this resource. A
-// compartment may repeat what a hidden field says, so it goes with the first of them.
-func (a *access) mask(ctx context.Context, interaction policy.Interaction, res store.Resource) (_ store.Resource, hidden []string, err error) {
+// mask removes the fields that the rule hides which lets the caller see this resource, and those that
+// are hidden now. A compartment may repeat what a hidden field says, so it goes with the first of them.
+func (a *access) mask(interaction policy.Interaction, res store.Resource, now []string) (_ store.Resource, hidden []string, err error) {
 	doc, ix, err := indexed(res)
 	if err != nil {
 		return store.Resource{}, nil, err
 	}
-	hidden = a.hidden(interaction, res, ix)
-	if interaction == policy.VRead || interaction == policy.History {
-		now, err := a.hiddenNow(ctx, interaction, res.Ref)
-		if err != nil {
-			return store.Resource{}, nil, err
-		}
-		hidden = slices.Concat(hidden, now)
-	}
+	hidden = slices.Concat(a.hidden(interaction, res, ix), now)
 	if len(hidden) == 0 {
 		return res, nil, nil
 	}
@@ -108,25 +105,45 @@ func (a *access) hidden(interaction policy.Interaction, res store.Resource, ix s
 	return a.unseen(res.Ref)
 }
 
-// hiddenNow are the fields that the caller does not see of a resource as it is now; of a deleted one,
-// as it was last. They are hidden in its old versions too: a value that did not change since, or that a
-// change of the resource was to hide, would be told by its past.
-func (a *access) hiddenNow(ctx context.Context, interaction policy.Interaction, ref store.Ref) ([]string, error) {
-	if !a.who.Policy.HasFields(ref.Type) {
+// hiddenOf is hiddenNow of one version.
+//
+// Errors: outcome NotFound for one that has been expunged meanwhile.
+func (a *access) hiddenOf(ctx context.Context, interaction policy.Interaction, ref store.Ref) ([]string, error) {
+	if interaction != policy.VRead && interaction != policy.History {
 		return nil, nil
 	}
-	now, err := a.rows.Get(ctx, ref, nil)
-	if err == nil && now.Deleted {
-		now, err = a.lastLive(ctx, ref)
-	}
-	if err != nil {
-		return nil, absent(err)
-	}
-	_, ix, err := indexed(now)
+	now, err := a.hiddenNow(ctx, interaction, ref.Project, []store.Ref{ref})
 	if err != nil {
 		return nil, err
 	}
-	return a.hidden(interaction, now, ix), nil
+	hidden, there := now[ref]
+	if !there {
+		return nil, absent(store.ErrNotFound)
+	}
+	return hidden, nil
+}
+
+// hiddenNow are the fields that the caller does not see of resources of a partition as they are now; of
+// deleted ones, as they were last. They are hidden in old versions too: a value that did not change
+// since, or that a change of the resource was to hide, would be told by its past. What has been
+// expunged meanwhile is not among them. Where every rule hides the same nobody is asked.
+func (a *access) hiddenNow(ctx context.Context, interaction policy.Interaction, project string, refs []store.Ref) (map[store.Ref][]string, error) {
+	now := map[store.Ref][]string{}
+	var varying []store.Ref
+	for _, ref := range refs {
+		switch {
+		case a.system != "" || a.who.Policy == nil || !a.who.Policy.HiddenVaries(ref.Type):
+			now[ref] = nil
+		default:
+			varying = append(varying, ref)
+		}
+	}
+	err := a.rows.EachLastLive(ctx, project, varying, func(res store.Resource) error {
+		_, ix, err := indexed(res)
+		now[res.Ref] = a.hidden(interaction, res, ix)
+		return err
+	})
+	return now, err
 }
 
 var metaStart = []byte(`"meta":{`)

@@ -215,6 +215,13 @@ func (b *writeBehind) EachVersion(ctx context.Context, q store.HistoryQuery, fn 
 	return b.rows.EachVersion(ctx, q, fn)
 }
 
+func (b *writeBehind) EachLastLive(ctx context.Context, project string, refs []store.Ref, fn func(store.Resource) error) error {
+	if err := b.write(ctx); err != nil {
+		return err
+	}
+	return b.rows.EachLastLive(ctx, project, refs, fn)
+}
+
 func (b *writeBehind) HistoryCount(ctx context.Context, ref store.Ref) (int, error) {
 	if err := b.write(ctx); err != nil {
 		return 0, err

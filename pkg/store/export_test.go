@@ -55,6 +55,14 @@ func (s *Store) PlanHistory(ctx context.Context, q HistoryQuery) (statement, pla
 	return statement, plan, err
 }
 
+// PlanLastLive is the plan of EachLastLive.
+func (s *Store) PlanLastLive(ctx context.Context, project string, refs []Ref) (statement, plan string, err error) {
+	b := &builder{dialect: s.dialect, projects: []string{project}}
+	statement = b.lastLive(project, refs)
+	plan, err = s.explain(ctx, statement, b.args)
+	return statement, plan, err
+}
+
 // PlanReplace is the plan of an update; empty on SQLite, which has no one statement for it.
 func (s *Store) PlanReplace(ctx context.Context, w Write) (plan string, err error) {
 	d, ok := s.dialect.(postgres)

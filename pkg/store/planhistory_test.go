@@ -73,6 +73,11 @@ func TestNoPageOfHistoryReadsAWholeTable(t *testing.T) {
 				}
 			}
 		}
+		refs := []store.Ref{{Type: "Observation", ID: "id00007"}, {Type: "Observation", ID: "id00008"}, {Type: "Patient", ID: "id00009"}}
+		statement, plan, err := s.PlanLastLive(t.Context(), projects[0], refs)
+		if err != nil || regexp.MustCompile(`Seq Scan on resource|SCAN [crn]\b`).MatchString(plan) {
+			t.Errorf("what is live: %v\n%s\n%.3000s", err, statement, plan)
+		}
 	})
 }
 

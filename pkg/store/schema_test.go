@@ -161,6 +161,7 @@ func exercise(t *testing.T, s *store.Store) {
 		s.InTx(ctx, func(tx *store.Tx) error { _, _, err := tx.Claim(ctx, next.Keys[0], ref); return err }),
 		second(s.GetVersion(ctx, ref, "1")), second(s.History(ctx, ref, 9, 0)), second(s.HistoryCount(ctx, ref)),
 		s.EachVersion(ctx, store.HistoryQuery{Project: ref.Project, Types: []string{"Patient", "Observation"}, Where: map[string]store.Predicate{"Patient": where, "Observation": where}, Decides: true, From: w.LastUpdated, Limit: 9}, each),
+		s.EachLastLive(ctx, ref.Project, []store.Ref{ref}, func(store.Resource) error { return nil }),
 		second(s.Search(ctx, q)), second(s.Count(ctx, q)), second(s.Owner(ctx, next.Keys[0])),
 		second(s.ListRefs(ctx, ref.Project, store.Rest{Type: "Patient", Deleted: true}, store.Ref{}, 9)), s.Purge(ctx, ref),
 	} {

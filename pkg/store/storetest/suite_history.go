@@ -20,6 +20,7 @@ func historyRules() map[string]func(*testing.T, fixture) {
 		"history knows what was current at a time":        historyAt,
 		"history asks what a resource is now":             historyVisible,
 		"history tells what was deleted":                  historyOfDeleted,
+		"what is live is told of many at once":            lastLive,
 	}
 }
 
@@ -158,4 +159,24 @@ func historyOfDeleted(t *testing.T, f fixture) {
 	assert.Equal(t, []string{"b/v5 " + content("Patient", "b", 2), "b/v2 " + content("Patient", "b", 2)}, last)
 	slices.Sort(first)
 	assert.Equal(t, []string{"a/v1", "b/v2", "c/v3", "d/v7"}, first)
+}
+
+func lastLive(t *testing.T, f fixture) {
+	lives(t, f)
+	require.NoError(t, f.s.Purge(f.ctx, f.ref("Patient", "d")))
+	live := func(project string, refs ...store.Ref) (found []string) {
+		require.NoError(t, f.s.EachLastLive(f.ctx, project, refs, func(res store.Resource) error {
+			require.Equal(t, f.project, res.Project)
+			require.False(t, res.Deleted)
+			found = append(found, res.Type+"/"+res.ID+"/"+res.Version)
+			return nil
+		}))
+		slices.Sort(found)
+		return found
+	}
+	a, b, c, d := f.ref("Patient", "a"), f.ref("Patient", "b"), f.ref("Observation", "c"), f.ref("Patient", "d")
+	assert.Equal(t, []string{"Observation/c/v7", "Patient/a/v4", "Patient/b/v2"}, live(f.project, a, b, c, d, f.ref("Patient", "none"), a))
+	assert.Empty(t, live(f.project, d))
+	assert.Empty(t, live(f.project))
+	assert.Empty(t, live(store.SystemProject, a, b))
 }
