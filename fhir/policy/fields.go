@@ -98,8 +98,13 @@ func compartmentPaths(resourceType string) [][]string {
 }
 
 // expressionPaths finds Type.a.b in an expression, up to its first function. An alternative that
-// does not begin like that reads everything, for all that is known.
+// does not begin like that reads everything, for all that is known, and so does an expression that can
+// leave its paths: $this is the resource outside of a filter, and a reference "#" resolves to the resource,
+// "#x" to what it contains. What only asks for the type of a target stays on its path.
 func expressionPaths(resourceType, expression string) [][]string {
+	if leaves.MatchString(targetType.ReplaceAllString(quoted.ReplaceAllString(expression, ""), "")) {
+		return [][]string{{}}
+	}
 	for alternative := range strings.SplitSeq(withoutArguments(expression), "|") {
 		root := alternativeRoot.FindStringSubmatch(alternative)
 		if root == nil || !definitions.IsResource(root[1]) {
@@ -140,6 +145,8 @@ var (
 	quoted          = regexp.MustCompile(`'(\\.|[^'\\])*'`)
 	arguments       = regexp.MustCompile(`([A-Za-z])\([^()]*\)`)
 	alternativeRoot = regexp.MustCompile(`^[\s(]*([A-Z][A-Za-z]*)\.[A-Za-z]`)
+	targetType      = regexp.MustCompile(`resolve\(\)( is [A-Za-z]+|\.resourceType\b)`)
+	leaves          = regexp.MustCompile(`[$%]|resolve`)
 	elementPath     = regexp.MustCompile(`\b([A-Z][A-Za-z]*)((?:\.[A-Za-z]+)+)`)
 )
 
