@@ -182,6 +182,12 @@ func (p *Policy) Rule(i Interaction, ref store.Ref, lastUpdated time.Time, ix st
 	if !ok || !search.Match(scoped, ref, lastUpdated, ix) {
 		return nil, false
 	}
+	return p.Unscoped(i, ref, lastUpdated, ix)
+}
+
+// Unscoped is Rule without the token's scopes. It says which elements are hidden: a token that may not
+// read must not see more in a search than one that may.
+func (p *Policy) Unscoped(i Interaction, ref store.Ref, lastUpdated time.Time, ix store.Index) (*Rule, bool) {
 	for _, r := range p.table(ref.Type).rules {
 		if r.Grants(i) && search.Match(r.where, ref, lastUpdated, ix) {
 			return r, true

@@ -98,7 +98,7 @@ func (a *access) mask(interaction policy.Interaction, res store.Resource, now []
 // in the answer what the rule for its write leaves.
 func (a *access) hidden(interaction policy.Interaction, res store.Resource, ix store.Index) []string {
 	for _, as := range []policy.Interaction{policy.Read, interaction} {
-		if rule, ok := a.who.Policy.Rule(as, res.Ref, res.LastUpdated, ix); ok {
+		if rule, ok := a.who.Policy.Unscoped(as, res.Ref, res.LastUpdated, ix); ok {
 			return slices.Concat(rule.Hidden, a.unseen(res.Ref))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/fhir/medplum"
@@ -54,3 +55,25 @@ func TestAParameterOfOnesOwnReadsNothingHidden(t *testing.T) {
 		}
 	})
 }
+
+// TestScopesShowNothingMore: a token whose scopes leave out the reading sees in a search what the policy
+// shows of what is read.
+func TestScopesShowNothingMore(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		rules := []medplum.PolicyResource{
+			{ResourceType: "Patient", Interaction: []string{"read"}, HiddenFields: []string{"birthDate"}},
+			{ResourceType: "Patient", Interaction: []string{"search", "update", "create"}},
+		}
+		s.may(t, "whole", "", rules...)
+		s.may(t, "scoped", "user/Patient.s user/Patient.u user/Patient.c", rules...)
+		id, _ := s.do(t, "POST", "/Patient", `{"resourceType":"Patient","birthDate":"1970-01-01"}`).made(t)
+		for _, who := range []string{"whole", "scoped"} {
+			got := s.do(t, "GET", "/Patient?_id="+id, "", "As", who).want(t, http.StatusOK)
+			assert.NotContains(t, got.body, "1970", who)
+			got = s.do(t, "PUT", "/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`","active":true}`, "As", who).want(t, http.StatusOK)
+			assert.NotContains(t, got.body, "1970", who)
+			assert.Contains(t, s.do(t, "GET", "/Patient/"+id, "").body, "1970", "what the writer does not see stays")
+		}
+	})
+}
+
