@@ -138,7 +138,7 @@ func (a *access) fragment(ref store.Ref, accounts []medplum.Reference, compartme
 // extendedMeta is the order and spelling of those members.
 type extendedMeta struct {
 	Project     string              `json:"project,omitempty"`
-	Author      medplum.Reference   `json:"author"`
+	Author      medplum.Reference   `json:"author,omitzero"`
 	Account     *medplum.Reference  `json:"account,omitempty"`
 	Compartment []medplum.Reference `json:"compartment,omitempty"`
 }

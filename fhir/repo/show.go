@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
@@ -90,8 +91,19 @@ func (a *access) mask(interaction policy.Interaction, res store.Resource, now []
 		return store.Resource{}, nil, err
 	}
 	shown.Compartment, shown.Account = nil, nil
+	if hides(hidden, "meta.author") {
+		shown.Author = medplum.Reference{}
+	}
+	if hides(hidden, "meta.project") {
+		shown.Project = ""
+	}
 	res.Meta = shown.members()
 	return res, hidden, nil
+}
+
+// hides says whether an element is hidden, or one that holds it.
+func hides(hidden []string, element string) bool {
+	return slices.ContainsFunc(hidden, func(field string) bool { return field == element || strings.HasPrefix(element, field+".") })
 }
 
 // hidden are the fields hidden from the caller. Whoever may write a resource but not read it sees

@@ -77,3 +77,20 @@ func TestScopesShowNothingMore(t *testing.T) {
 	})
 }
 
+// TestMetaIsHiddenWhole: the members of meta that only extended answers show can be hidden like others.
+func TestMetaIsHiddenWhole(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		body := `{"resourceType":"Patient","contained":[{"resourceType":"Basic","id":"b","meta":{"source":"x"},"code":{"text":"x"}}],"managingOrganization":{"reference":"#b"}}`
+		id, _ := s.do(t, "POST", "/Patient", body).made(t)
+		for field, gone := range map[string][]string{
+			"meta": {"author", "project"}, "meta.author": {"author"}, "meta.project": {"project"},
+		} {
+			s.may(t, field, "", medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{field}})
+			got := s.do(t, "GET", "/Patient/"+id, "", "As", field, "X-Medplum", "extended").want(t, http.StatusOK)
+			for _, member := range gone {
+				assert.NotContains(t, got.body, `"`+member+`":`, field)
+			}
+		}
+	})
+}
+
