@@ -22,10 +22,15 @@ const maxTargets = 500
 type literal struct{ resourceType, id, at string }
 
 // checkReferences refuses references that the caller could not follow, in a project that asks for
-// it. References to elsewhere, to contained resources and within meta are not looked at.
-func (a *access) checkReferences(ctx context.Context, doc *document.Node) error {
+// it. References to elsewhere, to contained resources and within meta are not looked at, nor those that
+// the caller does not see.
+func (a *access) checkReferences(ctx context.Context, d draft) error {
 	if a.system != "" || !a.who.CheckReferences {
 		return nil
+	}
+	doc, err := drop(d.doc, pathsOf(d.hidden))
+	if err != nil {
+		return err
 	}
 	var found []literal
 	for i := range doc.Fields {

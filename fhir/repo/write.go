@@ -85,7 +85,7 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 	if err := a.checkProfiles(ctx, c.interaction, d); err != nil {
 		return draft{}, err
 	}
-	return d, a.checkReferences(ctx, d.doc)
+	return d, a.checkReferences(ctx, d)
 }
 
 // permit applies the field rules and asks the policy whether the result may be written.

@@ -94,3 +94,20 @@ func TestMetaIsHiddenWhole(t *testing.T) {
 	})
 }
 
+// TestReferencesThatAreHiddenAreNotLookedUp: in a project that checks references, a write tells nothing
+// about those that its writer does not see.
+func TestReferencesThatAreHiddenAreNotLookedUp(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		strict := s.Project(t, medplum.Project{Name: "Strict", CheckReferencesOnWrite: true})
+		s.members["boss"] = strict.Admin.Claims
+		s.members["spy"] = s.With(t, strict.ID, medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"managingOrganization"}}).Claims
+		organization, _ := s.do(t, "POST", "/Organization", `{"resourceType":"Organization","name":"x"}`, "As", "boss").made(t)
+		id, _ := s.do(t, "POST", "/Patient", `{"resourceType":"Patient","managingOrganization":{"reference":"Organization/`+organization+`"}}`, "As", "boss").made(t)
+		s.do(t, "PUT", "/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`","active":true}`, "As", "spy").want(t, http.StatusOK)
+		s.do(t, "PATCH", "/Patient/"+id, `[{"op":"replace","path":"/active","value":false}]`, "As", "spy", "Content-Type", "application/json-patch+json").want(t, http.StatusOK)
+		assert.Contains(t, s.do(t, "GET", "/Patient/"+id, "", "As", "boss").body, organization)
+		got := s.do(t, "PUT", "/Patient/"+id, `{"resourceType":"Patient","id":"`+id+`","generalPractitioner":[{"reference":"Practitioner/none"}]}`, "As", "spy").want(t, http.StatusBadRequest)
+		assert.Contains(t, got.body, "Patient.generalPractitioner[0]")
+	})
+}
+
