@@ -29,6 +29,10 @@ func (a *access) protected(c *change, d draft) (p protection) {
 
 func (p protection) none() bool { return len(p.unseen)+len(p.hidden)+len(p.readonly) == 0 }
 
+func (p protection) has(field string) bool {
+	return slices.Contains(p.unseen, field) || slices.Contains(p.hidden, field) || slices.Contains(p.readonly, field)
+}
+
 // keep is doc with the protected elements as old has them. By what is unseen alone the writer counts
 // the items of lists.
 func (p protection) keep(doc, old *document.Node) (*document.Node, error) {

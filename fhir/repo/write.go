@@ -91,6 +91,9 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 // permit applies the field rules and asks the policy whether the result may be written.
 func (a *access) permit(ctx context.Context, c *change, d draft) (draft, error) {
 	fields := a.protected(c, d)
+	if c.in.blob != nil && fields.has("data") { // the bytes are no part of the document that is put right below
+		return draft{}, outcome.New(outcome.Forbidden, "")
+	}
 	rule, ok := a.who.Policy.Rule(c.interaction, c.ref, d.at, d.index)
 	if !fields.none() {
 		doc, err := fields.keep(d.doc, c.oldDoc)

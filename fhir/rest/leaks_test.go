@@ -111,3 +111,18 @@ func TestReferencesThatAreHiddenAreNotLookedUp(t *testing.T) {
 	})
 }
 
+// TestContentThatMayNotBeWrittenIsNotUploaded: the bytes of a Binary are its data, however they come.
+func TestContentThatMayNotBeWrittenIsNotUploaded(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.may(t, "readonly", "", medplum.PolicyResource{ResourceType: "Binary", ReadonlyFields: []string{"data"}})
+		s.may(t, "hidden", "", medplum.PolicyResource{ResourceType: "Binary", HiddenFields: []string{"data"}})
+		id := s.uploaded(t, "text/plain", "the truth")
+		for _, who := range []string{"readonly", "hidden"} {
+			assert.Equal(t, http.StatusForbidden, s.raw(t, "PUT", "/Binary/"+id, "text/plain", "a lie", "As", who).status, who)
+			assert.Equal(t, http.StatusForbidden, s.raw(t, "POST", "/Binary", "text/plain", "a lie", "As", who).status, who)
+			s.do(t, "PUT", "/Binary/"+id, `{"resourceType":"Binary","id":"`+id+`","contentType":"text/plain","data":"YSBsaWU="}`, "As", who).want(t, http.StatusOK)
+			assert.Equal(t, "the truth", s.download(t, id).body, who)
+		}
+	})
+}
+
