@@ -213,12 +213,16 @@ func (h *Handler) jobStatus(c echo.Context) error {
 	}
 	content := res.Content
 	if len(row.Answer) > 0 {
+		answer, whole, err := unmarked(c, row.Answer)
+		if err != nil {
+			return err
+		}
 		name := "results"
-		if state.Status != jobCompleted {
+		if !whole || state.Status != jobCompleted {
 			name = "outcome"
 		}
 		content = append(bytes.Clone(content[:len(content)-1]), `,"output":{"resourceType":"Parameters","parameter":[{"name":"`+name+`","resource":`...)
-		content = append(append(content, row.Answer...), `}]}}`...)
+		content = append(append(content, answer...), `}]}}`...)
 	}
 	headers(c, res)
 	c.Set(signingKey, h)

@@ -62,6 +62,7 @@ type running struct {
 	res   store.Resource
 	row   store.AsyncJob
 	by    asker
+	who   caller.Caller // who asked, as he is now
 }
 
 // context is a request like the one that was kept, by its caller as he is now.
@@ -80,6 +81,7 @@ func (r *running) context(ctx context.Context) (echo.Context, error) {
 		return c, err
 	}
 	who.Extended = r.by.Extended
+	r.who = who
 	caller.Put(c, who)
 	c.Set(inBackground, true)
 	return c, nil
@@ -130,12 +132,20 @@ func (r *running) move(ctx context.Context, status string, answer []byte) error 
 
 // commit ends the job within the transaction that did its work.
 func (r *running) commit(ctx context.Context, tx *repo.Tx, answer []byte) error {
+	answer, err := marked(r.who, answer)
+	if err != nil {
+		return err
+	}
 	return r.endJob(ctx, tx, r.state, r.res, jobCompleted, answer)
 }
 
 // end records the end, unless somebody has cancelled the job.
 func (r *running) end(ctx context.Context, status string, answer []byte) error {
-	err := r.move(ctx, status, answer)
+	answer, err := marked(r.who, answer)
+	if err != nil {
+		return err
+	}
+	err = r.move(ctx, status, answer)
 	if outcome.Has(err, outcome.PreconditionFailed) {
 		return nil
 	}

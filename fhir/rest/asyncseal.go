@@ -1,9 +1,18 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 
+	"github.com/labstack/echo/v4"
+
+	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/web"
 )
 
 // Box seals what must be had in the plain again; *secret.Box implements it.
@@ -39,4 +48,42 @@ func (h *Handler) keptJob(ctx context.Context, project, id string) (store.AsyncJ
 		}
 	}
 	return job, nil
+}
+
+// rights is a mark of what a caller may see.
+func rights(who caller.Caller) ([]byte, error) {
+	var policy medplum.AccessPolicy
+	if who.Policy != nil {
+		policy = who.Policy.Describe()
+	}
+	raw, err := json.Marshal(struct {
+		Policy     medplum.AccessPolicy
+		Linked     []caller.Link
+		SuperAdmin bool
+	}{policy, who.Linked, who.SuperAdmin})
+	sum := sha256.Sum256(raw)
+	return sum[:], err
+}
+
+// marked is an answer behind the mark of whom it was made for: it is kept for days, in which what its
+// caller may see can become less.
+func marked(who caller.Caller, answer []byte) ([]byte, error) {
+	mark, err := rights(who)
+	return append(mark, answer...), err
+}
+
+// unmarked is the answer for its caller as he is now; for one who may see other things now it is that
+// there is none. An answer to somebody who was let in no more tells nothing.
+func unmarked(c echo.Context, answer []byte) (content []byte, whole bool, err error) {
+	for _, who := range []caller.Caller{caller.From(c), {}} {
+		mark, err := rights(who)
+		if err != nil {
+			return nil, false, err
+		}
+		if content, whole = bytes.CutPrefix(answer, mark); whole {
+			return content, true, nil
+		}
+	}
+	content, err = web.MarshalOutcome(c, outcome.New(outcome.Forbidden, "What you may see has changed since the answer was made: ask again"))
+	return content, false, err
 }

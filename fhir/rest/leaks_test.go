@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
@@ -126,3 +127,21 @@ func TestContentThatMayNotBeWrittenIsNotUploaded(t *testing.T) {
 	})
 }
 
+// TestAnAnswerIsNotKeptPastARight: what a job has found is shown to who asked as long as they may see it.
+func TestAnAnswerIsNotKeptPastARight(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		policy := s.Policy(t, s.A.ID, medplum.PolicyResource{ResourceType: "Patient"})
+		reference := medplum.RefTo(medplum.TypeAccessPolicy, policy, "")
+		s.members["asker"] = s.Member(t, s.A.ID, "Practitioner", medplum.ProjectMembership{AccessPolicy: &reference}).Claims
+		s.do(t, "POST", "/Patient", `{"resourceType":"Patient","birthDate":"1970-01-01"}`).want(t, http.StatusCreated)
+		at := s.later(t, "asker", bundleOf("batch", entry("GET", "Patient", "")))
+		s.run(t)
+		assert.Contains(t, s.do(t, "GET", at, "", "As", "asker").want(t, http.StatusOK).body, "1970")
+		narrowed := `{"resourceType":"AccessPolicy","id":"` + policy + `","resource":[{"resourceType":"Patient","hiddenFields":["birthDate"]}]}`
+		s.do(t, "PUT", "/AccessPolicy/"+policy, narrowed, "As", "admin").want(t, http.StatusOK)
+		got := s.do(t, "GET", at, "", "As", "asker")
+		assert.NotContains(t, got.body, "1970")
+		status, name, output := got.ended(t)
+		assert.Equal(t, "completed outcome forbidden", status+" "+name+" "+gjson.Get(output, "issue.0.code").String())
+	})
+}
