@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -33,7 +32,7 @@ func (h *Handler) reindex(c echo.Context) error {
 		return err
 	}
 	who := caller.From(c)
-	if who.SuperAdmin && !respondsAsync(c) {
+	if who.SuperAdmin && !web.RespondAsync(c.Request().Header) {
 		return outcome.New(outcome.Invalid, `Operation requires "Prefer: respond-async"`)
 	}
 	status, err := h.Admin.Reindex(c.Request().Context(), who, in.ResourceType)
@@ -53,17 +52,6 @@ func (h *Handler) purge(c echo.Context) error {
 		return err
 	}
 	return done(c)
-}
-
-// respondsAsync says whether the client asked to be answered before all is done (RFC 7240 §4.1).
-func respondsAsync(c echo.Context) bool {
-	for preference := range strings.SplitSeq(strings.Join(c.Request().Header.Values("Prefer"), ","), ",") {
-		name, _, _ := strings.Cut(preference, ";")
-		if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
-			return true
-		}
-	}
-	return false
 }
 
 // migrations answers as Medplum does, whose data migrations run after a deployment. Admit has none: each

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -61,16 +60,7 @@ func (h *Handler) written(c echo.Context, code outcome.Code, res store.Resource)
 }
 
 // preferred is the value of return in Prefer (RFC 7240 §4.2); one that is unknown may be ignored (§2).
-func preferred(header http.Header) string { return preference(header, "return") }
-
-// preference is the value of a preference in Prefer, the first when it is given twice (RFC 7240 §2).
-func preference(header http.Header, wanted string) string {
-	for preference := range strings.SplitSeq(strings.Join(header.Values("Prefer"), ","), ",") {
-		preference, _, _ = strings.Cut(preference, ";")
-		name, value, _ := strings.Cut(preference, "=")
-		if strings.EqualFold(strings.TrimSpace(name), wanted) {
-			return strings.Trim(strings.TrimSpace(value), `"`)
-		}
-	}
-	return ""
+func preferred(header http.Header) string {
+	value, _ := web.Preference(header, "return")
+	return value
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -81,17 +80,6 @@ func (h *Handler) mountJobs(g *echo.Group) {
 	g.DELETE("/job/:id/status", h.cancelJob)
 	g.DELETE("/job/:id", h.cancelJob)
 	g.POST("/AsyncJob/:id/$cancel", h.cancelJob)
-}
-
-// respondAsync says whether the client does not want to wait (RFC 7240 §4.1).
-func respondAsync(header http.Header) bool {
-	for preference := range strings.SplitSeq(strings.Join(header.Values("Prefer"), ","), ",") {
-		name, _, _ := strings.Cut(preference, ";")
-		if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
-			return true
-		}
-	}
-	return false
 }
 
 // later keeps a request to be carried out by a job, and says where its status is. Its address is on

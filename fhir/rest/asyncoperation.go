@@ -28,7 +28,7 @@ type keptRequest struct {
 // unhurried has an operation carried out by a job for a client that prefers not to wait.
 func (h *Handler) unhurried(operation echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Get(inBackground) != nil || !respondAsync(c.Request().Header) {
+		if c.Get(inBackground) != nil || !web.RespondAsync(c.Request().Header) {
 			return operation(c)
 		}
 		body, err := web.ReadRaw(c, web.MaxJSON)

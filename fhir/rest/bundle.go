@@ -95,7 +95,7 @@ func (h *Handler) bundle(c echo.Context) error {
 		return err
 	}
 	h.chargeEntries(c, b.Entries)
-	if respondAsync(c.Request().Header) {
+	if web.RespondAsync(c.Request().Header) {
 		return h.later(c, false, "", body)
 	}
 	answer, err := h.carryOut(c, b, nil)

@@ -28,11 +28,12 @@ func (h *Handler) searchCompartment(c echo.Context) error {
 		return err
 	}
 	ctx, session := c.Request().Context(), h.session(c)
-	lenient := preference(c.Request().Header, "handling") == "lenient"
-	request, err := h.compartment(ctx, session, []string{c.Param("type"), c.Param("id"), c.Param("inner")}, query, lenient)
+	how := handlingOf(c)
+	request, err := h.compartment(ctx, session, []string{c.Param("type"), c.Param("id"), c.Param("inner")}, query, how)
 	if err != nil {
 		return err
 	}
+	how.applied(c)
 	if err := negotiate(c.Request().Header, url.Values{"_format": {request.Format}}); err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (h *Handler) searchCompartment(c echo.Context) error {
 }
 
 // compartment understands a search within a compartment: its type, its id and the type searched.
-func (h *Handler) compartment(ctx context.Context, as actor, path []string, query string, lenient bool) (*search.Request, error) {
+func (h *Handler) compartment(ctx context.Context, as actor, path []string, query string, how handling) (*search.Request, error) {
 	compartment, id, inner := path[0], path[1], path[2]
 	if !slices.Contains(definitions.Compartments(), compartment) || !repo.ValidID(id) || strings.HasPrefix(inner, "$") {
 		return nil, outcome.New(outcome.NotFound, "")
@@ -62,7 +63,7 @@ func (h *Handler) compartment(ctx context.Context, as actor, path []string, quer
 		}
 		return nil, outcome.New(outcome.Invalid, "%s is not in the compartment of a %s", inner, compartment)
 	}
-	request, err := h.parse(ctx, as, types, query, lenient)
+	request, err := h.parse(ctx, as, types, query, how)
 	if err != nil {
 		return nil, err
 	}

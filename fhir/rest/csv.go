@@ -38,7 +38,7 @@ func (h *Handler) csv(c echo.Context) error {
 		query = strings.TrimSuffix("_count="+defaultCSV+"&"+query, "&")
 	}
 	ctx, session := c.Request().Context(), h.session(c)
-	request, err := h.parse(ctx, session, []string{resourceType}, query, false)
+	request, err := h.parse(ctx, session, []string{resourceType}, query, handling{})
 	if err != nil {
 		return err
 	}

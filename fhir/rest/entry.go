@@ -160,7 +160,12 @@ func (h *Handler) performHistory(ctx context.Context, as actor, e *bundle.Entry)
 
 // performGet is a read or vread; 304 when the client has the version.
 func performGet(ctx context.Context, as actor, e *bundle.Entry) done {
-	if _, err := readQuery(e.Query, nil); err != nil {
+	query, err := readQuery(e.Query, nil, subsetParameters...)
+	if err != nil {
+		return done{err: err}
+	}
+	wanted, err := search.ParseSubset(query.Get("_summary"), query.Get("_elements"))
+	if err != nil {
 		return done{err: err}
 	}
 	get := func() (store.Resource, error) { return as.Read(ctx, e.Path[0], e.Path[1]) }
@@ -183,13 +188,16 @@ func performGet(ctx context.Context, as actor, e *bundle.Entry) done {
 			code = outcome.NotModified
 		}
 	}
-	return done{code: code, resource: res, read: true}
+	res.Content, err = subset(wanted, res)
+	return done{code: code, resource: res, read: true, err: err}
 }
 
 func (h *Handler) performSearch(ctx context.Context, as actor, e *bundle.Entry) done {
-	parse := func() (*search.Request, error) { return h.parse(ctx, as, slices.Clone(e.Path), e.Query, false) }
+	parse := func() (*search.Request, error) {
+		return h.parse(ctx, as, slices.Clone(e.Path), e.Query, handling{form: true})
+	}
 	if len(e.Path) == 3 {
-		parse = func() (*search.Request, error) { return h.compartment(ctx, as, e.Path, e.Query, false) }
+		parse = func() (*search.Request, error) { return h.compartment(ctx, as, e.Path, e.Query, handling{form: true}) }
 	}
 	request, err := parse()
 	if err != nil {

@@ -61,7 +61,7 @@ func (h *Handler) everythingRequest(ctx context.Context, as actor, id string, in
 	if in.has("_cursor") {
 		query += "&_cursor=" + url.QueryEscape(in.text("_cursor"))
 	}
-	request, err := h.parse(ctx, as, types, query, false)
+	request, err := h.parse(ctx, as, types, query, handling{})
 	if err != nil {
 		return nil, err
 	}

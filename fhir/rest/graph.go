@@ -241,7 +241,7 @@ func (g *walk) referring(ctx context.Context, target graphTarget, rows []store.R
 				query.Add(name, value)
 			}
 		}
-		request, err := g.parse(ctx, g.session, []string{target.Type}, query.Encode(), false)
+		request, err := g.parse(ctx, g.session, []string{target.Type}, query.Encode(), handling{})
 		if err != nil {
 			return nil, err
 		}

@@ -32,12 +32,14 @@ func (h *Handler) read(c echo.Context) error {
 
 // wantedSubset is what a read asks for of the resource (R4 http.html#parameters), nil for all of it.
 func wantedSubset(c echo.Context) (*search.Request, error) {
-	query, err := parameters(c, "_summary", "_elements")
+	query, err := parameters(c, subsetParameters...)
 	if err != nil || len(query) == 0 {
 		return nil, err
 	}
 	return search.ParseSubset(query.Get("_summary"), query.Get("_elements"))
 }
+
+var subsetParameters = []string{"_summary", "_elements"}
 
 // part answers with what is wanted of a resource.
 func part(c echo.Context, wanted *search.Request, got store.Resource) (err error) {

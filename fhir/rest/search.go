@@ -43,14 +43,12 @@ func (h *Handler) search(c echo.Context, types []string) error {
 		return err
 	}
 	session := h.session(c)
-	lenient := preference(c.Request().Header, "handling") == "lenient"
-	request, err := h.parse(c.Request().Context(), session, types, query, lenient)
+	how := handlingOf(c)
+	request, err := h.parse(c.Request().Context(), session, types, query, how)
 	if err != nil {
 		return err
 	}
-	if lenient {
-		c.Response().Header().Set("Preference-Applied", "handling=lenient") // RFC 7240 §3
-	}
+	how.applied(c)
 	if err := negotiate(c.Request().Header, url.Values{"_format": {request.Format}}); err != nil {
 		return err
 	}
@@ -61,14 +59,34 @@ func (h *Handler) search(c echo.Context, types []string) error {
 	return blob(c, http.StatusOK, bundle.JSON())
 }
 
+// handling is how a search treats what is not known or has no value (R4 search.html#errors): its zero
+// value refuses it, as is right for a search that a client has not spelled itself.
+type handling struct{ lenient, strict, form bool }
+
+// handlingOf is what the client prefers.
+func handlingOf(c echo.Context) handling {
+	value, _ := web.Preference(c.Request().Header, "handling")
+	return handling{lenient: value == "lenient", strict: value == "strict", form: true}
+}
+
+// applied says which preference was heeded (RFC 7240 §3).
+func (h handling) applied(c echo.Context) {
+	switch {
+	case h.lenient:
+		c.Response().Header().Set("Preference-Applied", "handling=lenient")
+	case h.strict:
+		c.Response().Header().Set("Preference-Applied", "handling=strict")
+	}
+}
+
 // parse understands a search by the parameters that the caller's projects have. A client that
 // prefers so is not told of the parameters that are unknown: the self link leaves them out.
-func (h *Handler) parse(ctx context.Context, as searcher, types []string, query string, lenient bool) (*search.Request, error) {
+func (h *Handler) parse(ctx context.Context, as searcher, types []string, query string, how handling) (*search.Request, error) {
 	language, err := as.Language(ctx, h.base)
 	if err != nil {
 		return nil, err
 	}
-	language.Lenient = lenient
+	language.Lenient, language.Strict, language.Form = how.lenient, how.strict, how.form
 	return language.Parse(types, query)
 }
 
@@ -117,8 +135,12 @@ func (h *Handler) searchset(ctx context.Context, session actor, request *search.
 	return bundle, h.entries(&bundle, request, "include", included)
 }
 
-// entries adds rows to the bundle, as much of each as was asked for.
+// entries adds rows to the bundle, as much of each as was asked for: _elements are those of the
+// matches (R4 search.html#elements).
 func (h *Handler) entries(bundle *r4.Bundle, request *search.Request, mode string, rows []store.Row) error {
+	if mode == "include" && len(request.Elements) > 0 {
+		request = &search.Request{Summary: request.Summary}
+	}
 	for _, row := range rows {
 		content, err := subset(request, row.Resource)
 		if err != nil {

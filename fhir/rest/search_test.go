@@ -130,7 +130,7 @@ func TestSubsets(t *testing.T) {
 			entry := s.search(t, "/Patient?name=Searchable&"+query).Entry
 			require.Len(t, entry, 1, query)
 			assert.Equal(t, want, strings.Join(keys(t, entry[0].Resource), " "), query)
-			marked := strings.Contains(string(entry[0].Resource), `"tag":[{"code":"t"},{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"}]`)
+			marked := strings.Contains(string(entry[0].Resource), `"tag":[{"code":"t"},{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"},{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]`)
 			assert.Equal(t, query != "_summary=false", marked, query)
 		}
 		s.create(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"issued":"2024-01-01T00:00:00Z"}`)

@@ -10,9 +10,10 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// subsetted marks a resource that is not whole (R4 search.html#summary); the system is the one
-// that Medplum's clients know.
-const subsetted = `{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"}`
+// subsetted marks a resource that is not whole (R4 search.html#summary), once by the system that
+// Medplum's clients know and once by R4's own.
+const subsetted = `{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"},` +
+	`{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
 
 // subset is what _elements or _summary ask for of a resource, its stored bytes when that is all of
 // it. Elements that a resource must have stay in, as R4 search.html#elements advises.

@@ -34,6 +34,11 @@ type Language struct {
 	// Lenient leaves parameters out that are not known or not supported, as a client may ask by
 	// Prefer: handling=lenient (R4 search.html#errors). Their modifiers and values are not forgiven.
 	Lenient bool
+	// Strict refuses elements in _elements that no type has, which are else as good as absent ones.
+	Strict bool
+	// Form leaves parameters out that have no value, as forms send them (R4 search.html#errors). A
+	// condition never does: it would find more than it says.
+	Form bool
 }
 
 // known are the parameters that all types know.

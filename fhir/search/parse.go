@@ -30,9 +30,9 @@ func (l Language) Parse(types []string, query string) (*Request, error) {
 	}
 	r := &Request{Types: types, Count: defaultCount, base: l.Base, system: len(types) == 0}
 	p := &parser{base: l.Base, custom: l.Custom, uses: map[Use]bool{}}
-	if l.Lenient {
-		params = slices.DeleteFunc(params, func(param parameter) bool { return isUnsupported(param.name) })
-	}
+	params = slices.DeleteFunc(params, func(param parameter) bool {
+		return l.Form && param.value == "" || l.Lenient && isUnsupported(param.name)
+	})
 	filters, err := r.results(params)
 	if err != nil {
 		return nil, err
@@ -48,6 +48,11 @@ func (l Language) Parse(types []string, query string) (*Request, error) {
 	}
 	if err := p.order(r); err != nil {
 		return nil, err
+	}
+	if l.Strict {
+		if err := r.knownElements(); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.follow(r); err != nil {
 		return nil, err

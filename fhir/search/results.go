@@ -182,6 +182,22 @@ func (r *Request) readElements(value string) (parameter, error) {
 	return parameter{"_fields", value}, nil // Medplum's name for it, which its clients compare
 }
 
+// knownElements checks that one of the types has each element of _elements.
+func (r *Request) knownElements() error {
+	for _, name := range r.Elements {
+		if !slices.ContainsFunc(r.Types, func(t string) bool { return hasElement(t, name) }) {
+			return outcome.New(outcome.Invalid, "Unknown element in _elements: %s", name)
+		}
+	}
+	return nil
+}
+
+func hasElement(resourceType, name string) bool {
+	structure := definitions.StructureOf(resourceType)
+	_, ok := structure.Property(name)
+	return ok || structure.Element(name) != nil
+}
+
 // readType names the types of a system search; a search of one type may only repeat it.
 func (r *Request) readType(value string) (parameter, error) {
 	types := strings.Split(value, ",")
@@ -272,14 +288,22 @@ func (r *Request) readRevincludeIterate(value string) (parameter, error) {
 	return r.include("_revinclude:iterate", value, Include{Reverse: true, Iterate: true})
 }
 
+// wildcard stands for every reference parameter.
+const wildcard = "*"
+
 // maxIncludes bounds the searches that one search may cause.
 const maxIncludes = 10
 
 // include reads Source:param[:Target], of which param may be * for every reference of the source (R4
-// search.html#include).
+// search.html#include). In _include a * alone is short for that of each type that is searched.
 func (r *Request) include(name, value string, in Include) (parameter, error) {
 	parts := strings.Split(value, ":")
-	if len(parts) < 2 || len(parts) > 3 {
+	switch {
+	case name == "_include" && value == wildcard:
+		parts = []string{"", wildcard}
+	case value == wildcard:
+		return parameter{}, outcome.New(outcome.NotSupported, "%s=* must name the type that refers, as Type:*", name)
+	case len(parts) < 2 || len(parts) > 3:
 		return parameter{}, outcome.New(outcome.NotSupported, "Invalid value of %s: %s", name, value)
 	}
 	in.Source, in.Params = parts[0], parts[1:2]
@@ -294,6 +318,10 @@ func (r *Request) include(name, value string, in Include) (parameter, error) {
 
 // follow checks the includes. What is followed tells of a resource as a filter does.
 func (p *parser) follow(r *Request) error {
+	if len(r.Includes) > 0 && r.Summary == SummaryText {
+		return outcome.New(outcome.Invalid, "_summary=text does not go with _include and _revinclude")
+	}
+	r.Includes = ofEach(r.Types, r.Includes)
 	for i := range r.Includes {
 		in := &r.Includes[i]
 		for _, t := range []string{in.Source, in.Target} {
@@ -301,7 +329,7 @@ func (p *parser) follow(r *Request) error {
 				return outcome.New(outcome.Structure, "Unknown resource type")
 			}
 		}
-		if in.Params[0] == "*" {
+		if in.Params[0] == wildcard {
 			in.Params = referencesOf(in.Source)
 		}
 		for _, code := range in.Params {
@@ -316,6 +344,21 @@ func (p *parser) follow(r *Request) error {
 		}
 	}
 	return nil
+}
+
+// ofEach puts each of the types that are searched in the place of a source that is not named.
+func ofEach(types []string, includes []Include) []Include {
+	var all []Include
+	for _, in := range includes {
+		if in.Source != "" {
+			all = append(all, in)
+			continue
+		}
+		for _, in.Source = range types {
+			all = append(all, in)
+		}
+	}
+	return all
 }
 
 // referencesOf are R4's reference parameters of a type.
