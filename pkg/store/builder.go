@@ -95,7 +95,7 @@ func (b *builder) condition(p Predicate, s scope) string {
 	case Has:
 		return b.has(p, s)
 	default:
-		return b.indexed(p, s)
+		return b.indexed(s, p)
 	}
 }
 
@@ -119,11 +119,13 @@ func (b *builder) and(p And, s scope) string {
 }
 
 // or gives each alternative its own way through the indexes: as alternatives of one condition
-// they would be tried on every row. At the end of several references nobody can estimate how many
-// rows there are, so they are looked for once, and not again for each row that leads there.
+// they would be tried on every row.
 func (b *builder) or(p Or, s scope) string {
 	if len(p) == 0 {
 		return "(1 = 0)"
+	}
+	if isIndexed(p) {
+		return b.indexed(s, p...)
 	}
 	parts := make([]string, len(p))
 	if s.probe || !usesIndex(p) {
@@ -138,8 +140,14 @@ func (b *builder) or(p Or, s scope) string {
 		parts[i] = "SELECT " + s.key(r) + " FROM resource " + r + " WHERE " + b.place(r, s) +
 			" AND NOT " + r + ".deleted AND " + b.condition(part, inner)
 	}
-	rows := strings.Join(parts, " UNION ALL ")
-	if s.depth > 1 {
+	return s.among(b, parts)
+}
+
+// among says that one of the selects has the row. At the end of several references nobody can estimate
+// how many rows several have, so they are looked for once, and not again for each row that leads there.
+func (s scope) among(b *builder, selects []string) string {
+	rows := strings.Join(selects, " UNION ALL ")
+	if s.depth > 1 && len(selects) > 1 {
 		once := b.alias("o")
 		rows = "WITH " + once + " AS MATERIALIZED (" + rows + ") SELECT * FROM " + once
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,54 +24,133 @@ func tableOf(k Kind) string {
 	}
 }
 
-// indexed renders a predicate on one index table.
-func (b *builder) indexed(p Predicate, s scope) string {
-	table, param := "", ""
-	var alternatives func(i string) []string
+// way is a predicate on one index table.
+type way struct {
+	table        string
+	params       []string                // of which one is to have such a row
+	alternatives func(i string) []string // the conditions on a row of alias i, each by its own way through the index
+}
+
+// ways are those of predicates of which one is to hold. Predicates that differ in nothing but the
+// parameter have one together, as those of a name do that is kept in parts. A kind of predicate that nobody
+// has taught us has none.
+func (b *builder) ways(any []Predicate) []way {
+	var all []way
+	of := map[Predicate]int{}
+	for _, p := range any {
+		w, ok := b.wayOf(p)
+		if !ok {
+			continue
+		}
+		if len(any) == 1 {
+			return []way{w}
+		}
+		if shape := shapeOf(p); shape != nil {
+			if n, ok := of[shape]; ok {
+				all[n].params = append(all[n].params, w.params...)
+				continue
+			}
+			of[shape] = len(all)
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+func (b *builder) wayOf(p Predicate) (w way, ok bool) {
 	switch p := p.(type) {
 	case Token:
-		table, param, alternatives = "token_index", p.Param, func(i string) []string { return b.token(p, i) }
+		return way{"token_index", []string{p.Param}, func(i string) []string { return b.token(p, i) }}, true
 	case Reference:
-		table, param, alternatives = "reference_index", p.Param, func(i string) []string { return b.reference(p, i) }
+		return way{"reference_index", []string{p.Param}, func(i string) []string { return b.reference(p, i) }}, true
 	case String:
-		table, param, alternatives = "string_index", p.Param, func(i string) []string { return b.string(p, i) }
+		return way{"string_index", []string{p.Param}, func(i string) []string { return b.string(p, i) }}, true
 	case Date:
-		table, param, alternatives = "date_index", p.Param, func(i string) []string { return b.interval(p.Op, i, p.Low, p.High) }
+		return way{"date_index", []string{p.Param}, func(i string) []string { return b.interval(p.Op, i, p.Low, p.High) }}, true
 	case Quantity:
-		table, param, alternatives = "quantity_index", p.Param, func(i string) []string { return b.quantity(p, i) }
+		return way{"quantity_index", []string{p.Param}, func(i string) []string { return b.quantity(p, i) }}, true
 	case Span:
-		table, param, alternatives = "quantity_index", p.Param, func(i string) []string { return b.span(p, i) }
+		return way{"quantity_index", []string{p.Param}, func(i string) []string { return b.span(p, i) }}, true
 	case URI:
-		table, param, alternatives = "uri_index", p.Param, func(i string) []string { return b.uri(p, i) }
-	default: // a kind of predicate that nobody has taught us admits nothing
+		return way{"uri_index", []string{p.Param}, func(i string) []string { return b.uri(p, i) }}, true
+	}
+	return way{}, false
+}
+
+// shapeOf is the predicate without its parameter, as a value that can be compared; nil when there is none.
+func shapeOf(p Predicate) Predicate {
+	switch p := p.(type) {
+	case Token:
+		var text strings.Builder
+		for _, v := range p.Values {
+			for _, part := range []*string{v.System, v.Code} {
+				if part == nil {
+					text.WriteString("any,")
+				} else {
+					text.WriteString(strconv.Quote(*part) + ",")
+				}
+			}
+		}
+		return URI{Param: "token", Value: text.String()}
+	case String:
+		p.Param = ""
+		return p
+	case Date:
+		p.Param = ""
+		return p
+	case URI:
+		p.Param = ""
+		return p
+	}
+	return nil
+}
+
+// indexed renders predicates on one index table each, of which one is to hold.
+func (b *builder) indexed(s scope, any ...Predicate) string {
+	var selects []string
+	for _, w := range b.ways(any) {
+		if s.probe {
+			selects = append(selects, b.probed(w, s))
+		} else {
+			selects = append(selects, b.selects(w, s)...)
+		}
+	}
+	switch {
+	case len(selects) == 0:
+		return "(1 = 0)"
+	case s.probe:
+		return "(" + strings.Join(selects, " OR ") + ")"
+	}
+	return s.among(b, selects)
+}
+
+// probed asks the index of the row of the scope.
+func (b *builder) probed(w way, s scope) string {
+	i := b.alias("i")
+	conditions := w.alternatives(i)
+	if len(conditions) == 0 {
 		return "(1 = 0)"
 	}
-	if s.probe {
-		i := b.alias("i")
-		conditions := alternatives(i)
-		if len(conditions) == 0 {
-			return "(1 = 0)"
-		}
-		end := ""
-		if s.apart {
-			end = b.dialect.apart()
-		}
-		// IS TRUE keeps the databases from looking the value up, which many rows may have, instead of the row.
-		return "EXISTS (SELECT 1 FROM " + table + " " + i + " WHERE " + b.sameRow(i, s) + " AND " + i + ".param = " + b.arg(param) +
-			" AND (" + strings.Join(conditions, " OR ") + ") IS TRUE" + end + ")"
+	end := ""
+	if s.apart {
+		end = b.dialect.apart()
 	}
+	// IS TRUE keeps the databases from looking the value up, which many rows may have, instead of the row.
+	return "EXISTS (SELECT 1 FROM " + w.table + " " + i + " WHERE " + b.sameRow(i, s) + " AND " + b.oneOf(i+".param", w.params) +
+		" AND (" + strings.Join(conditions, " OR ") + ") IS TRUE" + end + ")"
+}
+
+// selects gives the keys of the rows that the index has, once for each alternative.
+func (b *builder) selects(w way, s scope) []string {
 	var selects []string
 	i := b.alias("i")
-	for _, condition := range alternatives(i) {
+	for _, condition := range w.alternatives(i) {
 		if s.visible != nil {
 			condition += " AND " + b.condition(s.visible, scope{alias: i, projects: s.projects, types: s.types, probe: true, apart: true})
 		}
-		selects = append(selects, "SELECT "+s.key(i)+" FROM "+table+" "+i+" WHERE "+b.place(i, s)+" AND "+i+".param = "+b.arg(param)+" AND "+condition)
+		selects = append(selects, "SELECT "+s.key(i)+" FROM "+w.table+" "+i+" WHERE "+b.place(i, s)+" AND "+b.oneOf(i+".param", w.params)+" AND "+condition)
 	}
-	if len(selects) == 0 {
-		return "(1 = 0)"
-	}
-	return "(" + s.key(s.alias) + ") IN (" + strings.Join(selects, " UNION ALL ") + ")"
+	return selects
 }
 
 // token groups the values by system, so that a list of codes is one alternative.

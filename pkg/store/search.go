@@ -127,8 +127,15 @@ func (b *builder) filter(q Query, where Predicate, s scope) string {
 	return "(" + strings.Join(conditions, " AND ") + ")"
 }
 
-// isIndexed says whether p is a predicate on one index table.
+// isIndexed says whether p is a predicate on one index table, or several of them of which one is to hold.
 func isIndexed(p Predicate) bool {
+	if any, ok := p.(Or); ok {
+		return !slices.ContainsFunc(any, func(part Predicate) bool { return !onOneTable(part) })
+	}
+	return onOneTable(p)
+}
+
+func onOneTable(p Predicate) bool {
 	switch p.(type) {
 	case Token, Reference, String, Date, Quantity, Span, URI:
 		return true
