@@ -54,27 +54,3 @@ func TestEveryCompositeIsUnderstood(t *testing.T) {
 		}
 	}
 }
-
-// TestUnionsHaveNoRows names the parameters whose values are indexed as others'.
-func TestUnionsHaveNoRows(t *testing.T) {
-	var got []string
-	for _, resourceType := range definitions.ResourceTypes() {
-		for _, p := range definitions.SearchParams(resourceType) {
-			if Union(resourceType, p) != nil {
-				got = append(got, resourceType+" "+p.Code)
-			}
-		}
-	}
-	want := []string{
-		"Observation combo-code", "Observation combo-data-absent-reason", "Observation combo-value-concept", "Observation combo-value-quantity",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	pressure := parse(t, `{"resourceType":"Observation","code":{"coding":[{"code":"bp"}]},"component":[{"code":{"coding":[{"code":"sys"}]},"valueQuantity":{"value":120}}]}`)
-	for _, row := range Extract(pressure, "Observation").Token {
-		if row.Param == "combo-code" {
-			t.Errorf("%+v", row)
-		}
-	}
-}

@@ -11,7 +11,7 @@
 // Besides a parameter p there are rows for its modifiers: "p:text" (strings) and "p:of-type"
 // (tokens) of a token, "p:identifier" (tokens) of a reference, "p:ucum" (quantities) of a quantity in
 // the canonical unit of UCUM. CompartmentParam has the compartments that the resource is in.
-// Composite says which composite parameters have rows, and Union which others have none.
+// Composite says which composite parameters have rows, and UnionOf which others share rows.
 package index
 
 import (
@@ -48,6 +48,7 @@ func Extract(doc *document.Node, resourceType string, custom ...Param) store.Ind
 		b.param(env, p)
 	}
 	b.compartments(doc, resourceType)
+	b.share(resourceType)
 	return b.index()
 }
 
@@ -106,7 +107,7 @@ func paramsOf(resourceType string) []Param {
 	var out []Param
 	for _, p := range definitions.SearchParams(resourceType) {
 		add := adders[p.Type]
-		if p.Expression == "" || add == nil || p.Code == "_id" || p.Code == "_lastUpdated" || Union(resourceType, p) != nil {
+		if p.Expression == "" || add == nil || p.Code == "_id" || p.Code == "_lastUpdated" || !UnionOf(resourceType, p).Own {
 			continue
 		}
 		out = append(out, Param{p, mustCompile(p.Expression), add})

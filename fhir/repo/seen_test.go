@@ -119,7 +119,7 @@ func TestTheBoundOfSearchableValuesTellsNothingHidden(t *testing.T) {
 			writes := func(n int) error {
 				addresses := make([]string, n)
 				for i := range addresses {
-					addresses[i] = `{"city":"c` + strconv.Itoa(i) + `"}`
+					addresses[i] = `{"line":["l` + strconv.Itoa(i) + `"],"city":"c` + strconv.Itoa(i) + `"}`
 				}
 				body := `{"resourceType":"Patient","address":[` + strings.Join(addresses, ",") + `]}`
 				_, err := masked.Validate(ctx, repo.Validation{Type: "Patient", ID: id, Mode: "update", Body: withID(id, body)})

@@ -46,6 +46,14 @@ func nameParts(r object) []any {
 	return out
 }
 
+func addressParts(r object) []any {
+	var out []any
+	for _, part := range []string{"text", "line", "city", "district", "state", "postalCode", "country"} {
+		out = append(out, all(r, "address", part)...)
+	}
+	return out
+}
+
 func telecom(system string) func(object) []any {
 	return func(r object) []any {
 		var out []any
@@ -66,6 +74,7 @@ var common = []bruteParam{
 var bruteParams = map[string][]bruteParam{
 	"Patient": {
 		{"family", "string", at("name", "family"), nil}, {"given", "string", at("name", "given"), nil}, {"name", "string", nameParts, nil},
+		{"phonetic", "string", nameParts, nil}, {"address", "string", addressParts, nil},
 		{"address-city", "string", at("address", "city"), nil}, {"gender", "code", at("gender"), nil}, {"active", "code", at("active"), nil},
 		{"identifier", "token", at("identifier"), nil}, {"phone", "code", telecom("phone"), nil}, {"email", "email", telecom("email"), nil},
 		{"birthdate", "date", at("birthDate"), nil}, {"death-date", "date", at("deceasedDateTime"), nil},

@@ -119,7 +119,7 @@ func (p *parser) compare(resourceType string, param *definitions.SearchParam, op
 	case definitions.URI:
 		ok = op == "eq"
 	case definitions.String:
-		return p.compareString(param, op, strings.ReplaceAll(text, "|", `\|`))
+		return p.compareString(resourceType, param, op, strings.ReplaceAll(text, "|", `\|`))
 	}
 	if !ok {
 		return nil, false, nil
@@ -129,14 +129,16 @@ func (p *parser) compare(resourceType string, param *definitions.SearchParam, op
 }
 
 // compareString regards neither case nor accents.
-func (p *parser) compareString(param *definitions.SearchParam, op, text string) (store.Predicate, bool, error) {
+func (p *parser) compareString(resourceType string, param *definitions.SearchParam, op, text string) (store.Predicate, bool, error) {
 	match, ok := map[string]store.StringMatch{
 		"eq": store.Equal, "co": store.Contains, "sw": store.StartsWith, "ew": store.EndsWith,
 	}[op]
 	if !ok {
 		return nil, false, nil
 	}
-	of, err := p.strings(param.Code, param.Code, match, text)
+	of, err := p.union(resourceType, param, false, func(param *definitions.SearchParam) (store.Predicate, error) {
+		return p.strings(param.Code, param.Code, match, text)
+	})
 	return of, true, err
 }
 

@@ -184,29 +184,43 @@ func (p *parser) filter(resourceType, name, value string, depth int) (store.Pred
 
 // compile compiles a parameter that has been looked up.
 func (p *parser) compile(resourceType string, param *definitions.SearchParam, modifier, value string) (store.Predicate, error) {
-	parts := index.Union(resourceType, param)
-	switch {
-	case param.Type == definitions.Composite:
+	if param.Type == definitions.Composite {
 		return p.composite(resourceType, param, modifier, value)
-	case parts != nil:
-		return p.union(resourceType, parts, modifier, value)
-	case modifier == "missing":
-		return missing(param, value)
 	}
-	return kinds[param.Type].compile(p, param, modifier, value)
+	all := modifier == "not" || modifier == "not-in" || modifier == "missing" && value == "true"
+	return p.union(resourceType, param, all, func(param *definitions.SearchParam) (store.Predicate, error) {
+		if modifier == "missing" {
+			return missing(param, value)
+		}
+		return kinds[param.Type].compile(p, param, modifier, value)
+	})
 }
 
-// union compiles a parameter that has no rows but those of its parts: one of them holds, or of
-// what denies all do.
-func (p *parser) union(resourceType string, parts []*definitions.SearchParam, modifier, value string) (store.Predicate, error) {
-	each := make([]store.Predicate, len(parts))
-	for i, part := range parts {
-		var err error
-		if each[i], err = p.compile(resourceType, part, modifier, value); err != nil {
+// union compiles each parameter that has rows of param: one of them holds, or of what denies all do. A value
+// counts once, for the index is asked once for all of them.
+func (p *parser) union(resourceType string, param *definitions.SearchParam, all bool, one func(*definitions.SearchParam) (store.Predicate, error)) (store.Predicate, error) {
+	u := index.UnionOf(resourceType, param)
+	if len(u.Parts) == 0 {
+		return one(param)
+	}
+	var each []store.Predicate
+	conditions := p.conditions
+	if u.Own {
+		of, err := one(param)
+		if err != nil {
 			return nil, err
 		}
+		each = append(each, of)
 	}
-	if modifier == "not" || modifier == "not-in" || modifier == "missing" && value == "true" {
+	for _, part := range u.Parts {
+		p.conditions = conditions
+		of, err := p.union(resourceType, part, all, one)
+		if err != nil {
+			return nil, err
+		}
+		each = append(each, of)
+	}
+	if all {
 		return store.And(each), nil
 	}
 	return store.Or(each), nil

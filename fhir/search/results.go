@@ -264,9 +264,9 @@ func (p *parser) sortKind(resourceType string, key *store.Sort) (store.Kind, err
 	if param.Type == definitions.Composite {
 		return 0, outcome.New(outcome.NotSupported, "Cannot sort by %s: it has several values", code)
 	}
-	for _, part := range index.Union(resourceType, param) {
-		if !slices.Contains(key.Also, part.Code) {
-			key.Also = append(key.Also, part.Code)
+	for _, shared := range index.Codes(resourceType, param) {
+		if shared != code && !slices.Contains(key.Also, shared) {
+			key.Also = append(key.Also, shared)
 		}
 	}
 	return kinds[param.Type].table, nil
