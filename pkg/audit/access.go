@@ -88,7 +88,7 @@ func (s Server) resource(a Access, at time.Time) auditEvent {
 	r := auditEvent{
 		ResourceType: "AuditEvent",
 		Type:         coding{rest, "rest", "Restful Operation"},
-		Subtype:      []coding{{System: interaction, Code: a.Interaction, Display: a.Interaction}},
+		Subtype:      []coding{{System: interaction, Code: a.Interaction}},
 		Action:       p.verb,
 		Recorded:     at.Format(instant),
 		Outcome:      string(Success),
@@ -103,12 +103,12 @@ func (s Server) resource(a Access, at time.Time) auditEvent {
 	}
 	switch {
 	case a.Query != "":
-		r.Entity = append(r.Entity, what{Type: &coding{entityType, "2", "System Object"}, Role: &coding{objectRole, "24", "Query"}, Query: []byte(a.Query)})
+		r.Entity = append(r.Entity, what{Type: &coding{System: entityType, Code: "2"}, Role: &coding{System: objectRole, Code: "24"}, Query: []byte(a.Query)})
 	case a.Resource != "":
-		r.Entity = append(r.Entity, what{What: &reference{Reference: a.Resource}, Type: &coding{entityType, "2", "System Object"}, Role: &coding{objectRole, "4", "Domain Resource"}})
+		r.Entity = append(r.Entity, what{What: &reference{Reference: a.Resource}, Type: &coding{System: entityType, Code: "2"}, Role: &coding{System: objectRole, Code: "4"}})
 	}
 	for _, patient := range a.Patients {
-		r.Entity = append(r.Entity, what{What: &reference{Reference: patient}, Type: &coding{entityType, "1", "Person"}, Role: &coding{objectRole, "1", "Patient"}})
+		r.Entity = append(r.Entity, what{What: &reference{Reference: patient}, Type: &coding{System: entityType, Code: "1"}, Role: &coding{System: objectRole, Code: "1"}})
 	}
 	switch {
 	case a.Refusal != "":
