@@ -19,7 +19,7 @@
 //   - passkey, passkey_challenge: found by what an authenticator says, before anybody is known.
 //   - external_request: found by the state that comes back from an identity provider.
 //   - pushed_request: found by the reference that a browser brings.
-//   - client_assertion: seen before a client has shown whose it is.
+//   - client_assertion: what is good once, seen before a client has shown whose it is.
 //   - signing_key, server_key: the server's own.
 //   - rate_limit: counted before anybody is known.
 //   - mail: the drawer, read whole by super administrators.

@@ -49,7 +49,7 @@ func (h *Handler) signed(c echo.Context, signature string, params map[string]jso
 	if err != nil {
 		return err
 	}
-	first, err := h.Admin.Store.UseClientAssertion(c.Request().Context(), secret.SHA256("authing "+pool(c)+" "+nonce), store.At(date.Add(2*skew)))
+	first, err := h.Admin.Store.UseOnce(c.Request().Context(), secret.SHA256("authing "+pool(c)+" "+nonce), store.At(date.Add(2*skew)))
 	if err == nil && !first {
 		err = errSignature
 	}

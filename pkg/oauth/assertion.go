@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-jose/go-jose/v4/jwt"
+
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -30,7 +32,7 @@ type assertion struct {
 type assertionClaims struct {
 	Issuer    string       `json:"iss"`
 	Subject   string       `json:"sub"`
-	Audience  audience     `json:"aud"`
+	Audience  jwt.Audience `json:"aud"`
 	ID        string       `json:"jti"`
 	Expires   *json.Number `json:"exp"`
 	NotBefore *json.Number `json:"nbf"`
@@ -47,8 +49,8 @@ func (s *Server) presentAssertion(form url.Values, header bool) (presented, erro
 	if given.header, ok = peek(given.token, &given.claims); !ok || given.claims.Subject == "" {
 		return presented{}, refuse(invalidRequest, "Invalid client assertion")
 	}
-	switch aud := string(given.claims.Audience); {
-	case aud != s.issuer+"oauth2/token" && aud != s.issuer+"oauth2/par" && aud != s.issuer:
+	switch aud := given.claims.Audience; {
+	case len(aud) != 1 || !slices.Contains([]string{s.issuer + "oauth2/token", s.issuer + "oauth2/par", s.issuer}, aud[0]):
 		return presented{}, refuse(invalidRequest, "Invalid client assertion audience")
 	case given.claims.Issuer != given.claims.Subject:
 		return presented{}, refuse(invalidRequest, "Invalid client assertion issuer")
@@ -89,7 +91,7 @@ func (s *Server) verifyAssertion(ctx context.Context, client Client, given asser
 	if !signed {
 		return refuse(invalidRequest, "Invalid client assertion signature")
 	}
-	first, err := s.Store.UseClientAssertion(ctx, secret.SHA256(client.ID+" "+given.claims.ID), store.At(expires))
+	first, err := s.Store.UseOnce(ctx, secret.SHA256(client.ID+" "+given.claims.ID), store.At(expires))
 	if err == nil && !first {
 		err = refuse(invalidRequest, "Client assertion already used")
 	}

@@ -16,35 +16,15 @@ const (
 
 // registered are the claims that every token has (RFC 7519 §4.1).
 type registered struct {
-	Issuer    string   `json:"iss"`
-	Audience  audience `json:"aud,omitempty"`
-	ClientID  string   `json:"client_id,omitempty"`
-	LoginID   string   `json:"login_id"`
-	Use       string   `json:"token_use"`
-	ID        string   `json:"jti"`
-	IssuedAt  int64    `json:"iat"`
-	NotBefore int64    `json:"nbf"`
-	Expires   int64    `json:"exp"`
-}
-
-// audience is one string; tokens of others may have a list.
-type audience string
-
-// UnmarshalJSON reads a string, or a list of one.
-func (a *audience) UnmarshalJSON(raw []byte) error {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		*a = audience(one)
-		return nil
-	}
-	var list []string
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return err
-	}
-	if len(list) == 1 {
-		*a = audience(list[0])
-	}
-	return nil
+	Issuer    string `json:"iss"`
+	Audience  string `json:"aud,omitempty"`
+	ClientID  string `json:"client_id,omitempty"`
+	LoginID   string `json:"login_id"`
+	Use       string `json:"token_use"`
+	ID        string `json:"jti"`
+	IssuedAt  int64  `json:"iat"`
+	NotBefore int64  `json:"nbf"`
+	Expires   int64  `json:"exp"`
 }
 
 type accessClaims struct {
@@ -83,7 +63,7 @@ type refreshClaims struct {
 // register fills in what a token of this use and lifetime says.
 func (s *Server) register(use, audienceOf, client, login string, now time.Time, lasts time.Duration) registered {
 	return registered{
-		Issuer: s.issuer, Audience: audience(audienceOf), ClientID: client, LoginID: login, Use: use,
+		Issuer: s.issuer, Audience: audienceOf, ClientID: client, LoginID: login, Use: use,
 		ID: s.Clock.NewID(), IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(lasts).Unix(),
 	}
 }
@@ -91,7 +71,7 @@ func (s *Server) register(use, audienceOf, client, login string, now time.Time, 
 // valid says whether the claims are those of a token of ours, for ourselves, of this use, now.
 func (r registered) valid(issuer, use string, now time.Time) bool {
 	at := now.Unix()
-	return r.Issuer == issuer && string(r.Audience) == issuer && r.Use == use && r.LoginID != "" &&
+	return r.Issuer == issuer && r.Audience == issuer && r.Use == use && r.LoginID != "" &&
 		r.NotBefore <= at && at < r.Expires
 }
 

@@ -80,7 +80,7 @@ func (s *Server) proven(request *http.Request, token string) (thumbprint string,
 			return "", errProof
 		}
 	}
-	first, err := s.Store.UseClientAssertion(request.Context(), secret.SHA256("dpop "+thumbprint+" "+claims.ID), store.At(issued.Add(2*clockSkew)))
+	first, err := s.Store.UseOnce(request.Context(), secret.SHA256("dpop "+thumbprint+" "+claims.ID), store.At(issued.Add(2*clockSkew)))
 	if err == nil && !first {
 		err = errProof
 	}

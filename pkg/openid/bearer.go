@@ -16,6 +16,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 	"golang.org/x/oauth2"
 )
 
@@ -95,7 +96,7 @@ func (i *Issuer) Holder(ctx context.Context, raw string) (Holder, error) {
 	if fhirUser == "" {
 		fhirUser = claims.fhirUser()
 	}
-	return Holder{who.Subject, fhirUser, strings.TrimSpace(string(claims.Scope) + " " + string(claims.Scopes)), token.Expiry}, nil
+	return Holder{who.Subject, fhirUser, strings.Join(slices.Concat(claims.Scope, claims.Scopes), " "), token.Expiry}, nil
 }
 
 // ask has userinfo confirm a token and its subject.
@@ -222,11 +223,14 @@ func (c userClaims) fhirUser() string {
 	return c.Ext.FHIRUser
 }
 
+// textOrList is what an audience is, and what some issuers make of a scope.
+type textOrList = jwt.Audience
+
 // bearerClaims are what tells an access token from other tokens of an issuer, and what it is for.
 type bearerClaims struct {
 	userClaims
-	Scope           scopes          `json:"scope"`
-	Scopes          scopes          `json:"scp"`
+	Scope           textOrList      `json:"scope"`
+	Scopes          textOrList      `json:"scp"`
 	Confirmation    json.RawMessage `json:"cnf"`
 	Nonce           json.RawMessage `json:"nonce"`
 	AccessTokenHash json.RawMessage `json:"at_hash"`
@@ -251,22 +255,4 @@ func accessType(raw string) bool {
 	decoded, err := base64URL(part)
 	return err == nil && json.Unmarshal(decoded, &header) == nil &&
 		slices.Contains([]string{"", "jwt", "at+jwt", "application/at+jwt"}, strings.ToLower(header.Type))
-}
-
-// scopes is a scope, which some issuers write as a list.
-type scopes string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (s *scopes) UnmarshalJSON(raw []byte) error {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		*s = scopes(one)
-		return nil
-	}
-	var list []string
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return err
-	}
-	*s = scopes(strings.Join(list, " "))
-	return nil
 }

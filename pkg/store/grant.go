@@ -89,7 +89,7 @@ func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) (bool, error) {
 func (s *Store) ForgetRunOut(ctx context.Context) error {
 	return s.InTx(ctx, func(tx *Tx) error {
 		now := At(tx.Now())
-		for _, row := range []any{&AuthorizationCode{}, &RefreshToken{}, &Login{}, &clientAssertion{}, &PasskeyChallenge{}, &ExternalRequest{}, &MemberToken{}, &PushedRequest{}} {
+		for _, row := range []any{&AuthorizationCode{}, &RefreshToken{}, &Login{}, &usedOnce{}, &PasskeyChallenge{}, &ExternalRequest{}, &MemberToken{}, &PushedRequest{}} {
 			if err := tx.gorm(ctx).Where("expires_at < ?", At(now.Add(-graceOfReplay))).Delete(row).Error; err != nil {
 				return fmt.Errorf("forget what has run out: %w", err)
 			}
