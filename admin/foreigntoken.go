@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,8 +24,9 @@ type TokenIssuer interface {
 }
 
 // ForeignTokens says which member an access token of another server is: the one whose profile the issuer
-// names, else the one whose external id is the subject. There must be one alone on the whole server, active,
-// a User, and not of a super-admin project. It implements oauth.ForeignTokens.
+// names, else the one whose external id is "issuer|subject", or the subject alone where there is one issuer.
+// There must be one alone on the whole server, active, a User, and not of a super-admin project. It
+// implements oauth.ForeignTokens.
 type ForeignTokens struct {
 	Issuers map[string]TokenIssuer
 	Repo    *repo.Repo
@@ -45,7 +45,7 @@ func (f *ForeignTokens) Confirm(ctx context.Context, token oauth.ForeignToken) (
 	}
 	var member medplum.ProjectMembership
 	if err == nil {
-		member, err = f.member(ctx, holder)
+		member, err = f.member(ctx, token.Issuer, holder)
 	}
 	if errors.Is(err, oauth.ErrForeign) {
 		f.Log.InfoContext(ctx, "a token of an external issuer was refused", "issuer", token.Issuer, "error", err)
@@ -67,78 +67,58 @@ func (f *ForeignTokens) Confirm(ctx context.Context, token oauth.ForeignToken) (
 // member is the one that a holder is.
 //
 // Errors: oauth.ErrForeign.
-func (f *ForeignTokens) member(ctx context.Context, holder openid.Holder) (one medplum.ProjectMembership, err error) {
-	projects, err := f.Store.Partitions(ctx)
+func (f *ForeignTokens) member(ctx context.Context, issuer string, holder openid.Holder) (one medplum.ProjectMembership, err error) {
+	named, err := f.named(ctx, issuer, holder)
 	if err != nil {
 		return one, err
 	}
-	var found []store.Resource
-	if holder.FHIRUser != "" {
-		found, err = f.byProfile(ctx, projects, holder.FHIRUser)
-	} else {
-		found, err = f.byExternalID(ctx, projects, holder.Subject)
-	}
-	if err != nil {
-		return one, err
-	}
-	active := 0
-	for _, row := range found {
-		var m medplum.ProjectMembership
-		if err := json.Unmarshal(row.Content, &m); err != nil {
-			return one, fmt.Errorf("%s/%s: %w", row.Type, row.ID, err)
-		}
-		if m.IsActive() {
-			one, active = m, active+1
-		}
-	}
-	if active != 1 {
-		return one, fmt.Errorf("%w: %d active memberships are of subject %q with fhirUser %q", oauth.ErrForeign, active, holder.Subject, holder.FHIRUser)
-	}
-	return one, f.mayCome(ctx, one)
-}
-
-// mayCome refuses programs, whose clients may be switched off, and super administrators.
-func (f *ForeignTokens) mayCome(ctx context.Context, m medplum.ProjectMembership) error {
-	if resourceType, _ := m.User.Split(); resourceType != medplum.TypeUser {
-		return fmt.Errorf("%w: it names a program", oauth.ErrForeign)
-	}
-	_, id := m.Project.Split()
-	project, err := fetch[medplum.Project](ctx, f.Repo, "read the project of a token's member", store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: id})
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("%w: the project is gone", oauth.ErrForeign)
-	case err == nil && project.SuperAdmin:
-		return fmt.Errorf("%w: it names a super administrator", oauth.ErrForeign)
-	}
-	return err
-}
-
-// byProfile are the memberships of a profile, which is named by a reference or an absolute URL.
-func (f *ForeignTokens) byProfile(ctx context.Context, projects []string, fhirUser string) (found []store.Resource, err error) {
-	profile, ok := profileOf(fhirUser)
-	if !ok {
-		return nil, fmt.Errorf("%w: fhirUser %q is no reference", oauth.ErrForeign, fhirUser)
-	}
-	return f.Repo.MembershipsIn(ctx, "find the member of a token", projects, profile)
-}
-
-// byExternalID are the memberships with an external id.
-func (f *ForeignTokens) byExternalID(ctx context.Context, projects []string, subject string) (found []store.Resource, err error) {
-	refs, err := f.Store.OwnersAmong(ctx, projects, repo.KeyMembershipExternalID, subject)
-	if err != nil {
-		return nil, err
-	}
-	for _, ref := range refs {
-		row, err := f.Repo.Record(ctx, "find the member of a token", ref)
-		if errors.Is(err, store.ErrNotFound) {
+	found, superAdmin := 0, false
+	for _, ref := range named {
+		m, err := fetch[medplum.ProjectMembership](ctx, f.Repo, "find the member of a token", ref)
+		if err != nil || !m.IsActive() {
+			if ignoreNotFound(err) != nil {
+				return one, err
+			}
 			continue
 		}
-		if err != nil {
-			return nil, err
+		project, err := fetch[medplum.Project](ctx, f.Repo, "read the project of a token's member", store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: ref.Project})
+		switch {
+		case errors.Is(err, store.ErrNotFound): // nobody is a member of what is gone
+		case err != nil:
+			return one, err
+		default:
+			one, superAdmin, found = m, project.SuperAdmin, found+1
 		}
-		found = append(found, row)
 	}
-	return found, nil
+	resourceType, _ := one.User.Split()
+	switch {
+	case found != 1:
+		err = fmt.Errorf("%w: %d active memberships are of subject %q with fhirUser %q", oauth.ErrForeign, found, holder.Subject, holder.FHIRUser)
+	case resourceType != medplum.TypeUser: // a client may be switched off
+		err = fmt.Errorf("%w: it names a program", oauth.ErrForeign)
+	case superAdmin:
+		err = fmt.Errorf("%w: it names a super administrator", oauth.ErrForeign)
+	}
+	return one, err
+}
+
+// named are the memberships that a holder may be: those of the profile that the issuer names, else those
+// with the external id. A subject is unique within its issuer only (OpenID Connect Core §2), so that by
+// itself it names nobody where there are several.
+func (f *ForeignTokens) named(ctx context.Context, issuer string, holder openid.Holder) ([]store.Ref, error) {
+	if holder.FHIRUser == "" {
+		bound := issuer + "|" + holder.Subject
+		alone := bound
+		if len(f.Issuers) == 1 {
+			alone = holder.Subject
+		}
+		return f.Store.MembersByExternalID(ctx, bound, alone)
+	}
+	profile, ok := profileOf(holder.FHIRUser)
+	if !ok {
+		return nil, fmt.Errorf("%w: fhirUser %q is no reference", oauth.ErrForeign, holder.FHIRUser)
+	}
+	return f.Store.Owners(ctx, store.SystemProject, repo.KeyMembershipProfile, profile.Reference+"/", maxMemberships)
 }
 
 // profileOf reads Type/id, or an http or https URL that ends in it.

@@ -13,14 +13,15 @@ import (
 )
 
 // The kinds of unique keys. Those that repeat a type's name or end in "membership" are directory
-// entries: they say in which project something lives that is looked up without one.
+// entries: they say in which project something lives that is looked up without one, as KeyMembershipProfile does.
 const (
 	KeyUserEmail            = "User.email"
 	KeyUserExternalID       = "User.externalId"
 	KeyUserMembership       = "User.membership" // value: <User|ClientApplication|Bot>/<id>/<membership id>
 	KeyMembershipExternalID = "ProjectMembership.externalId"
 	KeyMembershipUserName   = "ProjectMembership.userName"
-	KeyMembershipPhone      = "ProjectMembership.phone" // the identifier of medplum.PhoneSystem
+	KeyMembershipPhone      = "ProjectMembership.phone"   // the identifier of medplum.PhoneSystem
+	KeyMembershipProfile    = "ProjectMembership.profile" // value: <profile>/<membership id>
 	// KeyMembershipUser is one person's ordinary membership of a project. Invite claims it, so that
 	// two invites of one person make one membership; a forced second membership is without it.
 	// It is pinned: writes leave it with its owner.
@@ -92,6 +93,7 @@ func membershipKeys(d draft) []store.Key {
 			keys = appendKey(keys, d.ref.Project, KeyMembershipPhone, identifier.Text("value"))
 		}
 	}
+	keys = appendKey(keys, store.SystemProject, KeyMembershipProfile, reference(d.doc, "profile").Reference+"/"+d.ref.ID)
 	return appendKey(keys, store.SystemProject, KeyUserMembership, reference(d.doc, "user").Reference+"/"+d.ref.ID)
 }
 

@@ -67,15 +67,9 @@ func (a *access) VRead(ctx context.Context, resourceType, id, version string) (s
 // MembershipsOf are the memberships of a profile in its project, oldest first, read with Admit's own
 // rights.
 func (r *Repo) MembershipsOf(ctx context.Context, reason, project string, profile medplum.Reference) ([]store.Resource, error) {
-	return r.MembershipsIn(ctx, reason, []string{project}, profile)
-}
-
-// MembershipsIn are the memberships of a profile in some projects, oldest first, read with Admit's own
-// rights.
-func (r *Repo) MembershipsIn(ctx context.Context, reason string, projects []string, profile medplum.Reference) ([]store.Resource, error) {
 	resourceType, id := profile.Split()
 	rows, err := r.System(reason, store.SystemProject).rows.Search(ctx, store.Query{
-		Projects: projects,
+		Projects: []string{project},
 		Types:    []string{medplum.TypeProjectMembership},
 		Where:    store.Reference{Param: "profile", Values: []store.ReferenceValue{{Type: resourceType, ID: id}}},
 		Limit:    maxMemberships,

@@ -80,6 +80,8 @@ type Login struct {
 type Issuer struct {
 	URL         string // as its tokens spell it
 	UserInfoURL string // empty: the one that it names itself
+	// Audiences are what its tokens may name besides this server's own addresses.
+	Audiences []string
 }
 
 // Client is a ClientApplication's id and secret.

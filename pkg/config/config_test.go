@@ -139,13 +139,18 @@ func TestExternalIssuers(t *testing.T) {
 	load := func(issuers, private string) (*config.Config, error) {
 		return config.Load([]string{"ADMIT_BASE_URL=https://id.example.org/fhir", "ADMIT_EXTERNAL_ISSUERS=" + issuers, "ADMIT_ALLOW_PRIVATE_URLS=" + private}, nil)
 	}
-	c, err := load(" https://a.example  https://b.example/=https://c.example/me?x=y ", "")
+	c, err := load(" https://a.example  https://b.example/=https://c.example/me?x=y;audience=api://admit;audience=b=c https://d.example;audience=x", "")
 	require.NoError(t, err)
-	require.Equal(t, []config.Issuer{{URL: "https://a.example"}, {URL: "https://b.example/", UserInfoURL: "https://c.example/me?x=y"}}, c.ExternalIssuers)
+	require.Equal(t, []config.Issuer{
+		{URL: "https://a.example", Audiences: []string{}},
+		{URL: "https://b.example/", UserInfoURL: "https://c.example/me?x=y", Audiences: []string{"api://admit", "b=c"}},
+		{URL: "https://d.example", Audiences: []string{"x"}},
+	}, c.ExternalIssuers)
 	for _, issuers := range []string{
 		"a.example", "https://", "ftp://a.example", "https://a.example?x", "https://u:p@a.example", "https://a.example https://a.example",
 		"https://a.example=", "https://a.example=me", "https://a.example=ftp://a.example", "https://a.example,https://b.example/",
 		"https://id.example.org/fhir", "https://id.example.org/fhir/", "http://a.example", "https://a.example=http://a.example",
+		"https://a.example;audience=", "https://a.example;aud=x", "https://a.example/|x", "https://a.example;audience=x;audience=",
 	} {
 		_, err := load(issuers, "")
 		require.ErrorContains(t, err, "ADMIT_EXTERNAL_ISSUERS", issuers)

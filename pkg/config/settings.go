@@ -82,7 +82,7 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { c.Apply = v; return nil }},
 		{name: "ADMIT_REGISTRATION", fallback: "closed", meaning: "whether strangers may register users and projects", accepted: "open or closed",
 			parse: func(c *Config, v string) error { return set(&c.RegistrationOpen, v, oneOf("closed", "open")) }},
-		{name: "ADMIT_EXTERNAL_ISSUERS", absent: "none", meaning: "other servers whose access tokens are accepted", accepted: "https URLs without query, separated by spaces, each alone or as issuer=userinfo-URL",
+		{name: "ADMIT_EXTERNAL_ISSUERS", absent: "none", meaning: "other servers whose access tokens are accepted", accepted: "https URLs without query, separated by spaces, each alone or as issuer=userinfo-URL, with ;audience=value behind where tokens name another than this server",
 			parse: func(c *Config, v string) error { return set(&c.ExternalIssuers, v, issuers) }},
 		{name: "ADMIT_ALLOWED_ORIGINS", absent: "none", meaning: "origins whose pages may call the server", accepted: anOrigin,
 			parse: func(c *Config, v string) error { return set(&c.AllowedOrigins, v, each(origin)) }},
@@ -320,12 +320,16 @@ func origin(value string) (string, error) {
 // issuers keeps each URL as it is written: a token must spell it the same way.
 func issuers(value string) (all []Issuer, err error) {
 	for item := range strings.FieldsSeq(value) {
-		issuer, userInfo, named := strings.Cut(item, "=")
+		parts := strings.Split(item, ";audience=")
+		issuer, userInfo, named := strings.Cut(parts[0], "=")
 		if _, err := webAddress(issuer); err != nil {
 			return nil, fmt.Errorf("%q: %w", item, err)
 		}
-		if strings.Contains(issuer, ",") {
-			return nil, fmt.Errorf("%q has a comma", item)
+		if strings.ContainsAny(issuer, ",;|") {
+			return nil, fmt.Errorf("%q has a comma, a semicolon or a bar", item)
+		}
+		if slices.Contains(parts[1:], "") {
+			return nil, fmt.Errorf("%q names an empty audience", item)
 		}
 		if u, err := url.Parse(userInfo); named && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
 			return nil, fmt.Errorf("%q: the userinfo address is not an http or https URL", item)
@@ -333,7 +337,7 @@ func issuers(value string) (all []Issuer, err error) {
 		if slices.ContainsFunc(all, func(other Issuer) bool { return other.URL == issuer }) {
 			return nil, fmt.Errorf("%q stands there twice", issuer)
 		}
-		all = append(all, Issuer{issuer, userInfo})
+		all = append(all, Issuer{issuer, userInfo, parts[1:]})
 	}
 	return all, nil
 }

@@ -21,11 +21,12 @@ import (
 )
 
 // Issuer is another server whose access tokens are good here as they are. A token counts when a key that the
-// issuer publishes has signed it, it is an access token in its time and bound to no key, and the issuer's
-// userinfo endpoint confirms it and its subject: so one that was revoked does not.
+// issuer publishes has signed it, it is an access token for this server in its time and bound to no key, and
+// the issuer's userinfo endpoint confirms it and its subject: so one that was revoked does not.
 type Issuer struct {
 	client        *Client
 	url, userInfo string
+	audiences     []string
 	verifier      *oidc.IDTokenVerifier
 
 	mu    sync.Mutex
@@ -48,10 +49,11 @@ const (
 	minRSABits = 2048
 )
 
-// Issuer makes one of its URL; userInfo is empty for the endpoint that discovery names.
-func (c *Client) Issuer(url, userInfo string) *Issuer {
-	i := &Issuer{client: c, url: url, userInfo: userInfo}
-	// The audience is the issuer's own matter: see the README.
+// Issuer makes one of its URL; userInfo is empty for the endpoint that discovery names. Tokens that name none
+// of the audiences are for other servers (RFC 9068 §4).
+func (c *Client) Issuer(url, userInfo string, audiences []string) *Issuer {
+	i := &Issuer{client: c, url: url, userInfo: userInfo, audiences: audiences}
+	// The library knows one audience alone; Holder checks it.
 	i.verifier = oidc.NewVerifier(url, i, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: algorithms, Now: c.clock.Now})
 	return i
 }
@@ -76,6 +78,9 @@ func (i *Issuer) Holder(ctx context.Context, raw string) (Holder, error) {
 	token, err := i.verifier.Verify(ctx, raw)
 	if err != nil {
 		return Holder{}, refusedBy("verify the access token", err)
+	}
+	if !slices.ContainsFunc(token.Audience, func(one string) bool { return slices.Contains(i.audiences, one) }) {
+		return Holder{}, fmt.Errorf("%w: the token is for %q, and not for this server", ErrRefused, token.Audience)
 	}
 	var claims bearerClaims
 	if err := token.Claims(&claims); err != nil {

@@ -47,6 +47,11 @@ func (s *Store) PlanGet(ctx context.Context, ref Ref, visible Predicate) (statem
 	return statement, plan, err
 }
 
+// PlanMembers is the plan of looking for members by external id.
+func (s *Store) PlanMembers(ctx context.Context, id, other string) (plan string, err error) {
+	return s.explain(ctx, s.dialect.text(membersQuery), []any{id, other})
+}
+
 // PlanHistory is the plan of a page of history.
 func (s *Store) PlanHistory(ctx context.Context, q HistoryQuery) (statement, plan string, err error) {
 	b := &builder{dialect: s.dialect, projects: []string{q.Project}}

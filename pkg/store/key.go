@@ -218,16 +218,7 @@ func (r reader) Owners(ctx context.Context, scope, kind, valuePrefix string, lim
 	if err != nil {
 		return nil, fmt.Errorf("list owners of %s: %w", kind, err)
 	}
-	defer rows.Close()
-	var owners []Ref
-	for rows.Next() {
-		var owner Ref
-		if err := rows.Scan(&owner.Project, &owner.Type, &owner.ID); err != nil {
-			return nil, err
-		}
-		owners = append(owners, owner)
-	}
-	return owners, rows.Err()
+	return owners(rows)
 }
 
 // OwnersAmong lists who holds the key of a kind and value in one of the scopes, in the order of these.

@@ -48,5 +48,31 @@ WHERE r.type = $2 AND r.id = $3 AND (r.project_id = $1::uuid OR r.project_id IN 
 	return ref, nil
 }
 
+// membersQuery has its kind as text, not as a parameter, for it is that of a partial index.
+const membersQuery = `SELECT project_id, type, id FROM unique_key
+WHERE kind = 'ProjectMembership.externalId' AND value IN ($1, $2) ORDER BY scope, value`
+
+// MembersByExternalID lists the memberships that have one of two external ids, in whichever project.
+func (r reader) MembersByExternalID(ctx context.Context, id, other string) ([]Ref, error) {
+	rows, err := r.q.QueryContext(ctx, r.dialect.text(membersQuery), Key{Value: id}.kept().Value, Key{Value: other}.kept().Value)
+	if err != nil {
+		return nil, fmt.Errorf("list members by external id: %w", err)
+	}
+	return owners(rows)
+}
+
+// owners reads who holds keys.
+func owners(rows *sql.Rows) (all []Ref, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		var owner Ref
+		if err := rows.Scan(&owner.Project, &owner.Type, &owner.ID); err != nil {
+			return nil, err
+		}
+		all = append(all, owner)
+	}
+	return all, rows.Err()
+}
+
 // ValidProject says whether id can be a partition's: a UUID in its canonical form.
 func ValidProject(id string) bool { return validProject(id) }

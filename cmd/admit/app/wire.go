@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -170,11 +171,17 @@ func (r *rooms) wireAdmin(o Options, box *secret.Box) {
 	if len(c.ExternalIssuers) > 0 {
 		tokens := &admin.ForeignTokens{Issuers: map[string]admin.TokenIssuer{}, Repo: r.repo, Store: r.store, Log: o.Log}
 		for _, issuer := range c.ExternalIssuers {
-			tokens.Issuers[issuer.URL] = providers.Issuer(issuer.URL, issuer.UserInfoURL)
+			tokens.Issuers[issuer.URL] = providers.Issuer(issuer.URL, issuer.UserInfoURL, append(ownAudiences(c), issuer.Audiences...))
 		}
 		r.oauth.AcceptForeign(tokens)
 	}
 	r.authing = &authing.Handler{Admin: r.services, Callers: r.callers, Verified: verified, Attempt: web.Limits{Auth: c.AuthRateLimit}.Attempt(r.counter)}
+}
+
+// ownAudiences are by what names of this server a token of another says that it is for it.
+func ownAudiences(c *config.Config) []string {
+	base, fhir := c.BaseURL.String(), c.BaseURL.JoinPath("fhir", "R4").String()
+	return []string{base, strings.TrimSuffix(base, "/"), fhir, fhir + "/"}
 }
 
 // logins lets the resolver of callers ask package oauth: the same claims, each in its own room's

@@ -27,7 +27,7 @@ type abroad struct {
 func withIssuer(t *testing.T, test func(t *testing.T, a abroad), settings ...string) {
 	t.Helper()
 	idp, now := newProvider(t), &skewed{}
-	options := append([]string{"ADMIT_ALLOW_PRIVATE_URLS=true", "ADMIT_TRUSTED_PROXIES=127.0.0.1", "ADMIT_EXTERNAL_ISSUERS=https://idp.example " + idp.URL}, settings...)
+	options := append([]string{"ADMIT_ALLOW_PRIVATE_URLS=true", "ADMIT_TRUSTED_PROXIES=127.0.0.1", "ADMIT_EXTERNAL_ISSUERS=" + idp.URL}, settings...)
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := abroad{Server: s, idp: idp, time: now, admin: s.As(apptest.Admin)}
 		a.member = a.join(a.admin, "emp-7")
@@ -45,7 +45,7 @@ func (a abroad) join(by *apptest.Client, externalID string) *apptest.Answer {
 // claims are those of a good token about emp-7.
 func (a abroad) claims(more map[string]any) map[string]any {
 	now := a.time.Now()
-	claims := map[string]any{"iss": a.idp.URL, "aud": "anything", "sub": "emp-7", "iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(), "jti": now.String()}
+	claims := map[string]any{"iss": a.idp.URL, "aud": a.URL, "sub": "emp-7", "iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(), "jti": now.String()}
 	maps.Copy(claims, more)
 	return claims
 }
@@ -124,6 +124,10 @@ func TestATokenThatIsNotGoodLetsNobodyIn(t *testing.T) {
 			name         string
 			claims, told map[string]any
 		}{
+			{"no audience", map[string]any{"aud": nil}, nil},
+			{"another audience", map[string]any{"aud": "https://other.example/"}, nil},
+			{"other audiences", map[string]any{"aud": []string{"https://other.example/", a.URL + "/auth"}}, nil},
+			{"the audience of its userinfo", map[string]any{"aud": a.idp.URL}, nil},
 			{"expired", map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}, nil},
 			{"without an end", map[string]any{"exp": nil}, nil},
 			{"not yet good", map[string]any{"nbf": time.Now().Add(time.Hour).Unix()}, nil},
@@ -281,6 +285,41 @@ func (a abroad) set(t *testing.T, by *apptest.Client, id, name string, value any
 	body, err := json.Marshal(membership)
 	require.NoError(t, err)
 	by.PUT("/fhir/R4/ProjectMembership/"+id, string(body)).WantStatus(http.StatusOK)
+}
+
+// TestATokenNamesThisServerOrWhatTheIssuerCallsIt holds RFC 9068 §4.
+func TestATokenNamesThisServerOrWhatTheIssuerCallsIt(t *testing.T) {
+	t.Parallel()
+	idp := newProvider(t)
+	s := apptest.Start(t, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true", "ADMIT_EXTERNAL_ISSUERS="+idp.URL+";audience=api://admit"))
+	a := abroad{Server: s, idp: idp, time: &skewed{}, admin: s.As(apptest.Admin)}
+	a.join(a.admin, "emp-7")
+	for _, aud := range []any{
+		a.URL, a.URL + "/", a.URL + "/fhir/R4", a.URL + "/fhir/R4/", "api://admit", []string{"https://other.example", "api://admit"},
+	} {
+		a.with(a.token(map[string]any{"aud": aud}, nil)).GET("/fhir/R4/Patient").WantStatus(http.StatusOK)
+	}
+	a.refused(t, a.token(map[string]any{"aud": "api://admit/other"}, nil), "another server of the issuer")
+}
+
+// TestASubjectIsItsIssuersWhereThereAreSeveral: both issuers know an emp-7, and they are two people.
+func TestASubjectIsItsIssuersWhereThereAreSeveral(t *testing.T) {
+	another := newProvider(t)
+	idp, now := newProvider(t), &skewed{}
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		a := abroad{Server: s, idp: idp, time: now, admin: s.As(apptest.Admin)}
+		b := a
+		b.idp = another
+		a.join(a.admin, "emp-7")
+		a.refused(t, a.token(nil, nil), "the subject names nobody by itself")
+		mine := a.join(a.admin, idp.URL+"|emp-7")
+		token := a.token(map[string]any{"jti": "bound"}, nil)
+		assert.Equal(t, mine.Field("id"), a.with(token).GET("/auth/me").WantStatus(http.StatusOK).Field("membership.id"))
+		b.refused(t, b.token(nil, nil), "the other issuer's emp-7")
+		theirs := a.join(a.admin, another.URL+"|emp-7")
+		token = b.token(map[string]any{"jti": "bound too"}, nil)
+		assert.Equal(t, theirs.Field("id"), b.with(token).GET("/auth/me").WantStatus(http.StatusOK).Field("membership.id"))
+	}, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true", "ADMIT_EXTERNAL_ISSUERS="+idp.URL+" "+another.URL), apptest.At(now))
 }
 
 // TestTokensOfOtherServersAreNoneByDefault, and a userinfo endpoint can be named.
