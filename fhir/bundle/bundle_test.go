@@ -42,13 +42,27 @@ func TestRewriteFollowsFullURLs(t *testing.T) {
 	}
 }
 
+func TestConditionalReferencesAreFoundWithTheirPlaces(t *testing.T) {
+	found, err := bundle.Conditionals([]byte(`{"resourceType":"Observation","subject":{"reference":"Patient?identifier=a"},`+
+		`"performer":[{"reference":"Practitioner/1"},{"reference":"Practitioner?identifier=b"}],"note":[{"text":"Patient?identifier=a"}],`+
+		`"contained":[{"resourceType":"Encounter","participant":[{"individual":{"reference":"Practitioner?identifier=b"}}]}],`+
+		`"_status":{"extension":[{"url":"urn:e","valueReference":{"reference":"Group?identifier=c"}}]},"component":[{"code":{"text":"?"}}]}`), "Observation")
+	require.NoError(t, err)
+	assert.Equal(t, []bundle.Conditional{
+		{Reference: "Patient?identifier=a", At: "Observation.subject"},
+		{Reference: "Practitioner?identifier=b", At: "Observation.performer[1]"},
+		{Reference: "Practitioner?identifier=b", At: "Observation.contained[0].participant[0].individual"},
+		{Reference: "Group?identifier=c", At: "Observation.status.extension[0].valueReference"},
+	}, found)
+}
+
 // FuzzRead holds that whatever is posted gives entries or an outcome, and that rewriting makes no
 // JSON of something else.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:a","request":{"method":"POST","url":"Patient"},"resource":{"resourceType":"Patient","link":[{"other":{"reference":"urn:uuid:a"}}]}}]}`))
 	f.Add([]byte(`{"type":"batch","entry":[[],{"request":[]},{"request":{"method":"GET","url":"//../%zz?x#"}}],"resourceType":"Bundle"}`))
 	f.Add([]byte(`{"resourceType":"Bundle","entry":[`))
-	links := bundle.Links{ByURL: map[string]string{"urn:uuid:a": "Patient/1", "": "Patient/2"}, Condition: func(s string) (string, error) { return "Patient/3", nil }}
+	links := bundle.Links{ByURL: map[string]string{"urn:uuid:a": "Patient/1", "": "Patient/2"}, Condition: func(string, string) (string, error) { return "Patient/3", nil }}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b, err := bundle.Read(body, 100)
 		var o *outcome.Outcome

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"html"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -15,18 +16,22 @@ import (
 type Links struct {
 	// ByURL is Type/id for each fullUrl.
 	ByURL map[string]string
-	// Condition resolves a conditional reference (R4 http.html#trules): Type?query to Type/id.
-	Condition func(reference string) (string, error)
+	// Condition resolves a conditional reference (R4 http.html#trules), Type?query at a place of the
+	// resource, to Type/id.
+	Condition func(reference, at string) (string, error)
 }
 
-// HasConditions says whether a resource has a conditional reference.
-func HasConditions(resource []byte, resourceType string) (bool, error) {
-	if !strings.Contains(string(resource), "?") {
-		return false, nil
+// Conditional is a conditional reference and where it stands: Observation.performer[0].
+type Conditional struct{ Reference, At string }
+
+// Conditionals are the conditional references of a resource.
+func Conditionals(resource []byte, resourceType string) ([]Conditional, error) {
+	if !bytes.ContainsRune(resource, '?') {
+		return nil, nil
 	}
-	found := false
-	links := Links{Condition: func(reference string) (string, error) {
-		found = true
+	var found []Conditional
+	links := Links{Condition: func(reference, at string) (string, error) {
+		found = append(found, Conditional{strings.Clone(reference), at})
 		return reference, nil
 	}}
 	_, err := links.Rewrite(resource, resourceType, "")
@@ -41,6 +46,7 @@ func (l Links) Rewrite(resource []byte, resourceType, from string) ([]byte, erro
 		return nil, err
 	}
 	w := &walk{links: l, base: baseOf(from), edits: map[*document.Node][]byte{}}
+	w.at = append(w.at, step{resourceType, -1})
 	w.object(doc, definitions.StructureOf(resourceType))
 	if w.err != nil || len(w.edits) == 0 {
 		return resource, w.err
@@ -53,7 +59,41 @@ type walk struct {
 	links Links
 	base  string
 	edits map[*document.Node][]byte
+	at    []step
 	err   error
+}
+
+// step is a member on the way to where the walk is, with the item of an array, or -1.
+type step struct {
+	name string
+	item int
+}
+
+// path is where the walk is.
+func (w *walk) path() string {
+	var out strings.Builder
+	for i, s := range w.at {
+		if i > 0 {
+			out.WriteByte('.')
+		}
+		out.WriteString(s.name)
+		if s.item >= 0 {
+			out.WriteString("[" + strconv.Itoa(s.item) + "]")
+		}
+	}
+	return out.String()
+}
+
+// within does something in the items of a member.
+func (w *walk) within(name string, n *document.Node, do func(item *document.Node)) {
+	w.at = append(w.at, step{name, -1})
+	for i, item := range n.Values() {
+		if n.Kind == document.Array {
+			w.at[len(w.at)-1].item = i
+		}
+		do(item)
+	}
+	w.at = w.at[:len(w.at)-1]
 }
 
 // object looks into an element of a type. What does not fit the type is for validation to refuse.
@@ -79,9 +119,7 @@ func (w *walk) object(n *document.Node, of *definitions.Structure) {
 		if !ok {
 			continue
 		}
-		for _, value := range f.Value.Values() {
-			w.value(value, of, f.Name, property.Type)
-		}
+		w.within(f.Name, f.Value, func(item *document.Node) { w.value(item, of, f.Name, property.Type) })
 	}
 }
 
@@ -91,9 +129,7 @@ func (w *walk) extensions(name string, n *document.Node, of *definitions.Structu
 	if !ok || property.Type.Structure.Kind != definitions.Primitive {
 		return
 	}
-	for _, value := range n.Values() {
-		w.object(value, property.Type.Structure)
-	}
+	w.within(name, n, func(item *document.Node) { w.object(item, property.Type.Structure) })
 }
 
 func (w *walk) value(n *document.Node, of *definitions.Structure, name string, t *definitions.Type) {
@@ -124,7 +160,8 @@ func (w *walk) replace(n *document.Node, with func(string) string) {
 // reference follows Reference.reference.
 func (w *walk) reference(s string) string {
 	if isCondition(s) && w.links.Condition != nil {
-		resolved, err := w.links.Condition(s)
+		reference := w.at[:len(w.at)-1] // the walk is at its member of the same name
+		resolved, err := w.links.Condition(s, (&walk{at: reference}).path())
 		if err != nil && w.err == nil {
 			w.err = err
 		}

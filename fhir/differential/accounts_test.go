@@ -19,9 +19,12 @@ func (w *world) accounts() []any {
 	return all
 }
 
-// exact says whether the accounts of a body count: an administrator's do, in extended mode.
+// setsAccounts says whether the accounts that the caller sends count: an administrator's do, in extended mode.
+func (e *eyes) setsAccounts() bool { return e.who.Admin && e.who.Extended }
+
+// exact says whether the accounts of a body do.
 func (e *eyes) exact(body object) bool {
-	return e.who.Admin && e.who.Extended && len(at(body, "meta", "accounts")) > 0
+	return e.setsAccounts() && len(at(body, "meta", "accounts")) > 0
 }
 
 // accounted sets the accounts of a body that replaces another, or nothing.

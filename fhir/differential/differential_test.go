@@ -60,8 +60,11 @@ func TestWhatACallerGetsEqualsWhatThePolicyAllows(t *testing.T) {
 				s.who = e.who
 				for i := range requests {
 					draw := e.request
-					if i%4 == 0 {
+					switch i % 8 {
+					case 0, 4:
 						draw = e.inherit
+					case 2:
+						draw = e.together
 					}
 					if fault := s.ask(t, e, draw()); fault != "" {
 						t.Fatalf("seed %d: %s\nas %s", seed, fault, e.described)

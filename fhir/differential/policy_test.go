@@ -48,7 +48,8 @@ func (w *world) caller() (*eyes, error) {
 	for profile.project != w.own {
 		profile = w.some(profile.kind)
 	}
-	e := &eyes{world: w, who: caller.Caller{Project: w.own, Profile: medplum.Reference{Reference: profile.name()}, Extended: w.chance(6), Admin: w.chance(8)}}
+	e := &eyes{world: w, who: caller.Caller{Project: w.own, Profile: medplum.Reference{Reference: profile.name()}, Admin: w.chance(6)}}
+	e.who.Extended = w.chance(6) || e.who.Admin && w.chance(2)
 	w.authors = append(w.authors, profile.name())
 	if w.chance(2) {
 		link := caller.Link{Project: w.linked}

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/admitdev/admit/fhir/policy"
@@ -29,19 +30,9 @@ func (a *access) ask(ctx context.Context, asked Conditions) ([]Target, error) {
 }
 
 func (a *access) matchAll(ctx context.Context, conditions []Condition) ([]Target, error) {
-	groups := map[string][]Condition{}
-	for _, c := range conditions {
-		if name, ok := c.Search.JoinedBy(); ok {
-			groups[name] = append(groups[name], c)
-		}
-	}
-	a.matched = map[string][]store.Row{}
-	for _, group := range groups {
-		for some := range slices.Chunk(group, maxJoined) {
-			if err := a.matchGroup(ctx, some); err != nil {
-				return nil, err
-			}
-		}
+	var err error
+	if a.matched, err = a.metBy(ctx, conditions); err != nil {
+		return nil, err
 	}
 	var targets []Target
 	for _, rows := range a.matched {
@@ -52,9 +43,58 @@ func (a *access) matchAll(ctx context.Context, conditions []Condition) ([]Target
 	return targets, nil
 }
 
+// Matched is what Match finds for a condition. Err is an outcome.
+type Matched struct {
+	store.Resource
+	Found bool
+	Err   error
+}
+
+// MatchEach is Match of each of some conditions; they are asked together as far as can be.
+func (a *access) MatchEach(ctx context.Context, conditions []Condition) ([]Matched, error) {
+	met, err := a.metBy(ctx, conditions)
+	if err != nil {
+		return nil, err
+	}
+	matches := make([]Matched, len(conditions))
+	for i, c := range conditions {
+		rows, asked := met[c.name()]
+		var err error
+		if !asked {
+			rows, err = a.Search(ctx, c.Search)
+		}
+		m := &matches[i]
+		m.Resource, m.Found, m.Err = one(rows, err)
+		if m.Err != nil && !errors.As(m.Err, new(*outcome.Outcome)) {
+			return nil, m.Err
+		}
+	}
+	return matches, nil
+}
+
+// metBy are the rows that meet conditions, by their names. Those that are not decided together are not
+// among them.
+func (a *access) metBy(ctx context.Context, conditions []Condition) (map[string][]store.Row, error) {
+	groups := map[string][]Condition{}
+	for _, c := range conditions {
+		if name, ok := c.Search.JoinedBy(); ok {
+			groups[name] = append(groups[name], c)
+		}
+	}
+	met := map[string][]store.Row{}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		for some := range slices.Chunk(groups[name], maxJoined) {
+			if err := a.matchGroup(ctx, some, met); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return met, nil
+}
+
 // matchGroup asks conditions in one search, and tells in memory which of them a row meets. It leaves
 // them to be asked one by one when that does not decide it.
-func (a *access) matchGroup(ctx context.Context, group []Condition) error {
+func (a *access) matchGroup(ctx context.Context, group []Condition, all map[string][]store.Row) error {
 	requests := make([]*search.Request, len(group))
 	for i, c := range group {
 		requests[i] = c.Search
@@ -91,7 +131,7 @@ func (a *access) matchGroup(ctx context.Context, group []Condition) error {
 		}
 	}
 	for i, c := range group {
-		a.matched[c.name()] = met[i]
+		all[c.name()] = met[i]
 	}
 	return nil
 }

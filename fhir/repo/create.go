@@ -99,6 +99,7 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 	if err := putIndexed(ctx, a.rows, w); err != nil {
 		return store.Resource{}, err
 	}
+	a.forgetAccounts(c.ref)
 	if c.ref.Type == "Patient" && d.doc.Find("meta", "accounts") != nil {
 		a.repo.accounts.found(c.ref.Project, true, a.now())
 	}

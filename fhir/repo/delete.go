@@ -56,6 +56,7 @@ func (a *access) remove(ctx context.Context, resourceType, id, ifMatch string, v
 	if err := a.rows.Put(ctx, w); err != nil {
 		return err
 	}
+	a.forgetAccounts(got.Ref)
 	if err := a.forgetSecrets(ctx, got.Ref); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -80,6 +81,21 @@ func (a *access) inherits(resourceType string) bool {
 	return inCompartment && resourceType != "Patient" && a.system == ""
 }
 
+// setsAccounts says whether accounts in what the caller sends count.
+func (a *access) setsAccounts() bool {
+	return a.system != "" || (a.who.ProjectAdmin() && a.who.Extended)
+}
+
+// GivesAccounts says whether a Patient that the caller sends, nil for a patch, may get accounts by what it says.
+func (a *access) GivesAccounts(sent []byte) bool {
+	return a.setsAccounts() && (sent == nil || bytes.Contains(sent, []byte("accounts")) || bytes.Contains(sent, []byte(`\u`)))
+}
+
+// StampsAccounts says whether what the caller creates gets an account by the policy.
+func (a *access) StampsAccounts() bool {
+	return a.who.Policy != nil && a.who.Policy.Compartment() != nil
+}
+
 // mayInherit says whether a write of the type may have to ask a patient.
 func (a *access) mayInherit(ctx context.Context, resourceType string) bool {
 	if !a.inherits(resourceType) {
@@ -126,8 +142,33 @@ func (a *access) inherited(ctx context.Context, c *change, doc *document.Node) (
 	}), nil
 }
 
-// accountsOfPatients are the accounts of patients as far as the caller may see them.
+// accountsOfPatients are the accounts of patients as far as the caller may see them. A transaction asks once
+// for each that it does not change: what is about one patient is asked for by one statement.
 func (a *access) accountsOfPatients(ctx context.Context, project string, ids store.IDIn) (map[string][]medplum.Reference, error) {
+	if a.patients == nil {
+		return a.readAccounts(ctx, project, ids)
+	}
+	unknown := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, known := a.patients[id]; return known })
+	if len(unknown) == 0 {
+		return a.patients, nil
+	}
+	read, err := a.readAccounts(ctx, project, unknown)
+	for _, id := range unknown {
+		if err == nil {
+			a.patients[id] = read[id]
+		}
+	}
+	return a.patients, err
+}
+
+// forgetAccounts forgets what a patient had before a write.
+func (a *access) forgetAccounts(ref store.Ref) {
+	if ref.Type == "Patient" {
+		delete(a.patients, ref.ID)
+	}
+}
+
+func (a *access) readAccounts(ctx context.Context, project string, ids store.IDIn) (map[string][]medplum.Reference, error) {
 	visible, err := a.narrow(policy.Read, "Patient")
 	if outcome.Has(err, outcome.Forbidden) {
 		return nil, nil

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -134,6 +135,8 @@ type access struct {
 	// wait.
 	matched map[string][]store.Row
 	linedUp map[string]bool
+	// patients are the accounts of those that a Transaction has asked for; nil elsewhere.
+	patients map[string][]medplum.Reference
 	// defined says whether the transaction has written what profiles are compiled from.
 	defined *bool
 }

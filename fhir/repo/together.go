@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -46,7 +47,7 @@ func (s *Session) Transaction(ctx context.Context, targets []Target, asked Condi
 			return err
 		}
 		kept := &writeBehind{keeper{rows: a.rows, wanted: a.wanted(slices.Concat(targets, found))}}
-		a.rows = kept
+		a.rows, a.patients = kept, map[string][]medplum.Reference{}
 		if err := fn(&Tx{a}); err != nil {
 			return err
 		}

@@ -160,8 +160,7 @@ func (a *access) serverMeta(ctx context.Context, c *change, doc *document.Node) 
 // accountsOf decides meta.accounts: an administrator in extended mode may set them, a create gets
 // the policy's compartment, everything else keeps what is stored; to that come the patients' (inherited).
 func (a *access) accountsOf(ctx context.Context, c *change, doc *document.Node) ([]byte, error) {
-	trusted := a.system != "" || (a.who.ProjectAdmin() && a.who.Extended)
-	if trusted && (c.in.accounts || c.in.doc.Find("meta", "accounts") != nil) {
+	if a.setsAccounts() && (c.in.accounts || c.in.doc.Find("meta", "accounts") != nil) {
 		return doc.Find("meta", "accounts").Compact(nil), nil
 	}
 	gained, lost, err := a.inherited(ctx, c, doc)

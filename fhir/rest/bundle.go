@@ -63,6 +63,8 @@ type actor interface {
 	DeleteVersion(ctx context.Context, resourceType, id, ifMatch string) error
 	DeleteOne(ctx context.Context, c repo.Condition, ifMatch string) error
 	Match(ctx context.Context, c repo.Condition) (store.Resource, bool, error)
+	MatchEach(ctx context.Context, conditions []repo.Condition) ([]repo.Matched, error)
+	accounting
 	NewID() string
 	searcher
 }

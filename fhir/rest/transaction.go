@@ -1,12 +1,10 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -22,15 +20,16 @@ const maxTransactionAttempts = 3
 
 // transaction is a Bundle of which all or nothing is done (R4 http.html#trules).
 type transaction struct {
-	h        *Handler
-	entries  []bundle.Entry
-	deferred []bool // the entry has conditional references, resolved when the others are written
-	left     *budget
+	h           *Handler
+	entries     []bundle.Entry
+	conditional [][]bundle.Conditional // references of each entry, resolved when what has none is written
+	left        *budget
 	// What one attempt finds out; another attempt begins anew.
-	targets    []target
-	links      bundle.Links
-	conditions map[string]string // of conditional references: to Type/id
-	results    []done
+	targets   []target
+	links     bundle.Links
+	resolved  map[string]resolved // conditional references
+	unwritten map[string]bool     // Patients of which others may inherit accounts, "Patient/id"
+	results   []done
 }
 
 // target is the resource that an entry is about.
@@ -40,23 +39,20 @@ type target struct {
 	exists           bool
 }
 
-// errNoMatch is a conditional reference that matches nothing.
-var errNoMatch = errors.New("a conditional reference matches nothing")
-
 func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing) ([]done, error) {
 	left, stop := h.budget(c)
 	defer stop()
-	t := &transaction{h: h, entries: b.Entries, deferred: make([]bool, len(b.Entries)), left: left}
+	t := &transaction{h: h, entries: b.Entries, conditional: make([][]bundle.Conditional, len(b.Entries)), left: left}
 	if err := t.check(); err != nil {
 		return nil, err
 	}
 	ctx, session := c.Request().Context(), h.session(c)
 	var err error
 	targets := updated(ctx, session, b)
-	if commit == nil && !t.withAccounts() && (t.plain(ctx, session) || len(targets) == len(b.Entries) && len(targets) > 0) {
+	if commit == nil && !t.givesAccounts(session) && !t.refersToItself() && (t.plain(ctx, session) || len(targets) == len(b.Entries) && len(targets) > 0) {
 		err = session.Together(ctx, targets, func(together *repo.Session) error { return t.run(ctx, together, nil) })
-		if !errors.Is(err, errNoMatch) && !repo.Raced(err) { // else what it asks for may be in the Bundle itself
-			return t.results, shown(err)
+		if !repo.Raced(err) {
+			return t.results, err
 		}
 	}
 	asked := t.asked(ctx, session)
@@ -75,19 +71,8 @@ func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing
 			break
 		}
 	}
-	return t.results, shown(err)
+	return t.results, err
 }
-
-// shown is errNoMatch in the words of a client.
-func shown(err error) error {
-	var at *entryError
-	if errors.Is(err, errNoMatch) && errors.As(err, &at) {
-		return inEntry(at.entry, outcome.New(outcome.Invalid, "%s", capitalized(errors.Unwrap(at).Error())))
-	}
-	return err
-}
-
-func capitalized(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // check refuses what cannot be carried out as a whole.
 func (t *transaction) check() error {
@@ -115,21 +100,16 @@ func (t *transaction) check() error {
 		}
 		if e.Resource != nil && e.Method != http.MethodDelete {
 			var err error
-			if t.deferred[i], err = bundle.HasConditions(e.Resource, e.Type); err != nil {
+			if t.conditional[i], err = bundle.Conditionals(e.Resource, e.Type); err != nil {
 				return inEntry(i, err)
 			}
 		}
 	}
-	return nil
+	return t.fewConditions()
 }
 
 func overlap(name string) error {
 	return outcome.New(outcome.Invalid, "%.100s is in more than one entry", name).At("request.url")
-}
-
-// withAccounts says that others of the transaction may inherit accounts from a patient that is in it.
-func (t *transaction) withAccounts() bool {
-	return slices.ContainsFunc(t.entries, func(e bundle.Entry) bool { return bytes.Contains(e.Resource, []byte(`"accounts"`)) })
 }
 
 // plain says that the transaction is nothing but creates that need none.
@@ -151,27 +131,36 @@ func (t *transaction) run(ctx context.Context, as actor, toMake matcher) error {
 	t.targets = make([]target, len(t.entries))
 	t.results = make([]done, len(t.entries))
 	t.left.bytes.Store(t.h.limits.Answer)
-	t.conditions = map[string]string{}
+	t.resolved, t.unwritten = map[string]resolved{}, map[string]bool{}
 	if err := t.identify(ctx, as, toMake); err != nil {
 		return err
 	}
-	if err := t.linkUp(ctx, as); err != nil {
+	t.linkUp(as)
+	if err := t.phase(ctx, as, bundle.Deletes); err != nil {
 		return err
 	}
-	type step struct {
-		phase    int
-		deferred bool
+	if err := t.write(ctx, as); err != nil {
+		return err
 	}
-	// Conditional references come last in R4, for they may mean what the Bundle itself writes.
-	for _, s := range []step{{bundle.Deletes, false}, {bundle.Creates, false}, {bundle.Changes, false}, {bundle.Creates, true}, {bundle.Changes, true}, {bundle.Reads, false}} {
-		for i := range t.entries {
-			if t.entries[i].Phase() != s.phase || t.deferred[i] != s.deferred {
-				continue
-			}
-			if t.results[i] = t.left.within(&t.entries[i], func() done { return t.perform(ctx, as, i) }); t.results[i].err != nil {
-				return inEntry(i, t.results[i].err)
+	return t.phase(ctx, as, bundle.Reads)
+}
+
+// phase carries out the entries of one phase.
+func (t *transaction) phase(ctx context.Context, as actor, phase int) error {
+	for i := range t.entries {
+		if t.entries[i].Phase() == phase {
+			if err := t.carryOut(ctx, as, i); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+func (t *transaction) carryOut(ctx context.Context, as actor, i int) error {
+	t.results[i] = t.left.within(&t.entries[i], func() done { return t.perform(ctx, as, i) })
+	if err := t.results[i].err; err != nil {
+		return inEntry(i, err)
 	}
 	return nil
 }
@@ -268,7 +257,7 @@ func (t *transaction) identifyChange(ctx context.Context, as actor, i int, toMak
 }
 
 // linkUp makes fullUrls lead to what their entries are about.
-func (t *transaction) linkUp(ctx context.Context, as actor) error {
+func (t *transaction) linkUp(as actor) {
 	t.links.ByURL = map[string]string{}
 	for i, to := range t.targets {
 		e := &t.entries[i]
@@ -279,35 +268,12 @@ func (t *transaction) linkUp(ctx context.Context, as actor) error {
 			t.links.ByURL[e.FullURL] = name
 		}
 	}
-	t.links.Condition = func(reference string) (string, error) { return t.resolve(ctx, as, reference) }
-	return nil
-}
-
-// resolve finds what a conditional reference means, each once.
-func (t *transaction) resolve(ctx context.Context, as actor, reference string) (string, error) {
-	if to, ok := t.conditions[reference]; ok {
-		return to, nil
+	t.links.Condition = t.resolution
+	for i, to := range t.targets {
+		if e := &t.entries[i]; to.resourceType == "Patient" && t.gives(as, e, to) {
+			t.unwritten["Patient/"+to.id] = true
+		}
 	}
-	if err := t.left.err(); err != nil {
-		return "", err
-	}
-	if len(t.conditions) == t.h.limits.Searches {
-		return "", outcome.New(outcome.TooLong, "A Bundle has at most %d searches and conditions", t.h.limits.Searches)
-	}
-	resourceType, query, _ := strings.Cut(reference, "?")
-	condition, err := t.h.condition(ctx, as, resourceType, query)
-	if err != nil {
-		return "", err
-	}
-	match, found, err := as.Match(ctx, condition)
-	switch {
-	case err != nil:
-		return "", err
-	case !found:
-		return "", fmt.Errorf("%w: %.200s", errNoMatch, reference)
-	}
-	t.conditions[reference] = match.Type + "/" + match.ID
-	return t.conditions[reference], nil
 }
 
 // perform carries out one entry.
