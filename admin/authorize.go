@@ -35,7 +35,7 @@ func (s *SignIn) Resume(ctx context.Context, a oauth.Authorization, browser stri
 	}
 	var found *store.Login
 	for i, session := range sessions {
-		tooOld := a.MaxAge >= 0 && s.Clock.Now().Sub(session.AuthTime.Time) > a.MaxAge
+		tooOld := a.MaxAge >= 0 && s.Clock.Now().Sub(session.Recognised().Time) > a.MaxAge
 		other := a.Subject != "" && session.UserID != a.Subject
 		if session.MembershipProject != a.Client.Project || tooOld || other || session.UserType != medplum.TypeUser {
 			continue

@@ -21,8 +21,6 @@ import (
 )
 
 const (
-	// methodExternal is the authMethod of logins by way of an identity provider.
-	methodExternal = "external"
 	// journeyLasts is how long somebody may take at an identity provider.
 	journeyLasts = 10 * time.Minute
 
@@ -41,12 +39,16 @@ type ExternalWish struct {
 	// Request is the request to the authorization endpoint that our own page was asked with. The login then
 	// is that request's.
 	Request string `json:"request,omitempty"`
+	// MaxAge is how long ago the person may have shown who they are, by that request; nil for any time.
+	MaxAge *time.Duration `json:"-"`
 }
 
 // journey is what is kept, sealed, while somebody is at the provider.
 type journey struct {
 	ExternalWish
 	Nonce, Verifier string
+	MaxAge          *time.Duration // as in the wish, of which it would not be kept
+	Began           time.Time
 }
 
 // externalURL is where sign-ins at an identity provider begin.
@@ -78,8 +80,12 @@ func (s *SignIn) StartExternal(ctx context.Context, in ExternalWish, browser str
 		return "", err
 	}
 	state := secret.Token(32)
-	kept := journey{ExternalWish: in, Nonce: secret.Token(16), Verifier: secret.Token(32)}
-	if address, err = s.Providers.AuthorizeURL(ctx, p.Config, s.trip(kept, state)); err != nil {
+	kept := journey{ExternalWish: in, Nonce: secret.Token(16), Verifier: secret.Token(32), MaxAge: in.MaxAge, Began: s.Clock.Now()}
+	trip := s.trip(kept, state)
+	if trip.Strong, err = s.wantsSeveral(ctx, p, in.ProjectID); err != nil {
+		return "", err
+	}
+	if address, err = s.Providers.AuthorizeURL(ctx, p.Config, trip); err != nil {
 		return "", s.providerFailed(ctx, err, "The identity provider cannot be reached, or its configuration is wrong")
 	}
 	content, err := json.Marshal(kept)
@@ -105,7 +111,9 @@ func (s *SignIn) countJourney(ctx context.Context, from Device) error {
 func placeOfJourney(hash string) string { return "external_request/" + hash }
 
 func (s *SignIn) trip(j journey, state string) openid.Trip {
-	return openid.Trip{RedirectURI: s.Service.BaseURL.JoinPath(externalPath).String(), State: state, Nonce: j.Nonce, Verifier: j.Verifier}
+	return openid.Trip{
+		RedirectURI: s.Service.BaseURL.JoinPath(externalPath).String(), State: state, Nonce: j.Nonce, Verifier: j.Verifier, MaxAge: j.MaxAge,
+	}
 }
 
 // providerOf is the provider that a wish leads to.
@@ -184,6 +192,9 @@ func (s *SignIn) FinishExternal(ctx context.Context, answer ExternalAnswer, brow
 		return Return{}, err
 	}
 	id, err := s.Providers.Exchange(ctx, p.Config, s.trip(j, answer.State), answer.Code, answer.Issuer)
+	if err == nil && !j.recent(id.AuthTime) {
+		return Return{}, outcome.New(outcome.Invalid, "The identity provider does not say that you have signed in there as lately as the application wants")
+	}
 	return Return{j.ExternalWish, p, id}, s.providerFailed(ctx, err, "Failed to verify code - check your identity provider configuration")
 }
 
@@ -211,7 +222,8 @@ func (s *SignIn) beginExternal(ctx context.Context, back Return, wish Wish, clie
 		return Step{}, err
 	}
 	return s.begin(ctx, entrance{
-		wish: wish, client: client, who: who, method: methodExternal, nothing: outcome.New(outcome.Invalid, "User not found"),
+		wish: wish, client: client, who: who, method: oauth.MethodExternal, nothing: outcome.New(outcome.Invalid, "User not found"),
+		how: s.recognition(back.p, back.id), several: back.id.Several(),
 		confirm: func(*store.Tx) error { return nil },
 	}, from)
 }

@@ -25,8 +25,8 @@ type TokenIssuer interface {
 
 // ForeignTokens says which member an access token of another server is: the one whose profile the issuer
 // names, else the one whose external id is "issuer|subject", or the subject alone where there is one issuer.
-// There must be one alone on the whole server, active, a User, and not of a super-admin project. It
-// implements oauth.ForeignTokens.
+// There must be one alone on the whole server, active, a User, and not of a super-admin project. Where
+// several factors are wanted the token must say that there were. It implements oauth.ForeignTokens.
 type ForeignTokens struct {
 	Issuers map[string]TokenIssuer
 	Repo    *repo.Repo
@@ -72,7 +72,8 @@ func (f *ForeignTokens) member(ctx context.Context, issuer string, holder openid
 	if err != nil {
 		return one, err
 	}
-	found, superAdmin := 0, false
+	var of medplum.Project
+	found := 0
 	for _, ref := range named {
 		m, err := fetch[medplum.ProjectMembership](ctx, f.Repo, "find the member of a token", ref)
 		if err != nil || !m.IsActive() {
@@ -87,7 +88,7 @@ func (f *ForeignTokens) member(ctx context.Context, issuer string, holder openid
 		case err != nil:
 			return one, err
 		default:
-			one, superAdmin, found = m, project.SuperAdmin, found+1
+			one, of, found = m, project, found+1
 		}
 	}
 	resourceType, _ := one.User.Split()
@@ -96,10 +97,31 @@ func (f *ForeignTokens) member(ctx context.Context, issuer string, holder openid
 		err = fmt.Errorf("%w: %d active memberships are of subject %q with fhirUser %q", oauth.ErrForeign, found, holder.Subject, holder.FHIRUser)
 	case resourceType != medplum.TypeUser: // a client may be switched off
 		err = fmt.Errorf("%w: it names a program", oauth.ErrForeign)
-	case superAdmin:
+	case of.SuperAdmin:
 		err = fmt.Errorf("%w: it names a super administrator", oauth.ErrForeign)
+	case !holder.Several():
+		err = f.mayBeWeak(ctx, of, one)
 	}
 	return one, err
+}
+
+// mayBeWeak refuses a member of whom several factors are wanted.
+//
+// Errors: oauth.ErrForeign.
+func (f *ForeignTokens) mayBeWeak(ctx context.Context, of medplum.Project, m medplum.ProjectMembership) error {
+	_, id := m.User.Split()
+	ref, err := f.Store.Owner(ctx, store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: id})
+	var user medplum.User
+	if err == nil {
+		user, err = fetch[medplum.User](ctx, f.Repo, "read the User of a token's member", ref)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: the User is gone", oauth.ErrForeign)
+	case err == nil && (of.MFARequired() || user.MFARequired):
+		return fmt.Errorf("%w: it does not say that there were several factors", oauth.ErrForeign)
+	}
+	return err
 }
 
 // named are the memberships that a holder may be: those of the profile that the issuer names, else those

@@ -164,6 +164,9 @@ type entrance struct {
 	only string
 	// nothing is the answer to somebody who may go nowhere.
 	nothing error
+	// how an identity provider has recognised them, several that it asked for several factors.
+	how     store.Recognition
+	several bool
 	// confirm holds what was shown to be still good, and keeps it so until the transaction ends.
 	confirm func(tx *store.Tx) error
 }
@@ -173,7 +176,10 @@ type entrance struct {
 func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, error) {
 	login := s.newLogin(in.who.ref, in.method, from)
 	in.wish.apply(&login, in.client)
-	login.MFAVerified = in.method == methodPasskey
+	login.MFAVerified, login.Recognition = in.several || in.method == methodPasskey, in.how
+	if !in.how.RecognisedAt.IsZero() {
+		login.ProvenAt = in.how.RecognisedAt
+	}
 	if in.only != "" {
 		login.ProvenAt = store.Stamp{} // a named token opens its membership, and changes nothing of the account
 	}

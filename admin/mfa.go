@@ -177,8 +177,11 @@ func (s *SignIn) EnrollLogin(ctx context.Context, id, token string) (step Step, 
 	if err != nil {
 		return Step{}, err
 	}
-	if who.user.MFAEnrolled {
+	switch {
+	case who.user.MFAEnrolled:
 		return Step{}, outcome.New(outcome.Invalid, "Already enrolled")
+	case isForOneProject(login):
+		return Step{}, mustEnrolElsewhere()
 	}
 	choices, err := s.choices(ctx, login)
 	if err != nil {

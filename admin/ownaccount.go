@@ -43,7 +43,8 @@ func ownByScope(who caller.Caller) bool {
 
 // isForOneProject says whether a User of the server came in by a word that counts in one project.
 func isForOneProject(login store.Login) bool {
-	return (login.AuthMethod == methodExternal || login.AuthMethod == oauth.MethodExchange) && login.UserProject == store.SystemProject
+	elsewhere := login.AuthMethod == oauth.MethodExternal || login.AuthMethod == oauth.MethodExchange
+	return elsewhere && !login.WholeAccount && login.UserProject == store.SystemProject
 }
 
 // ownSessions says which sessions of the caller's User are the caller's to see and to end: all, those of

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/pkg/oauth"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -108,6 +109,8 @@ func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who 
 			return Step{}, err
 		}
 		step.MFARequired, step.MFAMethods = true, have.methods()
+	case due && isForOneProject(login):
+		return Step{}, mustEnrolElsewhere()
 	case due:
 		enrollment, err := s.enrollment(ctx, tx, who)
 		if err != nil {
@@ -129,17 +132,31 @@ func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who 
 }
 
 // factorDue says whether the login still wants a second factor: its User has one, or must have one by
-// their own or by the project that they go to. What another server vouches for is that server's to guard.
+// their own or by the project that they go to. What another server vouches for is that server's to guard,
+// where nobody says that there must be several factors; where somebody does, it must say that there were.
 func (s *SignIn) factorDue(ctx context.Context, rows projectRows, login store.Login, who account) (bool, error) {
+	elsewhere := login.AuthMethod == oauth.MethodExternal
 	switch {
-	case login.AuthMethod != methodPassword, login.MFAVerified:
+	case login.MFAVerified, login.AuthMethod != methodPassword && !elsewhere:
 		return false, nil
-	case who.user.MFAEnrolled, who.user.MFARequired:
+	case who.user.MFARequired, who.user.MFAEnrolled && !elsewhere:
 		return true, nil
-	case login.MembershipProject == "":
+	}
+	return wantsFactor(ctx, rows, login.MembershipProject)
+}
+
+// mustEnrolElsewhere is the outcome where somebody would give an account a factor by a word that counts in one
+// project: the account may be known to others.
+func mustEnrolElsewhere() error {
+	return outcome.New(outcome.Invalid, "A second factor is required. Set one up by signing in with your password, or sign in elsewhere with several factors")
+}
+
+// wantsFactor says whether a project wants a second factor of all who sign in.
+func wantsFactor(ctx context.Context, rows projectRows, id string) (bool, error) {
+	if id == "" {
 		return false, nil
 	}
-	ref := store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: login.MembershipProject}
+	ref := store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: id}
 	res, err := rows.Get(ctx, ref, nil)
 	if err != nil {
 		return false, err

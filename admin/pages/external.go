@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -111,6 +112,9 @@ func (h *Handler) externalWish(c echo.Context) (in admin.ExternalWish, err error
 	if in.ClientID = ""; query.Get("provider") == "client" {
 		in.ClientID = a.Client.ID
 	}
+	if in.ProjectID = a.Client.Project; a.MaxAge >= 0 {
+		in.MaxAge = &a.MaxAge
+	}
 	return in, nil
 }
 
@@ -205,10 +209,31 @@ func (h *Handler) externalBack(c echo.Context) error {
 		return err
 	}
 	to, ok := h.afterExternal(back, step)
-	if !ok {
+	switch {
+	case !ok && step.Code == "" && back.RedirectURI != "":
+		back.Request = requestOf(back)
+		return h.externalFor(c, back)
+	case !ok && (step.MFARequired || step.MFAEnrollRequired):
+		return outcome.New(outcome.Invalid, "A second factor is required, for which the application must name where it goes on")
+	case !ok:
 		return show(c, http.StatusOK, h.message("Your sign-in works", "Go on in the application that you use.", nil))
 	}
 	return c.Redirect(http.StatusFound, to)
+}
+
+// requestOf is the request to the authorization endpoint that says what a client's wishes do, for whom our own
+// pages ask what the sign-in still needs.
+func requestOf(back admin.Return) string {
+	query := url.Values{
+		"response_type": {"code"}, "client_id": {back.ClientID}, "redirect_uri": {back.RedirectURI}, "scope": {cmp.Or(back.Scope, "openid")},
+		"code_challenge": {back.CodeChallenge}, "code_challenge_method": {back.CodeChallengeMethod}, "nonce": {back.Nonce},
+	}
+	for name := range query {
+		if query.Get(name) == "" {
+			query.Del(name)
+		}
+	}
+	return query.Encode()
 }
 
 // externalFor goes on with the request to the authorization endpoint.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/pkg/secret"
@@ -106,8 +107,14 @@ func (s *Server) codeSession(ctx context.Context, r grantRequest, login store.Lo
 	return of, s.authenticate(ctx, of.client, r.presented, "Invalid secret")
 }
 
-// methodPassword is the AuthMethod of a login by password.
-const methodPassword = "password"
+// The AuthMethods of logins by what we have asked for ourselves.
+const (
+	methodPassword = "password"
+	methodPasskey  = "passkey"
+)
+
+// needsFactor are the AuthMethods of which one may have taken a single factor.
+var needsFactor = []string{methodPassword, MethodExternal, MethodExchange}
 
 // sessionOf reads what the tokens of a login say. Whoever lost their membership gets none.
 func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, err error) {
@@ -123,7 +130,7 @@ func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, 
 		return session{}, notFoundIs(err, "Invalid profile")
 	case !of.member.Active:
 		return session{}, refuse(accessDenied, "Profile not active")
-	case of.member.MFARequired && login.AuthMethod == methodPassword && !login.MFAVerified: // since the sign-in
+	case of.member.MFARequired && !login.MFAVerified && slices.Contains(needsFactor, login.AuthMethod): // since the sign-in
 		return session{}, refuse(accessDenied, "A second factor is required; sign in again")
 	}
 	if login.Offline && !of.member.SuperAdmin {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/admitdev/admit/pkg/store"
 )
 
 // The kinds of tokens, as token_use tells them apart: each is refused where another is due.
@@ -52,7 +54,29 @@ type idClaims struct {
 	FHIRUser string      `json:"fhirUser"`
 	Nonce    string      `json:"nonce,omitempty"`
 	AuthTime json.Number `json:"auth_time"`
+	ACR      string      `json:"acr,omitempty"`
+	AMR      []string    `json:"amr,omitempty"`
 	Email    string      `json:"email,omitempty"`
+}
+
+// phishingResistant is the acr of a sign-in that no other site can pass on (OpenID EAP ACR Values §2).
+const phishingResistant = "phr"
+
+// recognition are the claims acr and amr of a login (OpenID Connect Core §2, RFC 8176): what we have asked for
+// ourselves, or what the identity provider says that it has.
+func recognition(l store.Login) (acr string, amr []string) {
+	switch l.AuthMethod {
+	case methodPassword:
+		amr = []string{"pwd"}
+	case methodPasskey: // its key may be in hardware or in software
+		acr, amr = phishingResistant, []string{"pop"}
+	case MethodExternal, MethodExchange:
+		acr, amr = l.ACR, words(l.AMR)
+	}
+	if l.MFAVerified && !slices.Contains(amr, "mfa") {
+		amr = append(amr, "mfa")
+	}
+	return acr, amr
 }
 
 type refreshClaims struct {

@@ -35,7 +35,7 @@ func tokensSayWhatMedplumsClientsNeed(t *testing.T, w *world) {
 	require.Equal(t, userID, access["sub"])
 	require.Equal(t, issuer, access["aud"])
 	id := claims(t, got.text("id_token"))
-	require.Equal(t, []string{"auth_time", "email", "exp", "fhirUser", "iat", "iss", "jti", "login_id", "nbf", "nonce", "sub", "token_use"},
+	require.Equal(t, []string{"amr", "auth_time", "email", "exp", "fhirUser", "iat", "iss", "jti", "login_id", "nbf", "nonce", "sub", "token_use"},
 		slices.Sorted(maps.Keys(id)), "no aud and no client_id without a client")
 	require.Equal(t, "n-1", id["nonce"])
 	require.Equal(t, userID, id["sub"], "sub is the same everywhere")

@@ -27,6 +27,7 @@ type metadata struct {
 	SubjectTypes             []string `json:"subject_types_supported"`
 	Scopes                   []string `json:"scopes_supported"`
 	Claims                   []string `json:"claims_supported"`
+	ACRValues                []string `json:"acr_values_supported"`
 	TokenAuthMethods         []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgorithms      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
@@ -76,7 +77,8 @@ func (s *Server) configuration(c echo.Context) error {
 		ResponseTypes:            []string{"code"},
 		SubjectTypes:             []string{"public"},
 		Scopes:                   []string{"openid", "profile", "email", "phone", "offline_access"},
-		Claims:                   []string{"iss", "aud", "sub", "iat", "exp", "auth_time", "nonce", "name", "given_name", "family_name", "email", "email_verified", "phone_number"},
+		Claims:                   []string{"iss", "aud", "sub", "iat", "exp", "auth_time", "acr", "amr", "nonce", "name", "given_name", "family_name", "email", "email_verified", "phone_number"},
+		ACRValues:                []string{phishingResistant},
 		TokenAuthMethods:         tokenAuthMethods,
 		TokenAuthAlgorithms:      assertionAlgorithms,
 		IntrospectionAuthMethods: authMethods,

@@ -106,6 +106,7 @@ func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
 		return tokens{}, err
 	}
 	l, lasts := of.login, of.accessLasts()
+	acr, amr := recognition(l)
 	claims := []any{
 		accessClaims{
 			registered: s.register(useAccess, s.issuer, l.Client, l.ID, of.now, lasts),
@@ -114,7 +115,7 @@ func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
 		},
 		idClaims{
 			registered: s.register(useID, l.Client, l.Client, l.ID, of.now, idLifetime),
-			Subject:    l.UserID, FHIRUser: of.member.Profile.Reference, Nonce: l.Nonce, AuthTime: seconds(l.AuthTime.Time), Email: of.email,
+			Subject:    l.UserID, FHIRUser: of.member.Profile.Reference, Nonce: l.Nonce, AuthTime: seconds(l.Recognised().Time), ACR: acr, AMR: amr, Email: of.email,
 		},
 	}
 	if of.refreshSecret != "" {

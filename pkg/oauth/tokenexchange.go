@@ -23,8 +23,11 @@ const (
 	typeIDToken        = "urn:ietf:params:oauth:token-type:id_token"
 )
 
-// MethodExchange is the authMethod of logins that a token exchange begins.
-const MethodExchange = "exchange"
+// The authMethods of logins for which another server vouches.
+const (
+	MethodExternal = "external"
+	MethodExchange = "exchange" // begun by a token exchange
+)
 
 // SubjectToken is a token of another server that stands for somebody.
 type SubjectToken struct {
@@ -36,13 +39,22 @@ type SubjectToken struct {
 	Address    string
 }
 
+// Recognised is whom a token of another server stands for.
+type Recognised struct {
+	User   store.Ref
+	Member Membership
+	// How is what the other server says of how it knows, Several that it has asked for several factors.
+	How     store.Recognition
+	Several bool
+}
+
 // Externals recognises people by tokens of other servers.
 type Externals interface {
 	// Recognise is the User of a token of the client's own identity provider, with an active membership in
 	// the client's project.
 	//
 	// Errors: outcome Invalid with what is wrong, outcome TooManyRequests of the provider.
-	Recognise(ctx context.Context, client Client, token SubjectToken) (user store.Ref, member Membership, err error)
+	Recognise(ctx context.Context, client Client, token SubjectToken) (Recognised, error)
 }
 
 // tokenExchange is RFC 8693: a token of the identity provider that the client names, for tokens of ours.
@@ -74,11 +86,11 @@ func (s *Server) tokenExchange(ctx context.Context, r grantRequest) (tokens, err
 	if subject.Token == "" || s.isOurs(subject.Token) {
 		return tokens{}, refuse(invalidRequest, "Invalid subject_token") // nor is one of ours shown to others
 	}
-	user, member, err := s.Externals.Recognise(ctx, client, subject)
+	who, err := s.Externals.Recognise(ctx, client, subject)
 	if err != nil {
 		return tokens{}, notRecognised(err)
 	}
-	return s.exchanged(ctx, r, client, user, member, scope)
+	return s.exchanged(ctx, r, client, who, scope)
 }
 
 // exchangeScope judges the parameters that say what is wanted, and gives the scope.
@@ -128,13 +140,13 @@ func notRecognised(err error) error {
 }
 
 // exchanged begins the session and gives its tokens.
-func (s *Server) exchanged(ctx context.Context, r grantRequest, client Client, user store.Ref, member Membership, scope string) (tokens, error) {
+func (s *Server) exchanged(ctx context.Context, r grantRequest, client Client, who Recognised, scope string) (tokens, error) {
 	now := s.Clock.Now()
 	login := store.Login{
-		ID: secret.ID(), UserProject: user.Project, UserType: user.Type, UserID: user.ID, Client: client.ID,
-		WantedProject: client.Project, MembershipProject: member.Project, Membership: member.ID,
+		ID: secret.ID(), UserProject: who.User.Project, UserType: who.User.Type, UserID: who.User.ID, Client: client.ID,
+		WantedProject: client.Project, MembershipProject: who.Member.Project, Membership: who.Member.ID,
 		AuthMethod: MethodExchange, AuthTime: store.At(now), Nonce: secret.ID(), Scope: scope, Offline: OfflineScope(scope),
-		Granted: true, RemoteAddress: r.address, UserAgent: r.agent, KeyThumbprint: r.key,
+		Recognition: who.How, MFAVerified: who.Several, Granted: true, RemoteAddress: r.address, UserAgent: r.agent, KeyThumbprint: r.key,
 	}
 	of, err := s.sessionOf(ctx, login)
 	if err == nil {

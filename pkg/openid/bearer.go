@@ -64,6 +64,7 @@ type Holder struct {
 	FHIRUser string
 	Scope    string
 	Expires  time.Time
+	Strength // of RFC 9068 §2.2.1
 }
 
 // Holder is whom an access token of the issuer is about.
@@ -101,7 +102,7 @@ func (i *Issuer) Holder(ctx context.Context, raw string) (Holder, error) {
 	if fhirUser == "" {
 		fhirUser = claims.fhirUser()
 	}
-	return Holder{who.Subject, fhirUser, strings.Join(slices.Concat(claims.Scope, claims.Scopes), " "), token.Expiry}, nil
+	return Holder{who.Subject, fhirUser, strings.Join(slices.Concat(claims.Scope, claims.Scopes), " "), token.Expiry, claims.strength()}, nil
 }
 
 // ask has userinfo confirm a token and its subject.
@@ -234,6 +235,7 @@ type textOrList = jwt.Audience
 // bearerClaims are what tells an access token from other tokens of an issuer, and what it is for.
 type bearerClaims struct {
 	userClaims
+	strengthClaims
 	Scope           textOrList      `json:"scope"`
 	Scopes          textOrList      `json:"scp"`
 	Confirmation    json.RawMessage `json:"cnf"`

@@ -6,6 +6,7 @@
 //     and name the endpoints that are configured: a configuration cannot join two servers (RFC 9700 §4.4).
 //   - An ID token counts when it is signed by a key of the provider with an algorithm of the list below,
 //     and its issuer, audience, authorized party, nonce and times are right (OpenID Connect Core §3.1.3.7).
+//   - How somebody was recognised only a signed token says; what it does not say has not been done.
 //   - Every address is asked by package fetch: no private address, no redirect, no long answer.
 //   - A failure is ErrRefused when the provider or its token is wrong, ErrBusy when it limits us.
 package openid
@@ -17,6 +18,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +53,7 @@ type Identity struct {
 	Issuer, Subject string
 	Email           string
 	EmailVerified   bool
+	Strength
 }
 
 // Client speaks to providers.
@@ -95,16 +99,21 @@ type provider struct {
 
 // metadata is what is read of a discovery document besides what the library does.
 type metadata struct {
-	Issuer      string `json:"issuer"`
-	Authorize   string `json:"authorization_endpoint"`
-	Token       string `json:"token_endpoint"`
-	UserInfo    string `json:"userinfo_endpoint"`
-	NamesIssuer bool   `json:"authorization_response_iss_parameter_supported"`
+	Issuer      string   `json:"issuer"`
+	Authorize   string   `json:"authorization_endpoint"`
+	Token       string   `json:"token_endpoint"`
+	UserInfo    string   `json:"userinfo_endpoint"`
+	NamesIssuer bool     `json:"authorization_response_iss_parameter_supported"`
+	ACR         []string `json:"acr_values_supported"`
 }
 
 // Trip is what belongs to one journey to a provider and back.
 type Trip struct {
 	RedirectURI, State, Nonce, Verifier string
+	// Strong asks for several factors, where the provider says how it is asked.
+	Strong bool
+	// MaxAge is how long ago the provider may have recognised somebody; nil for any time.
+	MaxAge *time.Duration
 }
 
 // Scope is what is asked of a provider.
@@ -114,10 +123,29 @@ const Scope = "openid profile email"
 //
 // Errors: ErrRefused.
 func (c *Client) AuthorizeURL(ctx context.Context, cfg Config, trip Trip) (string, error) {
-	if _, err := c.provider(ctx, cfg); err != nil {
+	p, err := c.provider(ctx, cfg)
+	if err != nil {
 		return "", err
 	}
-	return c.oauth(cfg, trip).AuthCodeURL(trip.State, oidc.Nonce(trip.Nonce), oauth2.S256ChallengeOption(trip.Verifier)), nil
+	options := []oauth2.AuthCodeOption{oidc.Nonce(trip.Nonce), oauth2.S256ChallengeOption(trip.Verifier)}
+	if values := p.strongACR(); trip.Strong && values != "" {
+		options = append(options, oauth2.SetAuthURLParam("acr_values", values))
+	}
+	if trip.MaxAge != nil {
+		options = append(options, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(trip.MaxAge.Seconds()))))
+	}
+	return c.oauth(cfg, trip).AuthCodeURL(trip.State, options...), nil
+}
+
+// strongACR are those of StrongACR that the provider knows: some refuse a request that names others.
+func (p *provider) strongACR() string {
+	var known []string
+	for _, value := range StrongACR {
+		if slices.Contains(p.ACR, value) {
+			known = append(known, value)
+		}
+	}
+	return strings.Join(known, " ")
 }
 
 // Exchange is who came back with a code. issuer is the parameter iss of the answer (RFC 9207), empty when
@@ -156,6 +184,7 @@ func (c *Client) Exchange(ctx context.Context, cfg Config, trip Trip, code, issu
 	if err == nil && told.Subject != who.Subject { // OpenID Connect Core §5.3.2
 		err = fmt.Errorf("%w: userinfo is about somebody else", ErrRefused)
 	}
+	told.Strength = who.Strength
 	return told, err
 }
 
@@ -220,6 +249,7 @@ func (p *provider) verify(ctx context.Context, cfg Config, raw string) (*oidc.ID
 		AuthorizedParty string   `json:"azp"`
 		Email           string   `json:"email"`
 		EmailVerified   verified `json:"email_verified"`
+		strengthClaims
 	}
 	if err := token.Claims(&claims); err != nil {
 		return nil, Identity{}, refusedBy("read the ID token", err)
@@ -227,7 +257,7 @@ func (p *provider) verify(ctx context.Context, cfg Config, raw string) (*oidc.ID
 	if claims.AuthorizedParty != cfg.ClientID && (claims.AuthorizedParty != "" || len(token.Audience) > 1) {
 		return nil, Identity{}, fmt.Errorf("%w: the ID token was given to another client", ErrRefused)
 	}
-	who, err := known(Identity{p.Issuer, token.Subject, claims.Email, bool(claims.EmailVerified)})
+	who, err := known(Identity{p.Issuer, token.Subject, claims.Email, bool(claims.EmailVerified), claims.strength()})
 	return token, who, err
 }
 
@@ -240,7 +270,7 @@ func (p *provider) userinfo(ctx context.Context, cfg Config, access string) (Ide
 	if err != nil {
 		return Identity{}, refusedBy("ask userinfo", err)
 	}
-	return known(Identity{p.Issuer, info.Subject, info.Email, info.EmailVerified})
+	return known(Identity{Issuer: p.Issuer, Subject: info.Subject, Email: info.Email, EmailVerified: info.EmailVerified})
 }
 
 // known refuses somebody whom the provider does not name properly.

@@ -40,6 +40,8 @@ type Login struct {
 	LaunchEncounter string
 	LaunchContext   string
 
+	Recognition
+
 	// KeyThumbprint is that of the key to which the tokens are bound (RFC 9449), empty for none.
 	KeyThumbprint string
 
@@ -54,11 +56,28 @@ type Login struct {
 	ExpiresAt     Stamp
 }
 
+// Recognition is what an identity provider has said of how it recognised the user of a login.
+type Recognition struct {
+	ACR          string `gorm:"column:acr"`
+	AMR          string `gorm:"column:amr"` // separated by spaces
+	RecognisedAt Stamp  // zero where it did not say
+	// WholeAccount says that the provider's word is about the account, and not for one project alone.
+	WholeAccount bool
+}
+
 // TableName implements gorm's Tabler.
 func (Login) TableName() string { return "login" }
 
 // User is whose login it is.
 func (l Login) User() Ref { return Ref{l.UserProject, l.UserType, l.UserID} }
+
+// Recognised is when the user last showed who they are to whoever recognised them.
+func (l Login) Recognised() Stamp {
+	if l.RecognisedAt.IsZero() {
+		return l.AuthTime
+	}
+	return l.RecognisedAt
+}
 
 // AddLogin stores a new login.
 func (tx *Tx) AddLogin(ctx context.Context, l Login) error {

@@ -295,6 +295,6 @@ func asvsAuthentication() []asvsLine {
 		{number: "6.8.1", words: "providers cannot speak for each other's people", check: providersAreKeptApart},
 		{number: "6.8.2", words: "assertions without a valid signature are refused", check: unsignedAssertions},
 		{number: "6.8.3", words: "SAML assertions are used once", applies: "SAML is not spoken"},
-		{number: "6.8.4", words: "how strongly a provider has authenticated is checked", unmet: "acr and amr of other providers are not looked at"},
+		{number: "6.8.4", words: "how strongly a provider has authenticated is checked", check: strengthOfProviders},
 	}
 }

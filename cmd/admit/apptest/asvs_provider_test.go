@@ -140,3 +140,17 @@ func sessionsElsewhere(t *testing.T, w *asvs) {
 	assert.True(t, strings.HasPrefix(v.header.Get("Location"), h.idp.URL+"/authorize?"), v.page)
 	documented(t, "ending one leaves the other, and a new sign-in asks the provider again")
 }
+
+// strengthOfProviders: a provider that does not say that there were several factors counts as a password.
+func strengthOfProviders(t *testing.T, w *asvs) {
+	const email = "strong@hospital.example"
+	w.hospital.invite(email, `,"mfaRequired":true`)
+	come := func(more map[string]any) *visitor {
+		return w.hospital.idp.signIn(newVisitor(t, w.Server), w.hospital.forDomain(), saying(person("strong", email), more))
+	}
+	for _, said := range []map[string]any{nil, {"amr": []string{"pwd"}}, {"acr": "gold"}} {
+		assert.Contains(t, come(said).page, "Set up a second factor", said)
+	}
+	assert.Contains(t, come(map[string]any{"amr": []string{"pwd", "otp"}}).page, "Allow Growth")
+	documented(t, "one that says nothing counts as a password")
+}

@@ -16,6 +16,7 @@ var deliberate = []difference{
 	{"01", "o*", "body.request*", "request objects are not taken, unsigned ones least of all"},
 	{"01", "o*", "body.registration_endpoint", "clients register where a project lets them, and it is named to who asks about that project"},
 	{"01", "o*", "body.claims_supported", "recommended by OpenID Connect Discovery §3"},
+	{"01", "o*", "body.acr_values_supported*", "a sign-in by passkey says that it was phishing-resistant (OpenID EAP)"},
 	{"01", "o*", "body.introspection_endpoint_auth_methods_supported*", "introspection wants a client (RFC 7662 §2.1)"},
 	{"01", "o*", "body.revocation*", "RFC 7009 is offered"},
 	{"01", "o*", "body.end_session_endpoint", "RP-initiated logout is offered"},
@@ -30,6 +31,7 @@ var deliberate = []difference{
 
 	{"02", "nothing sent", "body.issue.length", "one issue for one mistake"},
 	{"13", "reset password, bad e-mail", "body.issue.length", "one issue for one mistake"},
+	{"*", "*", "body._decoded_id_token.claims.amr*", "an ID token says how somebody signed in (RFC 8176)"},
 	{"*", "*", "body._decoded_*_token.claims.token_use", "each kind of token says which it is, and is refused as another"},
 
 	{"03", "short password", "body.*", "what is typed to sign in is right or wrong; rules are for new passwords"},
