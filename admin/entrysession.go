@@ -106,6 +106,9 @@ func (s *SignIn) switchTo(ctx context.Context, login store.Login, choice Choice,
 		if err := tx.AddLogin(ctx, login); err != nil {
 			return err
 		}
+		if err := tx.AcceptInvitations(ctx, login.MembershipProject, login.Membership); err != nil {
+			return err
+		}
 		return audit.Record(ctx, tx, signedIn(login))
 	})
 }

@@ -58,9 +58,14 @@ func (f *ForeignTokens) Confirm(ctx context.Context, token oauth.ForeignToken) (
 	if token.Known {
 		return claims, holder.Expires, nil
 	}
-	return claims, holder.Expires, audit.RecordAlone(ctx, f.Store, audit.Event{
-		Project: project, Action: audit.SignIn, Agent: member.User.Reference, Entities: []string{member.User.Reference},
-		Description: "by a token of " + token.Issuer + " for its subject " + holder.Subject, RemoteAddr: token.Address,
+	return claims, holder.Expires, f.Store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.AcceptInvitations(ctx, project, member.ID); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, audit.Event{
+			Project: project, Action: audit.SignIn, Agent: member.User.Reference, Entities: []string{member.User.Reference},
+			Description: "by a token of " + token.Issuer + " for its subject " + holder.Subject, RemoteAddr: token.Address,
+		})
 	})
 }
 

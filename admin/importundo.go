@@ -85,7 +85,7 @@ func unchanged(ctx context.Context, tx *repo.Tx, v version) error {
 }
 
 func (s *Service) undoCreate(ctx context.Context, tx *repo.Tx, who caller.Caller, project string, made imported) error {
-	if err := notEntered(ctx, tx.Store(), made); err != nil {
+	if err := notEntered(ctx, tx.Store(), project, made); err != nil {
 		return err
 	}
 	for _, v := range []*version{&made.Membership, made.Profile, made.User} {
@@ -157,13 +157,23 @@ func (s *Service) undoUser(ctx context.Context, tx *repo.Tx, user store.Ref) err
 	return rows.RevokeLogins(ctx, user)
 }
 
-// notEntered refuses to take back somebody new who has set a password or signed in.
-func notEntered(ctx context.Context, rows *store.Tx, made imported) error {
+// notEntered refuses to take back somebody who has signed in, or somebody new who has set a password. Logins
+// go with time: that the invitation was accepted stays. Who has signed in to no project has a login alone.
+func notEntered(ctx context.Context, rows *store.Tx, project string, made imported) error {
+	invitations, err := rows.InvitationsOf(ctx, project, made.Membership.ID)
+	if err != nil {
+		return err
+	}
+	for _, invitation := range invitations {
+		if invitation.State == store.InvitationAccepted {
+			return outcome.New(outcome.Conflict, "The person has accepted the invitation")
+		}
+	}
 	if made.User == nil {
 		return nil
 	}
 	user := made.User.ref()
-	_, err := rows.Credential(ctx, user, store.Password)
+	_, err = rows.Credential(ctx, user, store.Password)
 	switch {
 	case err == nil && !made.Password:
 		return outcome.New(outcome.Conflict, "The person has accepted the invitation")

@@ -165,6 +165,9 @@ func (s *Server) exchanged(ctx context.Context, r grantRequest, client Client, w
 		if err := tx.AddLogin(ctx, of.login); err != nil {
 			return err
 		}
+		if err := tx.AcceptInvitations(ctx, of.login.MembershipProject, of.login.Membership); err != nil {
+			return err
+		}
 		return s.keepRefreshToken(ctx, tx, of)
 	})
 }

@@ -95,6 +95,8 @@ func TestATokenOfAnExternalIssuerIsItsMember(t *testing.T) {
 		}
 		assert.Equal(t, asked+1, a.idp.asked["/userinfo"], "an answer holds for a while")
 		a.with(bySubject).GET("/fhir/R4/Patient").WantStatus(http.StatusOK)
+		invitations := a.admin.GET("/admin/projects/" + a.admin.Project + "/invitations?state=accepted&profile=" + a.profile)
+		assert.Equal(t, "1", invitations.WantStatus(http.StatusOK).Field("invitations.#"), "they have come in")
 		for why, told := range map[string]map[string]any{
 			"a reference":       {"sub": "emp-7", "fhirUser": profile},
 			"an absolute URL":   {"sub": "emp-7", "fhirUser": "https://elsewhere.example/fhir/R4/" + profile},

@@ -128,6 +128,22 @@ func TestAListOfPeopleIsShownThenAppliedThenTakenBack(t *testing.T) {
 	})
 }
 
+// TestWhoeverHasSignedInStaysThoughTheirLoginIsGone: an ended login may be purged, that they came stays known.
+func TestWhoeverHasSignedInStaysThoughTheirLoginIsGone(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		admin := s.As(apptest.Admin)
+		id := uploaded(admin, "resourceType,firstName,lastName,email,password,sendEmail\r\n"+
+			"Practitioner,Ida,In,ida@example.com,"+apptest.Password+",false\r\n"+
+			"Practitioner,Otto,Out,otto@example.com,"+apptest.Password+",false\r\n")
+		finished(t, admin, id, "apply")
+		s.SignIn("ida@example.com", apptest.Password, admin.Project).POST("/oauth2/logout", "{}").WantStatus(http.StatusOK)
+		s.As(apptest.SuperAdmin).POST("/admin/super/purge", `{"resourceType":"Login","before":"2999-01-01T00:00:00Z"}`).WantStatus(http.StatusOK)
+		assert.Contains(t, finished(t, admin, id, "undo"), `"undone":1,"kept":1`)
+		assert.Equal(t, "The person has accepted the invitation", report(t, admin, id)[2].Error)
+		s.SignIn("ida@example.com", apptest.Password, admin.Project)
+	})
+}
+
 // membershipsIn are the memberships of somebody's project.
 func membershipsIn(c *apptest.Client) []string {
 	var found struct{ Entry []struct{ FullURL string } }
