@@ -46,11 +46,17 @@ func command(version string, environ []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "admit",
 		Short:         "A FHIR R4 server with the identities that may use it",
+		Version:       versionLine(version),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          help, // without one, cobra takes an unknown subcommand for a question
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "FlagUsages ", "FlagUsagesWrapped 80 "))
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
 	load := func(cmd *cobra.Command) (*config.Config, error) {
 		c, err := config.Load(environ, cmd.Flags())
 		if err != nil {

@@ -56,6 +56,9 @@ func verifyAudit(ctx context.Context, rows *store.Store, project string, out io.
 			return err
 		}
 	}
+	if len(projects) == 0 {
+		fmt.Fprintln(out, "no record has been sealed yet; a running server seals them")
+	}
 	wrong := 0
 	for _, project := range projects {
 		head, findings, err := audit.Verify(ctx, rows, key, project)

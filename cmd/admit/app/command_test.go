@@ -239,6 +239,9 @@ func TestHelpShowsWhatACommandHeeds(t *testing.T) {
 			require.Contains(t, out, flag, command)
 		}
 		require.Equal(t, command == "serve", strings.Contains(out, "--bundle-max-mb"), command)
+		for line := range strings.Lines(out) {
+			require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), 80, "%s: %s", command, line)
+		}
 	}
 }
 
@@ -264,10 +267,24 @@ func TestAnUnknownCommandIsRefused(t *testing.T) {
 	code, out, _ := run(t, nil)
 	require.Zero(t, code)
 	require.Contains(t, out, "Usage:")
+	code, _, stderr := run(t, nil, "serve", "--listn", "x")
+	require.Equal(t, 1, code)
+	require.Equal(t, "admit: unknown flag: --listn; see admit serve --help\n", stderr)
+}
+
+func TestAuditVerifySaysWhenThereIsNothing(t *testing.T) {
+	environ := []string{sqlite(t)}
+	code, _, stderr := run(t, environ, "migrate", "up")
+	require.Zero(t, code, stderr)
+	code, out, stderr := run(t, environ, "audit", "verify")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "no record has been sealed yet; a running server seals them\n", out)
 }
 
 func TestVersion(t *testing.T) {
-	code, out, _ := run(t, nil, "version")
-	require.Zero(t, code)
-	require.Regexp(t, `^admit 1\.2\.3 go1\.\S+ \S+/\S+\n$`, out)
+	for _, ask := range []string{"version", "--version"} {
+		code, out, _ := run(t, nil, ask)
+		require.Zero(t, code)
+		require.Regexp(t, `^admit 1\.2\.3 go1\.\S+ \S+/\S+\n$`, out)
+	}
 }

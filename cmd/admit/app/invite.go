@@ -37,8 +37,9 @@ func inviteCommand(environ []string) *cobra.Command {
 	invite := &cobra.Command{
 		Use:   "invite --from people.csv --project ID",
 		Short: "Invite the people of a list to a project of a server that runs",
-		Long: "Invite the people of a list (.csv or .ndjson) to a project of a server that runs, after showing what that does.\n" +
-			"Who invites is said by ADMIT_ACCESS_TOKEN, or by --client-id and ADMIT_CLIENT_SECRET.",
+		Long: "Invite the people of a list (.csv or .ndjson) to a project of a server that\n" +
+			"runs, after showing what that does. Who invites is said by ADMIT_ACCESS_TOKEN,\n" +
+			"or by --client-id and ADMIT_CLIENT_SECRET.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			tokens, err := tokensOf(environ, f.clientID)

@@ -14,9 +14,13 @@ func versionCommand(version string) *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintf(cmd.OutOrStdout(), "admit %s %s %s/%s\n", named(version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintln(cmd.OutOrStdout(), versionLine(version))
 		},
 	}
+}
+
+func versionLine(version string) string {
+	return fmt.Sprintf("admit %s %s %s/%s", named(version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // shortRevision is how many digits tell a commit from others.
