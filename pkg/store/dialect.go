@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // dialect is what the two databases do differently.
@@ -34,6 +36,8 @@ type dialect interface {
 	members(parameter string) string
 	// lateral says whether a subquery in FROM may refer to what is before it.
 	lateral() bool
+	// forValues are the arguments of a statement that is to be planned for just these.
+	forValues(args []any) []any
 	// statementContext is the context for a statement of a transaction.
 	statementContext(ctx context.Context) context.Context
 
@@ -68,6 +72,7 @@ type (
 	postgres struct {
 		tables     []indexTable
 		statements *texts
+		keepsPlans bool // statements are prepared, so PostgreSQL keeps some of their plans
 	}
 	lite struct{ tables []indexTable }
 )
@@ -90,6 +95,14 @@ func (postgres) by(string) string                                     { return "
 func (postgres) apart() string                                        { return " OFFSET 0" }
 func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
+
+// forValues has the statement go to the server without a name, whose plan is then for once.
+func (d postgres) forValues(args []any) []any {
+	if !d.keepsPlans {
+		return args
+	}
+	return append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+}
 
 func arrayType(column string) string {
 	if strings.HasSuffix(column, "project_id") {
@@ -123,8 +136,9 @@ func (lite) by(index string) string {
 	}
 	return " INDEXED BY " + index
 }
-func (lite) apart() string { return "" }
-func (lite) lateral() bool { return false }
+func (lite) apart() string              { return "" }
+func (lite) forValues(args []any) []any { return args }
+func (lite) lateral() bool              { return false }
 
 // statementContext is never cancelled: SQLite answers an interrupted statement by rolling the
 // whole transaction back, and with it the writes of others in the same group.

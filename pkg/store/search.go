@@ -30,8 +30,12 @@ func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	args := b.args
+	if !q.steady(where) {
+		args = r.dialect.forValues(args)
+	}
 	var found []Row
-	err = each(ctx, r.q, text, b.args, func(one scanner) error {
+	err = each(ctx, r.q, text, args, func(one scanner) error {
 		row := Row{SortValues: make([]string, len(q.Sort))}
 		version := versionScan{resource: &row.Resource}
 		into := append([]any{&row.Project, &row.Type, &row.ID}, version.into()...)
@@ -79,7 +83,7 @@ func (r reader) Count(ctx context.Context, q Query) (int, error) {
 	s := q.scope()
 	text := "SELECT count(*) FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.filter(q, where, s)
 	var n int
-	if err := first(ctx, r.q, text, b.args, &n); err != nil {
+	if err := first(ctx, r.q, text, r.dialect.forValues(b.args), &n); err != nil {
 		return 0, fmt.Errorf("count %s: %w", strings.Join(q.Types, ","), err)
 	}
 	return n, nil

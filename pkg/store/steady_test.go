@@ -1,0 +1,74 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/store/storetest"
+)
+
+// TestPlansAreKeptOnlyWhereNoValueNeedsAnother: a plan that PostgreSQL has kept does not know whether it looks for
+// what one resource has or for what all have.
+func TestPlansAreKeptOnlyWhereNoValueNeedsAnother(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	s := storetest.Open(t, storetest.Postgres(t))
+	project := clock.System{}.NewID()
+	loadForPlans(t, s, []string{project}, 600)
+	system, code, yes, none := "urn:s", "v00007", "true", ""
+	identifier := store.Token{Param: "identifier", Values: []store.TokenValue{{System: &system, Code: &code}}}
+	active := store.Token{Param: "active", Values: []store.TokenValue{{System: &none, Code: &yes}}}
+	late := []store.Sort{{Param: "_lastUpdated", Kind: store.DateKind, Desc: true}}
+	subject := store.Reference{Param: "subject", Values: []store.ReferenceValue{{Type: "Patient", ID: "id00007"}}}
+	for name, tc := range map[string]struct {
+		q    store.Query
+		kept bool
+	}{
+		"one code":                        {store.Query{Where: identifier}, true},
+		"one code that must be seen":      {store.Query{Where: identifier, Visible: active}, true},
+		"all that are seen for a code":    {store.Query{Visible: active}, true},
+		"ids":                             {store.Query{Where: store.IDIn{"id00007"}}, true},
+		"all by time":                     {store.Query{Sort: late}, true},
+		"a timeline":                      {store.Query{Where: subject, Sort: []store.Sort{{Param: "date", Kind: store.DateKind, Desc: true}}}, true},
+		"a code by time":                  {store.Query{Where: active, Sort: late}, false},
+		"all that are seen, by time":      {store.Query{Visible: active, Sort: late}, false},
+		"a code of any system":            {store.Query{Where: store.Token{Param: "active", Values: []store.TokenValue{{Code: &yes}}}}, false},
+		"two codes":                       {store.Query{Where: store.And{identifier, active}}, false},
+		"a code from the middle on":       {store.Query{Where: active, After: []string{"id00007", "Patient", project}}, false},
+		"what refers to a target, by ids": {store.Query{Where: subject}, false},
+	} {
+		tc.q.Projects, tc.q.Types, tc.q.Limit = []string{project}, []string{"Patient"}, 20
+		if kept := keptPlans(t, s, tc.q); kept != tc.kept {
+			t.Errorf("%s: a plan that is kept is used: %t", name, kept)
+		}
+	}
+}
+
+// keptPlans says whether PostgreSQL comes to use one plan for all values of a search.
+func keptPlans(t *testing.T, s *store.Store, q store.Query) bool {
+	t.Helper()
+	var kept int
+	err := s.InTx(t.Context(), func(tx *store.Tx) error {
+		run := func(query string, into ...any) error { return tx.SQL().QueryRowContext(context.Background(), query).Scan(into...) }
+		var before int
+		const plans = `SELECT coalesce(sum(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE 'SELECT r.project_id%'`
+		if err := run(plans, &before); err != nil {
+			return err
+		}
+		for range 8 { // PostgreSQL tries five times how good plans for the values are
+			if rows, err := tx.Search(t.Context(), q); err != nil || len(rows) == 0 {
+				t.Errorf("%d rows, %v", len(rows), err)
+			}
+		}
+		err := run(plans, &kept)
+		kept -= before
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept > 0
+}
