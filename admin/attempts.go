@@ -36,7 +36,7 @@ func (s *SignIn) attempts(ctx context.Context, email string, limit int, from Dev
 	}
 	// The digest keeps addresses of people out of a table that is only about numbers.
 	account := "login account " + secret.SHA256(mail.Canonical(email))
-	ends, err := s.countAll(ctx, counted{"login address " + web.Network(from.Address), attemptWindow, limit}, counted{account, attemptWindow, limit})
+	ends, err := s.countAll(ctx, limited("login address "+web.Network(from.Address), limit), limited(account, limit))
 	return func(ctx context.Context, tx *store.Tx) error { return tx.TakeBack(ctx, account, ends) }, err
 }
 
@@ -61,36 +61,21 @@ func (s *SignIn) loginLimit(ctx context.Context, project string) (int, error) {
 }
 
 func (s *SignIn) countUp(ctx context.Context, name string, limit int) error {
-	_, err := s.countAll(ctx, counted{name, attemptWindow, limit})
+	_, err := s.countAll(ctx, limited(name, limit))
 	return err
 }
 
-// counted is what may be done so many times in a window of time.
-type counted struct {
-	name   string
-	window time.Duration
-	limit  int
+// limited is what may be tried so many times in a minute.
+func limited(name string, limit int) store.Count {
+	return store.Count{Name: name, Window: attemptWindow, Limit: limit}
 }
 
 // countAll counts one more of each, up to the first of which it is one too many; that is counted as well.
 // It says when the window of the last ends.
 //
 // Errors: *TooSoon.
-func (s *SignIn) countAll(ctx context.Context, all ...counted) (ends time.Time, err error) {
-	over := false
-	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		over = false
-		for _, one := range all {
-			count, until, err := tx.CountUp(ctx, one.name, one.window, 1)
-			if err != nil {
-				return err
-			}
-			if ends, over = until, count > one.limit; over {
-				return nil
-			}
-		}
-		return nil
-	})
+func (s *SignIn) countAll(ctx context.Context, all ...store.Count) (ends time.Time, err error) {
+	over, ends, err := s.Store.CountUpTo(ctx, all...)
 	if err == nil && over {
 		err = &TooSoon{ends}
 	}

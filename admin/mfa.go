@@ -86,7 +86,7 @@ type attempt struct {
 // Errors: *TooSoon, outcome Invalid with the text wrong.
 func (s *SignIn) tryToken(ctx context.Context, who account, a attempt, then func(*repo.Tx) error) error {
 	name := "mfa " + who.ref.Project + "/" + who.ref.ID
-	ends, err := s.countAll(ctx, counted{name, attemptWindow, mfaAttempts}, counted{name + " wrong", failureWindow, mfaFailures})
+	ends, err := s.countAll(ctx, limited(name, mfaAttempts), store.Count{Name: name + " wrong", Window: failureWindow, Limit: mfaFailures})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -24,24 +25,78 @@ func (rateLimit) TableName() string { return "rate_limit" }
 const countUp = `INSERT INTO rate_limit (name, starts_at, ends_at, count) VALUES ($1, $2, $3, $4)
 ON CONFLICT (name, starts_at) DO UPDATE SET count = rate_limit.count + excluded.count RETURNING count`
 
-// CountUp adds by to what is counted under name in the current window, and says what it comes to
-// and when the window ends. Windows begin at multiples of their length.
-func (s *Store) CountUp(ctx context.Context, name string, window time.Duration, by int) (count int, ends time.Time, err error) {
-	err = s.InTx(ctx, func(tx *Tx) (err error) {
-		count, ends, err = tx.CountUp(ctx, name, window, by)
-		return err
-	})
-	return count, ends, err
+// Count is what may be done so many times in a window of time. Windows begin at multiples of their length.
+type Count struct {
+	Name   string
+	Window time.Duration
+	Limit  int
 }
 
-// CountUp is Store.CountUp within the transaction.
-func (tx *Tx) CountUp(ctx context.Context, name string, window time.Duration, by int) (count int, ends time.Time, err error) {
-	starts := tx.Now().Truncate(window)
-	ends = starts.Add(window)
-	if err := first(ctx, tx.q, tx.dialect.text(countUp), []any{name, starts.UnixMilli(), ends.UnixMilli(), by}, &count); err != nil {
-		return 0, time.Time{}, fmt.Errorf("count: %w", err)
+// starts is when the window of a time begins.
+func (c Count) starts(at time.Time) time.Time { return at.Truncate(c.Window) }
+
+// CountUpTo counts one more of each, up to the first of which it is one too many; that is counted as well. It
+// says whether there is one, and when the window of the last that was counted ends. On PostgreSQL it is one
+// statement.
+func (s *Store) CountUpTo(ctx context.Context, all ...Count) (over bool, ends time.Time, err error) {
+	now := s.clock.Now()
+	var counts []int
+	if s.writer != nil {
+		err = s.InTx(ctx, func(tx *Tx) (err error) {
+			counts, err = tx.countUpTo(ctx, now, all)
+			return err
+		})
+	} else {
+		err = s.retry(ctx, func() (again bool, err error) {
+			counts, err = s.countUpTogether(ctx, now, all)
+			return serialization(err), err
+		})
 	}
-	return count, ends, nil
+	if err != nil {
+		return false, time.Time{}, fmt.Errorf("count: %w", err)
+	}
+	last := all[len(counts)-1]
+	return counts[len(counts)-1] > last.Limit, last.starts(now).Add(last.Window), nil
+}
+
+// countUpTo gives what those that were counted come to.
+func (tx *Tx) countUpTo(ctx context.Context, now time.Time, all []Count) (counts []int, err error) {
+	for _, c := range all {
+		starts, count := c.starts(now), 0
+		if err := first(ctx, tx.q, tx.dialect.text(countUp), []any{c.Name, starts.UnixMilli(), starts.Add(c.Window).UnixMilli(), 1}, &count); err != nil {
+			return nil, err
+		}
+		if counts = append(counts, count); count > c.Limit {
+			break
+		}
+	}
+	return counts, nil
+}
+
+// countUpTogether is countUpTo in one statement, in which each is counted if the one before it was not one
+// too many.
+func (s *Store) countUpTogether(ctx context.Context, now time.Time, all []Count) (counts []int, err error) {
+	b := &builder{dialect: s.dialect}
+	var parts, found []string
+	from := "WHERE true"
+	for i, c := range all {
+		starts := c.starts(now)
+		parts = append(parts, fmt.Sprintf(`c%d AS (INSERT INTO rate_limit (name, starts_at, ends_at, count) SELECT %s, %s::bigint, %s::bigint, 1 %s
+ON CONFLICT (name, starts_at) DO UPDATE SET count = rate_limit.count + 1 RETURNING count)`,
+			i, b.arg(c.Name), b.arg(starts.UnixMilli()), b.arg(starts.Add(c.Window).UnixMilli()), from))
+		found = append(found, fmt.Sprintf("SELECT %d AS n, count FROM c%[1]d", i))
+		if i+1 < len(all) {
+			from = fmt.Sprintf("FROM c%d WHERE count <= %s::integer", i, b.arg(c.Limit))
+		}
+	}
+	query := "WITH " + strings.Join(parts, ",\n") + "\n" + strings.Join(found, " UNION ALL ") + " ORDER BY n"
+	err = each(ctx, s.q, query, b.args, func(row scanner) error {
+		var n, count int
+		err := row.Scan(&n, &count)
+		counts = append(counts, count)
+		return err
+	})
+	return counts, err
 }
 
 // TakeBack makes what is counted under name in the window that ends then one less.
