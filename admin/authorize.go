@@ -56,7 +56,7 @@ func (s *SignIn) Resume(ctx context.Context, a oauth.Authorization, browser stri
 	if err != nil {
 		return Step{}, false, ignoreNotFound(err)
 	}
-	if due, err := s.factorDue(ctx, s.Store, *found, who); err != nil || due { // it was not wanted then
+	if due, err := s.factorDue(ctx, s.Store, *found, who, nil); err != nil || due { // it was not wanted then
 		return Step{}, false, err
 	}
 	login := *found

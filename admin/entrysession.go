@@ -97,7 +97,7 @@ func (s *SignIn) switchTo(ctx context.Context, login store.Login, choice Choice,
 	}
 	login.ID, login.Nonce, login.Client = secret.ID(), secret.ID(), ""
 	login.MembershipProject, login.Membership, login.WantedProject = choice.project, choice.ID, choice.project
-	if due, err := s.factorDue(ctx, s.Store, login, who); err != nil || due {
+	if due, err := s.factorDue(ctx, s.Store, login, who, nil); err != nil || due {
 		return store.Login{}, errors.Join(err, ErrFactorDue)
 	}
 	login.RemoteAddress, login.UserAgent = oauth.Text(from.Address, 64), oauth.Text(from.Agent, 512)

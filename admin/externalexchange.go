@@ -61,7 +61,7 @@ func (s *SignIn) bySubjectToken(ctx context.Context, client oauth.Client, subjec
 // Errors: outcome Invalid.
 func (s *SignIn) mustBeStrong(ctx context.Context, who account, known oauth.Recognised) error {
 	login := store.Login{AuthMethod: oauth.MethodExternal, MFAVerified: known.Several, MembershipProject: known.Member.Project}
-	due, err := s.factorDue(ctx, s.Store, login, who)
+	due, err := s.factorDue(ctx, s.Store, login, who, nil)
 	if err == nil && due {
 		err = outcome.New(outcome.Invalid, "A second factor is required, and the token does not say that there was one")
 	}

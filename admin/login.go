@@ -167,7 +167,8 @@ type entrance struct {
 	// how an identity provider has recognised them, several that it asked for several factors.
 	how     store.Recognition
 	several bool
-	// confirm holds what was shown to be still good, and keeps it so until the transaction ends.
+	// confirm holds what was shown to be still good, and keeps it so until the transaction ends; what is not
+	// may come out at its end, as store.ErrChanged.
 	confirm func(tx *store.Tx) error
 }
 
@@ -216,6 +217,9 @@ func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, err
 		}
 		return err
 	})
+	if errors.Is(err, store.ErrChanged) {
+		return Step{}, in.nothing
+	}
 	return step, err
 }
 

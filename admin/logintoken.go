@@ -16,14 +16,13 @@ type proof struct {
 	token    store.MemberToken // without a name for a password
 }
 
-// confirm holds it to be still good, and keeps it so until the transaction ends.
-func (p proof) confirm(ctx context.Context, tx *store.Tx, who account) (err error) {
-	still := false
-	if p.token.Name != "" {
-		still, err = tx.ConfirmMemberToken(ctx, p.token)
-	} else {
-		still, err = tx.ConfirmCredential(ctx, who.ref, store.Password, p.password.Hash)
+// confirm holds it to be still good, and keeps it so until the transaction ends; one that is not ends it, with
+// store.ErrChanged for a password.
+func (p proof) confirm(ctx context.Context, tx *store.Tx, who account) error {
+	if p.token.Name == "" {
+		return tx.HoldCredential(ctx, who.ref, store.Password, p.password.Hash)
 	}
+	still, err := tx.ConfirmMemberToken(ctx, p.token)
 	if err == nil && !still {
 		err = wrongPassword()
 	}

@@ -67,7 +67,7 @@ func (s *SignIn) withoutMembership(ctx context.Context, id string) (store.Login,
 	login, who, err := s.pending(ctx, id)
 	due := false
 	if err == nil {
-		due, err = s.factorDue(ctx, s.Store, login, who)
+		due, err = s.factorDue(ctx, s.Store, login, who, nil)
 	}
 	if due {
 		err = outcome.New(outcome.Invalid, "Login not verified")

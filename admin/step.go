@@ -39,6 +39,7 @@ type Choice struct {
 	Identifier []medplum.Identifier `json:"identifier,omitempty"`
 
 	project string
+	read    medplum.Project // the project, where it was read
 }
 
 // choices are the active memberships that suit the login and to which it leads. A passkey leads no
@@ -84,7 +85,7 @@ func (s *SignIn) choicesOf(ctx context.Context, login store.Login, password stor
 			continue
 		}
 		all = append(all, Choice{
-			ID: m.ID, Project: medplum.RefTo(medplum.TypeProject, p.ID, p.Name), Profile: m.Profile, Identifier: m.Identifier, project: ref.Project,
+			ID: m.ID, Project: medplum.RefTo(medplum.TypeProject, p.ID, p.Name), Profile: m.Profile, Identifier: m.Identifier, project: ref.Project, read: p,
 		})
 	}
 	return all, nil
@@ -93,7 +94,7 @@ func (s *SignIn) choicesOf(ctx context.Context, login store.Login, password stor
 // next says what the login needs. When it needs nothing more it gets its code.
 func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who account, choices []Choice) (Step, error) {
 	step := Step{Login: login.ID}
-	due, err := s.factorDue(ctx, tx, login, who)
+	due, err := s.factorDue(ctx, tx, login, who, choices)
 	if err != nil {
 		return Step{}, err
 	}
@@ -134,13 +135,19 @@ func (s *SignIn) next(ctx context.Context, tx *store.Tx, login store.Login, who 
 // factorDue says whether the login still wants a second factor: its User has one, or must have one by
 // their own or by the project that they go to. What another server vouches for is that server's to guard,
 // where nobody says that there must be several factors; where somebody does, it must say that there were.
-func (s *SignIn) factorDue(ctx context.Context, rows projectRows, login store.Login, who account) (bool, error) {
+// A project that choices were read with is not read again.
+func (s *SignIn) factorDue(ctx context.Context, rows projectRows, login store.Login, who account, choices []Choice) (bool, error) {
 	elsewhere := login.AuthMethod == oauth.MethodExternal
 	switch {
 	case login.MFAVerified, login.AuthMethod != methodPassword && !elsewhere:
 		return false, nil
 	case who.user.MFARequired, who.user.MFAEnrolled && !elsewhere:
 		return true, nil
+	}
+	for _, c := range choices {
+		if c.ID == login.Membership && c.read.ID == login.MembershipProject {
+			return c.read.MFARequired(), nil
+		}
 	}
 	return wantsFactor(ctx, rows, login.MembershipProject)
 }

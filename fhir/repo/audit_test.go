@@ -229,7 +229,7 @@ func TestVerifyFindsWhatWasDoneToTheRecords(t *testing.T) {
 				undone := errors.New("undone")
 				err := w.Store.InTx(ctx, func(tx *store.Tx) error {
 					for _, statement := range tc.do {
-						if _, err := tx.SQL().ExecContext(context.WithoutCancel(ctx), statement); err != nil {
+						if _, err := storetest.SQL(t, tx).ExecContext(context.WithoutCancel(ctx), statement); err != nil {
 							return err
 						}
 					}

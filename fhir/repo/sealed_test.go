@@ -15,6 +15,7 @@ import (
 	"github.com/admitdev/admit/fhir/repo/repotest"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
 const (
@@ -187,7 +188,7 @@ func TestWhatWasStoredPlainIsSealed(t *testing.T) {
 		}
 		plain(refs["deleted"], "three", "two", true)
 		require.NoError(t, w.Store.InTx(ctx, func(tx *store.Tx) error {
-			_, err := tx.SQL().ExecContext(ctx, `INSERT INTO unsealed (project_id, type, id) SELECT project_id, type, id FROM resource WHERE type IN ('Project', 'ClientApplication')`)
+			_, err := storetest.SQL(t, tx).ExecContext(ctx, `INSERT INTO unsealed (project_id, type, id) SELECT project_id, type, id FROM resource WHERE type IN ('Project', 'ClientApplication')`)
 			return err
 		}))
 		require.Contains(t, dump(t, w.Store), hush)

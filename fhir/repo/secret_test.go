@@ -13,6 +13,7 @@ import (
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo/repotest"
 	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
 // resourceTables are all tables that a write of a resource reaches.
@@ -27,7 +28,7 @@ func dump(t *testing.T, s *store.Store) string {
 	var all strings.Builder
 	require.NoError(t, s.InTx(ctx, func(tx *store.Tx) error {
 		for _, table := range resourceTables {
-			rows, err := tx.SQL().QueryContext(context.Background(), "SELECT * FROM "+table)
+			rows, err := storetest.SQL(t, tx).QueryContext(context.Background(), "SELECT * FROM "+table)
 			if err != nil {
 				return fmt.Errorf("%s: %w", table, err)
 			}

@@ -168,8 +168,12 @@ func (c *Client) EnqueueAt(ctx context.Context, tx *store.Tx, args Args, at time
 		return err
 	}
 	queue := cmp.Or(c.queues[args.Kind()], river.QueueDefault)
+	within, err := tx.SQL(ctx)
+	if err != nil {
+		return fmt.Errorf("queue job %s: %w", args.Kind(), err)
+	}
 	// Cancelling a statement would roll back others' writes on SQLite; this one is short.
-	if _, err := c.river.InsertTx(context.WithoutCancel(ctx), tx.SQL(), args, &river.InsertOpts{ScheduledAt: at, Queue: queue}); err != nil {
+	if _, err := c.river.InsertTx(context.WithoutCancel(ctx), within, args, &river.InsertOpts{ScheduledAt: at, Queue: queue}); err != nil {
 		return fmt.Errorf("queue job %s: %w", args.Kind(), err)
 	}
 	tx.AfterCommit(func() { c.listener.inserted(queue) })

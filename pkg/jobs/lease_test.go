@@ -26,7 +26,7 @@ func named(name string) string {
 func run(t *testing.T, s *store.Store, statement string) {
 	t.Helper()
 	err := s.InTx(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.SQL().ExecContext(t.Context(), statement)
+		_, err := storetest.SQL(t, tx).ExecContext(t.Context(), statement)
 		return err
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func run(t *testing.T, s *store.Store, statement string) {
 func look(t *testing.T, s *store.Store, column, name string) (value string) {
 	t.Helper()
 	err := s.InTx(t.Context(), func(tx *store.Tx) error {
-		return tx.SQL().QueryRowContext(t.Context(), "SELECT CAST("+column+" AS text) FROM river_job WHERE "+named(name)).Scan(&value)
+		return storetest.SQL(t, tx).QueryRowContext(t.Context(), "SELECT CAST("+column+" AS text) FROM river_job WHERE "+named(name)).Scan(&value)
 	})
 	if err != nil {
 		t.Fatal(err)

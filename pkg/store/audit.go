@@ -22,10 +22,9 @@ func (tx *Tx) AddAudit(ctx context.Context, e AuditEvent) error {
 		tx.collected.audits = append(tx.collected.audits, e)
 		return nil
 	}
-	if _, err := tx.q.ExecContext(ctx, tx.dialect.text(addAudit), e.Project, e.ID, e.At.UnixMilli(), e.Content); err != nil {
-		return fmt.Errorf("add audit event: %w", err)
-	}
-	return nil
+	return tx.later(ctx, later{doing: "add audit event", table: "audit", adds: true, text: func(b *builder) string {
+		return "INSERT INTO audit (project_id, id, at, content) SELECT " + b.list(e.Project, e.ID, e.At.UnixMilli(), e.Content) + " WHERE true"
+	}})
 }
 
 // AddAudits writes many events into the journal: all of them in one transaction.

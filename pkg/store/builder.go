@@ -47,6 +47,15 @@ func (b *builder) arg(v any) string {
 	return b.dialect.placeholder(len(b.args))
 }
 
+// list adds parameters.
+func (b *builder) list(values ...any) string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = b.arg(v)
+	}
+	return strings.Join(names, ", ")
+}
+
 // alias is a new name for a table.
 func (b *builder) alias(prefix string) string {
 	b.aliases++

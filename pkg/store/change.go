@@ -54,12 +54,9 @@ func (tx *Tx) Announce(ctx context.Context, kind, ref string) error {
 }
 
 func (tx *Tx) addChange(ctx context.Context, change Change) error {
-	const statement = `INSERT INTO change (id, kind, ref, at) VALUES ($1, $2, $3, $4)`
-	_, err := tx.q.ExecContext(ctx, tx.dialect.text(statement), change.ID, change.Kind, change.Ref, change.At.UnixMilli())
-	if err != nil {
-		return fmt.Errorf("announce change of %s: %w", change.Kind, err)
-	}
-	return nil
+	return tx.later(ctx, later{doing: "announce change of " + change.Kind, table: "change", adds: true, text: func(b *builder) string {
+		return "INSERT INTO change (id, kind, ref, at) SELECT " + b.list(change.ID, change.Kind, change.Ref, change.At.UnixMilli()) + " WHERE true"
+	}})
 }
 
 // Changes lists the changes stamped at or after since. A stamp is older than its commit, so a

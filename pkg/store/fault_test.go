@@ -176,9 +176,29 @@ func TestALostTransactionIsTriedAgain(t *testing.T) {
 			return nil
 		})
 		runs := 0
-		err := s.InTx(t.Context(), func(*store.Tx) error { runs++; return nil })
+		err := s.InTx(t.Context(), func(tx *store.Tx) error {
+			runs++
+			_, err := tx.SQL(t.Context()) // it begins
+			return err
+		})
 		if !errors.Is(err, io.ErrUnexpectedEOF) || runs != 1 {
 			t.Errorf("ran %d times, %v", runs, err)
 		}
 	})
+	for name, tc := range map[string]struct {
+		err  error
+		runs int
+	}{"of one statement": {io.ErrUnexpectedEOF, 1}, "of one statement that was undone": {&pgconn.PgError{Code: "40P01"}, 2}} {
+		t.Run(name, func(t *testing.T) {
+			fault := &faultAt{err: tc.err}
+			s := storetest.OpenFaulty(t, db, fault.hook)
+			event := store.AuditEvent{Project: clock.System{}.NewID(), ID: "1", Content: "{}"}
+			fault.arm(1)
+			runs := 0
+			err := s.InTx(t.Context(), func(tx *store.Tx) error { runs++; return tx.AddAudit(t.Context(), event) })
+			if (err == nil) != (tc.runs == 2) || runs != tc.runs {
+				t.Errorf("ran %d times, %v", runs, err)
+			}
+		})
+	}
 }

@@ -31,14 +31,13 @@ func (RefreshToken) TableName() string { return "refresh_token" }
 
 // AddCode stores the code of a login, the only one that counts from now on.
 func (tx *Tx) AddCode(ctx context.Context, code AuthorizationCode) error {
-	err := tx.gorm(ctx).Where("login_id = ? AND NOT used", code.Login).Delete(&AuthorizationCode{}).Error
-	if err == nil {
-		err = tx.gorm(ctx).Create(&code).Error
-	}
+	err := tx.later(ctx, later{doing: "forget code", table: "authorization_code", text: func(b *builder) string {
+		return "DELETE FROM authorization_code WHERE login_id = " + b.arg(code.Login) + " AND NOT used"
+	}})
 	if err != nil {
-		return fmt.Errorf("add code: %w", err)
+		return err
 	}
-	return nil
+	return tx.add(ctx, "add code", &code)
 }
 
 // Code reads a code by its hash, used or run out or not, or ErrNotFound.
@@ -60,10 +59,7 @@ func (tx *Tx) UseCode(ctx context.Context, hash string) (bool, error) {
 
 // AddRefreshToken stores a refresh token.
 func (tx *Tx) AddRefreshToken(ctx context.Context, token RefreshToken) error {
-	if err := tx.gorm(ctx).Create(&token).Error; err != nil {
-		return fmt.Errorf("add refresh token: %w", err)
-	}
-	return nil
+	return tx.add(ctx, "add refresh token", &token)
 }
 
 // RefreshToken reads a refresh token by its hash, used or not, or ErrNotFound.

@@ -159,17 +159,17 @@ func (in Invitation) at(now time.Time) Invitation {
 
 // MoveInvitation moves an invitation to state, if it may go there from where it is.
 func (tx *Tx) MoveInvitation(ctx context.Context, project, id string, state InvitationState) error {
-	return tx.moveInvitations(ctx, state, "project_id = ? AND id = ?", project, id)
+	return tx.moveInvitations(ctx, state, project, "id", id)
 }
 
 // MoveInvitationOf moves the invitation of a security request; a request without one is no error.
 func (tx *Tx) MoveInvitationOf(ctx context.Context, project, request string, state InvitationState) error {
-	return tx.moveInvitations(ctx, state, "project_id = ? AND request_id = ?", project, request)
+	return tx.moveInvitations(ctx, state, project, "request_id", request)
 }
 
 // RevokeInvitations revokes what is open of a membership's invitations.
 func (tx *Tx) RevokeInvitations(ctx context.Context, project, membership string) error {
-	return tx.moveInvitations(ctx, InvitationRevoked, "project_id = ? AND membership_id = ?", project, membership)
+	return tx.moveInvitations(ctx, InvitationRevoked, project, "membership_id", membership)
 }
 
 // overDelivery are the states of a delivery after which reports say nothing new.
@@ -208,7 +208,7 @@ func (status DeliveryStatus) moves() InvitationState {
 
 // AcceptInvitations accepts what is open of a membership's invitations: its User has come in.
 func (tx *Tx) AcceptInvitations(ctx context.Context, project, membership string) error {
-	return tx.moveInvitations(ctx, InvitationAccepted, "project_id = ? AND membership_id = ?", project, membership)
+	return tx.moveInvitations(ctx, InvitationAccepted, project, "membership_id", membership)
 }
 
 // HoldInvitation reads an invitation that is about to be changed, or ErrNotFound. Whoever else wants to
@@ -231,13 +231,16 @@ func (tx *Tx) ChangeInvitation(ctx context.Context, in *Invitation) error {
 	return nil
 }
 
-func (tx *Tx) moveInvitations(ctx context.Context, state InvitationState, where string, args ...any) error {
-	err := tx.gorm(ctx).Model(&Invitation{}).Where(where, args...).Where("state IN ?", state.before()).
-		UpdateColumns(map[string]any{"state": state, "updated_at": At(tx.Now()), "version": nextVersion}).Error
-	if err != nil {
-		return fmt.Errorf("move invitation to %s: %w", state, err)
+// moveInvitations moves those of a project that have a value in a column, if they may go there.
+func (tx *Tx) moveInvitations(ctx context.Context, state InvitationState, project, column, value string) error {
+	var before []string
+	for _, from := range state.before() {
+		before = append(before, string(from))
 	}
-	return nil
+	return tx.later(ctx, later{doing: "move invitation to " + string(state), table: "invitation", text: func(b *builder) string {
+		return "UPDATE invitation SET state = " + b.arg(string(state)) + ", updated_at = " + b.arg(At(tx.Now())) + ", version = version + 1 WHERE project_id = " +
+			b.arg(project) + " AND " + column + " = " + b.arg(value) + " AND " + b.oneOf("state", before)
+	}})
 }
 
 // nextVersion is the version after the one that a row has.

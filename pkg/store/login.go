@@ -82,19 +82,12 @@ func (l Login) Recognised() Stamp {
 // AddLogin stores a new login.
 func (tx *Tx) AddLogin(ctx context.Context, l Login) error {
 	l.UpdatedAt = At(tx.Now())
-	if err := tx.gorm(ctx).Create(&l).Error; err != nil {
-		return fmt.Errorf("add login: %w", err)
-	}
-	return nil
+	return tx.add(ctx, "add login", &l)
 }
 
 // AddLogin is Tx.AddLogin in a transaction of its own.
 func (s *Store) AddLogin(ctx context.Context, l Login) error {
-	add := func(tx *Tx) error { return tx.AddLogin(ctx, l) }
-	if s.writer == nil { // one statement is its own transaction
-		return add(&Tx{reader: s.reader})
-	}
-	return s.InTx(ctx, add)
+	return s.InTx(ctx, func(tx *Tx) error { return tx.AddLogin(ctx, l) })
 }
 
 // Login reads a login, revoked or not; ErrNotFound when there is none or it has run out.

@@ -192,7 +192,7 @@ func TestPostgresCompilesNoSearch(t *testing.T) {
 	s := storetest.Open(t, storetest.Postgres(t))
 	err := s.InTx(t.Context(), func(tx *store.Tx) error {
 		var jit string
-		if err := tx.SQL().QueryRowContext(t.Context(), "SHOW jit").Scan(&jit); err != nil || jit != "off" {
+		if err := storetest.SQL(t, tx).QueryRowContext(t.Context(), "SHOW jit").Scan(&jit); err != nil || jit != "off" {
 			t.Errorf("jit is %q, %v", jit, err)
 		}
 		return nil

@@ -101,11 +101,9 @@ ON CONFLICT (name, starts_at) DO UPDATE SET count = rate_limit.count + 1 RETURNI
 
 // TakeBack makes what is counted under name in the window that ends then one less.
 func (tx *Tx) TakeBack(ctx context.Context, name string, ends time.Time) error {
-	const query = `UPDATE rate_limit SET count = count - 1 WHERE name = $1 AND ends_at = $2 AND count > 0`
-	if _, err := affected(ctx, tx.q, tx.dialect.text(query), name, ends.UnixMilli()); err != nil {
-		return fmt.Errorf("take a count back: %w", err)
-	}
-	return nil
+	return tx.later(ctx, later{doing: "take a count back", table: "rate_limit", text: func(b *builder) string {
+		return "UPDATE rate_limit SET count = count - 1 WHERE name = " + b.arg(name) + " AND ends_at = " + b.arg(ends.UnixMilli()) + " AND count > 0"
+	}})
 }
 
 // countUpAll has one order everywhere, so that two processes cannot deadlock.

@@ -18,8 +18,9 @@ func TestSettledWaitsForOpenTransactions(t *testing.T) {
 		var within error
 		err := s.InTx(t.Context(), func(tx *store.Tx) error {
 			ref := store.Ref{Project: clock.System{}.NewID(), Type: "Patient", ID: "a"}
+			err := tx.Put(t.Context(), store.Write{Resource: store.Resource{Ref: ref, Version: "1", LastUpdated: tx.Now(), Content: []byte("{}")}})
 			within = s.Settled(t.Context(), 0)
-			return tx.Put(t.Context(), store.Write{Resource: store.Resource{Ref: ref, Version: "1", LastUpdated: tx.Now(), Content: []byte("{}")}})
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -13,7 +12,8 @@ import (
 // Tx is a transaction. Its reads see its own writes.
 type Tx struct {
 	reader
-	sql     *sql.Tx
+	lazy    *lazy   // on PostgreSQL
+	sql     *sql.Tx // on SQLite
 	after   []func()
 	reasons []string
 	// collected is what Collect writes when it ends; nil outside it.
@@ -22,7 +22,12 @@ type Tx struct {
 
 // SQL is for pkg/jobs alone, so that a job is queued in the transaction that needs it. Statements
 // on it must not be given a context that can be cancelled (see lite.statementContext).
-func (tx *Tx) SQL() *sql.Tx { return tx.sql }
+func (tx *Tx) SQL(ctx context.Context) (*sql.Tx, error) {
+	if tx.lazy != nil {
+		return tx.lazy.begun(ctx)
+	}
+	return tx.sql, nil
+}
 
 // Now is the time; NewID a new id.
 func (tx *Tx) Now() time.Time { return tx.clock.Now() }
@@ -86,25 +91,16 @@ func (s *Store) InTx(ctx context.Context, fn func(*Tx) error) error {
 
 // attempt is one try of a transaction; again when it left nothing and may be tried once more.
 func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (tx *Tx, again bool, err error) {
-	begun, err := s.writes.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, lost(err), fmt.Errorf("begin: %w", err)
-	}
-	committed := false
-	defer func() {
-		if !committed { // also when fn panics
-			err = errors.Join(err, ignoreDone(begun.Rollback()))
-		}
+	l := &lazy{ctx: ctx, store: s}
+	defer func() { // also when fn panics
+		err = errors.Join(err, l.undo())
 	}()
-	tx = &Tx{reader: reader{base: s.base, q: begun, pool: begun}, sql: begun}
+	tx = &Tx{reader: reader{base: s.base, q: l, pool: l}, lazy: l}
 	if err := fn(tx); err != nil {
 		return tx, serialization(err) || lost(err), err
 	}
-	committed = true
-	if err := begun.Commit(); err != nil {
-		return tx, serialization(err), fmt.Errorf("commit: %w", err)
-	}
-	return tx, false, nil
+	again, err = l.commit()
+	return tx, again, err
 }
 
 // ignoreDone: rolling back what a cancelled context or a broken connection has ended already is

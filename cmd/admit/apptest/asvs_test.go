@@ -188,14 +188,14 @@ func (w *asvs) verified(t *testing.T, email string) *apptest.Client {
 func (w *asvs) sql(t *testing.T, statement string) {
 	t.Helper()
 	require.NoError(t, w.Store.InTx(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.SQL().ExecContext(t.Context(), statement)
+		_, err := storetest.SQL(t, tx).ExecContext(t.Context(), statement)
 		return err
 	}))
 }
 
 // countIn reads a number.
 func countIn(t *testing.T, into *int, query string) func(*store.Tx) error {
-	return func(tx *store.Tx) error { return tx.SQL().QueryRowContext(t.Context(), query).Scan(into) }
+	return func(tx *store.Tx) error { return storetest.SQL(t, tx).QueryRowContext(t.Context(), query).Scan(into) }
 }
 
 // allowed goes through the pages until the client has its code.

@@ -53,7 +53,7 @@ func TestWhatHappensIsRecordedAndTamperingIsFound(t *testing.T) {
 		require.Contains(t, out, "project "+admin.Project+": ")
 		require.NotContains(t, out, "changed")
 		require.NoError(t, s.Store.InTx(t.Context(), func(tx *store.Tx) error {
-			_, err := tx.SQL().ExecContext(t.Context(), `UPDATE resource SET content = replace(content, 'Restful', 'Restless') WHERE type = 'AuditEvent' AND content LIKE '%Patient/`+made+`"%'`)
+			_, err := storetest.SQL(t, tx).ExecContext(t.Context(), `UPDATE resource SET content = replace(content, 'Restful', 'Restless') WHERE type = 'AuditEvent' AND content LIKE '%Patient/`+made+`"%'`)
 			return err
 		}))
 		code, out = verifyAudit(t, db.URL, "--project", admin.Project)

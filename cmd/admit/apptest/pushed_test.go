@@ -16,6 +16,7 @@ import (
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
 	"github.com/admitdev/admit/pkg/store"
+	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
 // pusher is a client that pushes what it asks for.
@@ -135,7 +136,7 @@ func TestAReferenceIsGoodForItsClientAndInTimeAlone(t *testing.T) {
 		require.Equal(t, http.StatusOK, p.visit(p.by(p.client, reference)).status, "all that has not used it up")
 		late := p.pushed()
 		require.NoError(t, s.Store.InTx(t.Context(), func(tx *store.Tx) error {
-			_, err := tx.SQL().ExecContext(t.Context(), `UPDATE pushed_request SET expires_at = expires_at - 90000 WHERE NOT begun`)
+			_, err := storetest.SQL(t, tx).ExecContext(t.Context(), `UPDATE pushed_request SET expires_at = expires_at - 90000 WHERE NOT begun`)
 			return err
 		}))
 		p.refused("run out", p.visit(late))

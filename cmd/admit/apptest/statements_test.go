@@ -21,9 +21,9 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		"create":             {"postgres": {1, 0}, "sqlite": {6, 1}},
 		"update":             {"postgres": {2, 0}, "sqlite": {12, 1}},
 		"invite":             {"postgres": {21, 1}, "sqlite": {33, 1}},
-		"client_credentials": {"postgres": {8, 1}, "sqlite": {8, 1}},
+		"client_credentials": {"postgres": {7, 0}, "sqlite": {8, 1}},
 		"introspect":         {"postgres": {6, 0}, "sqlite": {6, 0}},
-		"login":              {"postgres": {15, 1}, "sqlite": {16, 2}},
+		"login":              {"postgres": {8, 0}, "sqlite": {15, 2}},
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		w := newWorkload(t, db)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"sync/atomic"
 	"testing"
@@ -167,4 +168,14 @@ func (t faultyTx) Rollback() error {
 		err = undo
 	}
 	return err
+}
+
+// SQL is what runs statements of a test's own in a transaction.
+func SQL(t testing.TB, tx *store.Tx) *sql.Tx {
+	t.Helper()
+	within, err := tx.SQL(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return within
 }
