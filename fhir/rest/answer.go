@@ -44,12 +44,22 @@ func blob(c echo.Context, status int, content []byte) error {
 	return c.Blob(status, web.FHIRJSON, content)
 }
 
-// written answers a write in the form that Prefer asks for (R4 http.html#ops).
+// location is the address of a version, below the base (R4 http.html#create).
+func location(res store.Resource) string { return res.Type + "/" + res.ID + "/_history/" + res.Version }
+
+// deleted answers a delete, without content when Prefer asks for none.
+func deleted(c echo.Context) error {
+	if preferred(c.Request().Header) == "minimal" {
+		return c.NoContent(http.StatusNoContent)
+	}
+	return web.WriteOutcome(c, outcome.New(outcome.OK, ""))
+}
+
+// written answers a write in the form that Prefer asks for (R4 http.html#ops), and tells where the
+// version is, whether it was made or found (R4 http.html#update).
 func (h *Handler) written(c echo.Context, code outcome.Code, res store.Resource) error {
 	headers(c, res)
-	if code == outcome.Created {
-		c.Response().Header().Set(echo.HeaderLocation, h.base+res.Type+"/"+res.ID+"/_history/"+res.Version)
-	}
+	c.Response().Header().Set(echo.HeaderLocation, h.base+location(res))
 	switch preferred(c.Request().Header) {
 	case "minimal":
 		return c.NoContent(code.Status)

@@ -195,7 +195,7 @@ func (h *Handler) responseEntry(c echo.Context, e *bundle.Entry, d *done, prefer
 	}
 	response := &r4.Response{Status: strconv.Itoa(d.code.Status)}
 	if res := d.resource; res.ID != "" {
-		response.Location, response.ETag = res.Type+"/"+res.ID, etag(res.Version)
+		response.Location, response.ETag = location(res), etag(res.Version)
 		response.LastModified = res.LastUpdated.UTC().Format(document.InstantFormat)
 	}
 	entry := r4.Entry{Response: response, Resource: d.resource.Content}

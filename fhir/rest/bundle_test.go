@@ -46,6 +46,12 @@ func (r response) statuses() string {
 	return strings.Join(all, " ")
 }
 
+// at is the resource that an entry of the answer is about.
+func (r response) at(i int) string {
+	name, _, _ := strings.Cut(r.Entry[i].Response.Location, "/_history/")
+	return name
+}
+
 // entry is an entry of a Bundle: its request, its resource when there is one, and further members.
 func entry(method, url, resource string, more ...string) string {
 	parts := append([]string{fmt.Sprintf(`"request":{"method":%q,"url":%q}`, method, url)}, more...)
@@ -82,7 +88,7 @@ func TestBatchAnswersAsRecorded(t *testing.T) {
 		)).bundle(t)
 		assert.Equal(t, "Bundle batch-response", got.ResourceType+" "+got.Type)
 		assert.Equal(t, "201 200 200 400 404 200 200 200 200 410 400 400", got.statuses())
-		assert.Regexp(t, `^Patient/[0-9a-f-]{36}$`, got.Entry[0].Response.Location)
+		assert.Regexp(t, `^Patient/[0-9a-f-]{36}/_history/[0-9a-f-]{36}$`, got.Entry[0].Response.Location)
 		assert.Regexp(t, `^W/"[0-9a-f-]{36}"$`, got.Entry[0].Response.Etag)
 		assert.NotEmpty(t, got.Entry[0].Response.LastModified)
 		assert.Contains(t, string(got.Entry[0].Response.Outcome), `"id":"created"`)
@@ -149,7 +155,7 @@ func TestTransactionRewritesLinksAndNothingElse(t *testing.T) {
 			entry("POST", "Patient", `{"resourceType":"Patient","link":[{"other":{"reference":"`+urnA+`"},"type":"seealso"}]}`, bob),
 		)).bundle(t)
 		require.Equal(t, "transaction-response 201 201", got.Type+" "+got.statuses())
-		a, b := got.Entry[0].Response.Location, got.Entry[1].Response.Location
+		a, b := got.at(0), got.at(1)
 		stored := s.do(t, "GET", "/"+a, "").body
 		for _, want := range []string{
 			`<a href=\"` + b + `\">b</a> ` + urnB + `</div>`, `"value":"` + urnB + `"`, `{"reference":"` + b + `","display":"` + urnB + `"}`,
@@ -178,24 +184,24 @@ func TestTransactionRules(t *testing.T) {
 
 		t.Run("a conditional reference to what is there", func(t *testing.T) {
 			got := s.do(t, "POST", "", bundleOf("transaction", entry("POST", "Observation", obs("Patient?identifier=urn:mrn|known")))).bundle(t)
-			assert.Contains(t, read(got.Entry[0].Response.Location), `"Patient/`+known+`"`)
+			assert.Contains(t, read(got.at(0)), `"Patient/`+known+`"`)
 		})
 		t.Run("a conditional reference to what the Bundle makes", func(t *testing.T) {
 			got := s.do(t, "POST", "", bundleOf("transaction", entry("POST", "Observation", obs("Patient?identifier=urn:mrn|made")), entry("POST", "Patient", mrn("made")))).bundle(t)
-			assert.Contains(t, read(got.Entry[0].Response.Location), `"`+got.Entry[1].Response.Location+`"`)
+			assert.Contains(t, read(got.at(0)), `"`+got.at(1)+`"`)
 		})
 		t.Run("ifNoneExist that finds", func(t *testing.T) {
 			got := s.do(t, "POST", "", bundleOf("transaction",
 				strings.Replace(requestWith("POST", "Patient", "ifNoneExist", "identifier=urn:mrn|known", mrn("known")), "{", "{"+alice+",", 1), entry("POST", "Observation", obs(urnA)))).bundle(t)
 			assert.Equal(t, "200 201", got.statuses())
-			assert.Equal(t, "Patient/"+known, got.Entry[0].Response.Location)
-			assert.Contains(t, read(got.Entry[1].Response.Location), `"Patient/`+known+`"`)
+			assert.Equal(t, "Patient/"+known, got.at(0))
+			assert.Contains(t, read(got.at(1)), `"Patient/`+known+`"`)
 		})
 		t.Run("one condition of two creates makes one", func(t *testing.T) {
 			e := requestWith("POST", "Patient", "ifNoneExist", "identifier=urn:mrn|same", mrn("same"))
 			got := s.do(t, "POST", "", bundleOf("transaction", e, e)).bundle(t)
 			assert.Equal(t, "201 200", got.statuses())
-			assert.Equal(t, got.Entry[0].Response.Location, got.Entry[1].Response.Location)
+			assert.Equal(t, got.at(0), got.at(1))
 		})
 		t.Run("conditional update, delete and patch", func(t *testing.T) {
 			s.create(t, mrn("cd"))
@@ -207,9 +213,9 @@ func TestTransactionRules(t *testing.T) {
 			assert.Equal(t, "200 201 200 200 201 200", got.statuses())
 			assert.NotContains(t, string(got.Entry[0].Resource), `"entry"`, "reads come last")
 			assert.Contains(t, string(got.Entry[3].Resource), `"gender":"other"`)
-			assert.Contains(t, read(got.Entry[4].Response.Location), got.Entry[1].Response.Location)
+			assert.Contains(t, read(got.at(4)), got.at(1))
 			again := s.do(t, "POST", "", bundleOf("transaction", entry("PUT", "Patient?identifier=urn:mrn|cu", strings.Replace(mrn("cu"), "{", `{"active":true,`, 1)))).bundle(t)
-			assert.Equal(t, "200 "+got.Entry[1].Response.Location, again.statuses()+" "+again.Entry[0].Response.Location)
+			assert.Equal(t, "200 "+got.at(1), again.statuses()+" "+again.at(0))
 		})
 		t.Run("JSON Patch in a Binary", func(t *testing.T) {
 			got := s.do(t, "POST", "", bundleOf("transaction", entry("PATCH", "Patient/"+known,

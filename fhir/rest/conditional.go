@@ -86,5 +86,5 @@ func (h *Handler) deleteOne(c echo.Context) error {
 	if err := h.session(c).DeleteOne(c.Request().Context(), condition, version); err != nil {
 		return err
 	}
-	return web.WriteOutcome(c, outcome.New(outcome.OK, ""))
+	return deleted(c)
 }

@@ -14,6 +14,9 @@ func (h *Handler) create(c echo.Context) error {
 	if !definitions.IsResource(resourceType) {
 		return outcome.New(outcome.Invalid, "Unknown data type: %s", resourceType)
 	}
+	if err := onlyPreconditions(c.Request().Header, "If-Match"); err != nil { // there is no version to replace
+		return err
+	}
 	if resourceType == typeBinary {
 		return h.createBinary(c)
 	}

@@ -1,11 +1,6 @@
 package rest
 
-import (
-	"github.com/labstack/echo/v4"
-
-	"github.com/admitdev/admit/pkg/outcome"
-	"github.com/admitdev/admit/pkg/web"
-)
+import "github.com/labstack/echo/v4"
 
 // delete deletes a resource (R4 http.html#delete); once more is as good.
 func (h *Handler) delete(c echo.Context) error {
@@ -20,5 +15,5 @@ func (h *Handler) delete(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return web.WriteOutcome(c, outcome.New(outcome.OK, ""))
+	return deleted(c)
 }

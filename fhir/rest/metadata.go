@@ -20,6 +20,10 @@ func (h *Handler) capabilities(c echo.Context) error {
 	if _, err := parameters(c, "mode"); err != nil {
 		return err
 	}
+	c.Response().Header().Set("ETag", etag(h.metadataVersion))
+	if noneMatch(c.Request().Header, h.metadataVersion) {
+		return c.NoContent(http.StatusNotModified)
+	}
 	return blob(c, http.StatusOK, h.metadata)
 }
 
@@ -96,10 +100,10 @@ func security(root string) *fhir.CapabilityStatementRestSecurity {
 func capability(name string) r4.CapabilityResource {
 	resource := r4.CapabilityResource{
 		Type:              name,
-		Versioning:        "versioned",
+		Versioning:        "versioned-update",
 		ReadHistory:       true,
 		ConditionalCreate: true,
-		ConditionalRead:   "not-supported",
+		ConditionalRead:   "full-support",
 		ConditionalUpdate: true,
 		ConditionalDelete: "single",
 		ReferencePolicy:   []string{"literal", "logical", "local"},

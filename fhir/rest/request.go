@@ -31,6 +31,8 @@ func readQuery(raw string, header http.Header, known ...string) (url.Values, err
 		switch {
 		case name != "_format" && name != "_pretty" && !slices.Contains(known, name):
 			return nil, outcome.New(outcome.Invalid, "Unknown parameter: %s", name)
+		case name == "_pretty" && values[0] != "true" && values[0] != "false":
+			return nil, outcome.New(outcome.Invalid, "Invalid value of _pretty: %.40s", values[0])
 		case len(values) > 1:
 			return nil, outcome.New(outcome.Invalid, "The parameter %s is given twice", name)
 		}
@@ -43,7 +45,8 @@ func readQuery(raw string, header http.Header, known ...string) (url.Values, err
 func negotiate(header http.Header, query url.Values) error {
 	if format := query.Get("_format"); format != "" {
 		// A + that was not escaped is a space by now.
-		if isJSON(strings.ReplaceAll(format, " ", "+")) || format == "json" {
+		media := strings.Replace(format, "fhir json", "fhir+json", 1)
+		if format == "json" || isJSON(media) && ofThisVersion(media) {
 			return nil
 		}
 		return outcome.New(outcome.NotAcceptable, "The format %s is not supported; json is", format)
@@ -55,7 +58,7 @@ func negotiate(header http.Header, query url.Values) error {
 	for media := range strings.SplitSeq(accepted, ",") {
 		name, rest, _ := strings.Cut(media, ";")
 		switch name = strings.ToLower(strings.TrimSpace(name)); {
-		case rest != "" && !ofThisVersion(media):
+		case rest != "" && (!ofThisVersion(media) || refused(media)):
 		case name == "*/*", name == "application/*", name == "text/*", isJSON(name):
 			return nil
 		}
@@ -68,6 +71,13 @@ func ofThisVersion(media string) bool {
 	_, parameters, err := mime.ParseMediaType(media)
 	version, said := parameters["fhirversion"]
 	return err != nil || !said || version == "4.0"
+}
+
+// refused says whether a media range is one that the client does not want (RFC 9110 §12.4.2).
+func refused(media string) bool {
+	_, parameters, err := mime.ParseMediaType(media)
+	weight, parsed := strconv.ParseFloat(parameters["q"], 64)
+	return err == nil && parsed == nil && weight == 0
 }
 
 func isJSON(media string) bool {
@@ -100,9 +110,23 @@ func number(query url.Values, name string, absent, limit int) (int, error) {
 // etag is the version as a weak entity tag (R4 http.html#versioning).
 func etag(version string) string { return `W/"` + version + `"` }
 
+// onlyPreconditions refuses the preconditions of a write that are not heeded (RFC 9110 §13.1);
+// If-Modified-Since is for reads and means nothing here.
+func onlyPreconditions(header http.Header, heeded ...string) error {
+	for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+		if len(header.Values(name)) > 0 && !slices.Contains(heeded, name) {
+			return outcome.New(outcome.NotSupported, "The precondition %s is not supported here", name)
+		}
+	}
+	return nil
+}
+
 // ifMatch is the version that If-Match names; empty without the header or with *, which any
-// resource that is there satisfies.
+// resource that is there satisfies. A write has no other precondition.
 func ifMatch(header http.Header) (string, error) {
+	if err := onlyPreconditions(header, "If-Match"); err != nil {
+		return "", err
+	}
 	values := header.Values("If-Match")
 	if len(values) == 0 {
 		return "", nil

@@ -8,6 +8,8 @@ package rest
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -56,11 +58,13 @@ type Handler struct {
 	graphql  *graphql.Engine
 	base     string
 	metadata []byte
-	limits   Limits
-	queue    repo.Queue
-	callers  Callers
-	box      Box
-	large    chan struct{} // a place for each large Bundle at work
+	// metadataVersion changes with it.
+	metadataVersion string
+	limits          Limits
+	queue           repo.Queue
+	callers         Callers
+	box             Box
+	large           chan struct{} // a place for each large Bundle at work
 	// strangers counts the refusals of nobody known.
 	strangers *web.Counter
 	counter   *web.Counter
@@ -79,6 +83,8 @@ func New(o Options) (*Handler, error) {
 		repo: o.Repo, shelf: o.Shelf, urls: o.URLs, graphql: graphql.New(graphql.Options{Base: o.Base, Limits: o.GraphQL}), base: o.Base, metadata: metadata, limits: limits, queue: o.Queue, callers: o.Callers, box: o.Box, large: make(chan struct{}, limits.Large), strangers: web.NewCounter(clock.System{}),
 		counter: cmp.Or(o.Counter, web.NewCounter(clock.System{})), quota: o.Quota, routes: echo.New(),
 	}
+	sum := sha256.Sum256(metadata)
+	h.metadataVersion = hex.EncodeToString(sum[:8])
 	h.Mount(h.routes.Group(""))
 	return h, nil
 }

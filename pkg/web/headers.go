@@ -62,21 +62,23 @@ func cors(o Options) echo.MiddlewareFunc {
 }
 
 // Handler is e with every route answering under /api too, except where Authing's own /api/v2 and
-// /api/v3 are, and HEAD answered as GET without its body. It stands before e because the router
-// looks at the request it was given, and net/http drops the body by the method it received
-// (RFC 9110 §9.3.2).
+// /api/v3 are, FHIR's with a final slash as well (see cutSlash), and HEAD answered as GET without its
+// body. It stands before e because the router looks at the request it was given, and net/http drops
+// the body by the method it received (RFC 9110 §9.3.2).
 func Handler(e *echo.Echo) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		path, under := cutAPI(request.URL.Path)
-		if !under && request.Method != http.MethodHead {
+		path, slash := cutSlash(path)
+		if !under && !slash && request.Method != http.MethodHead {
 			e.ServeHTTP(w, request)
 			return
 		}
 		changed := *request
-		if under {
+		if under || slash {
 			address := *request.URL
 			address.Path = path
 			address.RawPath, _ = cutAPI(address.RawPath)
+			address.RawPath, _ = cutSlash(address.RawPath)
 			changed.URL = &address
 		}
 		if changed.Method == http.MethodHead {
@@ -84,6 +86,18 @@ func Handler(e *echo.Echo) http.Handler {
 		}
 		e.ServeHTTP(w, &changed)
 	})
+}
+
+// fhirRoot is where the addresses of FHIR begin.
+const fhirRoot = "/fhir/R4/"
+
+// cutSlash removes the final slash of an address of FHIR and says whether it had one: R4 spells
+// conditional interactions and searches with it (PUT [base]/[type]/?…, R4 http.html#cond-update).
+func cutSlash(path string) (string, bool) {
+	if len(path) > len(fhirRoot) && strings.HasPrefix(path, fhirRoot) && strings.HasSuffix(path, "/") {
+		return path[:len(path)-1], true
+	}
+	return path, false
 }
 
 // cutAPI removes a leading /api and says whether it did.

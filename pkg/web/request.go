@@ -28,6 +28,9 @@ func requestIDs(ids clock.Clock) echo.MiddlewareFunc {
 			}
 			c.SetRequest(request.WithContext(context.WithValue(request.Context(), traceKey{}, t)))
 			c.Response().Header().Set(echo.HeaderXRequestID, t.requestID)
+			if id := correlationOf(request.Header); id != "" {
+				c.Response().Header().Set(echo.HeaderXCorrelationID, id)
+			}
 			return next(c)
 		}
 	}
@@ -46,6 +49,19 @@ var (
 	traceparentForm = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$`)
 	amazonForm      = regexp.MustCompile(`(?:Root|Self)=(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)`)
 )
+
+var correlationForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+
+// correlationOf is the id that the client has given the request, which the answer repeats beside ours
+// (R4 http.html#custom). Only plain text passes.
+func correlationOf(header http.Header) string {
+	for _, name := range []string{echo.HeaderXCorrelationID, echo.HeaderXRequestID} {
+		if id := header.Get(name); correlationForm.MatchString(id) {
+			return id
+		}
+	}
+	return ""
+}
 
 // traceOf reads the trace id of x-trace-id (a UUID), traceparent (W3C Trace Context §3.2) or
 // x-amzn-trace-id. Only those forms pass: the id is repeated in logs and answers.

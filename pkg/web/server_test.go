@@ -38,6 +38,35 @@ func TestEveryRouteAlsoAnswersUnderAPI(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, request(t, handler, "GET", "/api/api/x", "").Code)
 }
 
+func TestAddressesOfFHIRMayEndInASlash(t *testing.T) {
+	handler := serving(t, options(t), func(e *echo.Echo) {
+		e.GET("/fhir/R4/", func(c echo.Context) error { return c.String(200, "base") })
+		e.GET("/fhir/R4/:type", func(c echo.Context) error { return c.String(200, c.Param("type")+"?"+c.QueryString()) })
+		e.GET("/fhir/R4/:type/:id", func(c echo.Context) error { return c.String(200, c.Param("type")+"/"+c.Param("id")) })
+		e.GET("/x", func(c echo.Context) error { return c.String(200, "x") })
+	})
+	for path, want := range map[string]string{
+		"/fhir/R4/": "base", "/api/fhir/R4/": "base", "/fhir/R4/Patient/": "Patient?", "/fhir/R4/Patient/?a=b/": "Patient?a=b/",
+		"/api/fhir/R4/Patient/?a=b": "Patient?a=b", "/fhir/R4/Patient/1/": "Patient/1", "/fhir/R4/Patient/a%2Fb/": "Patient/a%2Fb",
+	} {
+		w := request(t, handler, "GET", path, "")
+		require.Equal(t, want, w.Body.String(), path)
+	}
+	require.Equal(t, http.StatusNotFound, request(t, handler, "GET", "/x/", "").Code)
+}
+
+func TestTheClientsIDOfARequestIsRepeated(t *testing.T) {
+	handler := serving(t, options(t), nil)
+	for _, tc := range []struct{ request, correlation, want string }{
+		{"", "", ""}, {"mine-1", "", "mine-1"}, {"mine-1", "mine-2", "mine-2"}, {"", "mine:2", "mine:2"},
+		{"a b", "", ""}, {"<b>", "", ""}, {strings.Repeat("x", 129), "", ""},
+	} {
+		w := request(t, handler, "GET", "/", "", header("X-Request-Id", tc.request), header("X-Correlation-Id", tc.correlation))
+		require.Equal(t, tc.want, w.Header().Get("X-Correlation-Id"))
+		require.NotEqual(t, tc.request, w.Header().Get("X-Request-Id"))
+	}
+}
+
 func TestErrorsAreOutcomes(t *testing.T) {
 	var log bytes.Buffer
 	o := options(t)

@@ -213,6 +213,7 @@ func (r *rooms) mount(e *echo.Echo, clock clock.Clock) {
 	administration.Mount(e.Group("/admin", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	administration.MountOwn(e.Group("/auth", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	administration.MountFHIR(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
+	r.fhir.MountUnrouted(e.Group("/fhir/R4", append([]echo.MiddlewareFunc{outcomes}, called...)...))
 	provisioning := e.Group("/scim/v2", append([]echo.MiddlewareFunc{web.Errors(scim.Render)}, called...)...)
 	scim.New(r.services).Mount(provisioning)
 	(&api.Bounces{Admin: r.services, Secret: r.bounceSecret}).Mount(e.Group("/mail", outcomes))

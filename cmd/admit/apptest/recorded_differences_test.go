@@ -107,6 +107,7 @@ var deliberate = []difference{
 	{"16", "system search", "body.link[?].url", "the links of a search of several types lead to it"},
 	{"16", "$everything", "body.*", "the patient comes first, and the links are those of the operation"},
 	{"16", "compartment search", "status", "compartments are searched (R4 http.html#vsearch)"},
+	{"17", "*", "body.entry[?].response.location", "with the version, as R4's Location has it (http.html#create)"},
 	{"17", "*", "body.entry[?].response.etag", "the version is told (R4 bundle.html#transaction-response)"},
 	{"17", "*", "body.entry[?].response.lastModified", "when it was written is told"},
 	{"17", "batch", "body.entry[?].response.outcome.extension", "a refusal names the request, in a batch too"},
