@@ -27,6 +27,7 @@ import (
 	"github.com/admitdev/admit/fhir/rest"
 	"github.com/admitdev/admit/pkg/blob"
 	"github.com/admitdev/admit/pkg/clock"
+	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/store/storetest"
 	"github.com/admitdev/admit/pkg/web"
@@ -78,7 +79,10 @@ func TestWhatACallerGetsEqualsWhatThePolicyAllows(t *testing.T) {
 // server is the FHIR surface in this process; who calls is who.
 type server struct {
 	*repotest.World
+	t       testing.TB
 	handler http.Handler
+	rest    *rest.Handler
+	queue   *queue
 	who     caller.Caller
 }
 
@@ -89,15 +93,19 @@ func (key) Fingerprint(data []byte) string { return hex.EncodeToString(data) }
 
 func start(t *testing.T, db storetest.DB) *server {
 	t.Helper()
-	s := &server{World: repotest.New(t, db)}
+	s := &server{World: repotest.New(t, db), t: t, queue: &queue{}}
+	box, err := secret.NewBox(secret.Key())
+	require.NoError(t, err)
 	blobs, err := blob.Open("file:" + t.TempDir())
 	require.NoError(t, err)
 	h, err := rest.New(rest.Options{
 		Repo: s.Repo, Base: base, Version: "test", Released: time.Unix(0, 0), Quota: -1,
 		Shelf: &blob.Shelf{Blobs: blobs, Rows: s.Store, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler), Limit: 1 << 20},
-		URLs:  &attachment.URLs{Storage: "https://admit.example/storage/", FHIR: base, Key: key{}, Clock: clock.System{}},
+		Queue: s.queue, Callers: s, Box: box,
+		URLs: &attachment.URLs{Storage: "https://admit.example/storage/", FHIR: base, Key: key{}, Clock: clock.System{}},
 	})
 	require.NoError(t, err)
+	s.rest = h
 	e := echo.New()
 	h.Mount(e.Group("/fhir/R4", web.Errors(web.Outcome), func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -114,6 +122,7 @@ func (s *server) world(t *testing.T, seed uint64) *world {
 	t.Helper()
 	ctx := context.Background()
 	w := &world{Rand: rand.New(rand.NewPCG(seed, 4)), own: clock.System{}.NewID(), linked: clock.System{}.NewID(), stranger: clock.System{}.NewID(), marks: new(int)}
+	s.define(w)
 	for _, kind := range kinds {
 		for range map[string]int{"Patient": 7, "Observation": 10, "Encounter": 6}[kind] + 3 {
 			project := pick(w, w.own, w.own, w.linked, w.stranger)
@@ -143,12 +152,8 @@ func (s *server) world(t *testing.T, seed uint64) *world {
 			}
 		}
 	}
-	stored, err := s.Repo.System("make a world for a test", w.own).CreateAs(ctx, "GraphDefinition", care, []byte(`{"resourceType":"GraphDefinition","name":"Care","status":"active","start":"Patient",`+
-		`"link":[{"path":"generalPractitioner"},{"target":[{"type":"Observation","params":"subject={ref}"}]}]}`))
-	require.NoError(t, err)
-	definition := &resource{project: w.own, kind: "GraphDefinition", id: care, versions: make([]version, 1)}
-	definition.keep(stored)
-	w.resources = append(w.resources, definition)
+	s.keep(w, "GraphDefinition", care, `{"resourceType":"GraphDefinition","name":"Care","status":"active","start":"Patient",`+
+		`"link":[{"path":"generalPractitioner"},{"target":[{"type":"Observation","params":"subject={ref}"}]}]}`)
 	return w
 }
 
@@ -207,7 +212,11 @@ func (s *server) do(r request) answer {
 	}
 	recorded := httptest.NewRecorder()
 	s.handler.ServeHTTP(recorded, sent)
-	return answer{recorded.Code, recorded.Header(), recorded.Body.Bytes()}
+	a := answer{recorded.Code, recorded.Header(), recorded.Body.Bytes()}
+	if a.status == http.StatusAccepted {
+		return s.fetched(a)
+	}
+	return a
 }
 
 // ask carries out a request; the fault is empty when all is as it must be.
@@ -301,7 +310,7 @@ func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(
 // state compares what is stored with the world.
 func (s *server) state(t *testing.T, w *world) string {
 	t.Helper()
-	rows, err := s.Store.Search(context.Background(), store.Query{Projects: []string{w.own, w.linked, w.stranger}, Types: append([]string{"GraphDefinition"}, kinds...), Limit: 10_000})
+	rows, err := s.Store.Search(context.Background(), store.Query{Projects: []string{w.own, w.linked, w.stranger}, Types: append([]string{"GraphDefinition", "SearchParameter"}, kinds...), Limit: 10_000})
 	require.NoError(t, err)
 	left := map[string]*resource{}
 	for _, r := range w.resources {

@@ -29,6 +29,11 @@ func (e *eyes) rule(interaction string, r *resource, body object) *rule {
 	}) {
 		return nil
 	}
+	return e.unscoped(interaction, r, body)
+}
+
+// unscoped is the first rule of the policies themselves.
+func (e *eyes) unscoped(interaction string, r *resource, body object) *rule {
 	for i := range e.rules {
 		if one := &e.rules[i]; one.about(r.kind, interaction) && (one.where == nil || one.where(r, body)) {
 			return one
@@ -65,10 +70,10 @@ func (e *eyes) findable(kind string) []*resource {
 }
 
 // hidden are the fields of a document that the caller does not see: the rule for its reading says so,
-// and that for what it does when it may not read.
+// and that for what it does when it may not read. The scopes of a token show nothing more.
 func (e *eyes) hidden(interaction string, r *resource, body object) []string {
 	for _, i := range []string{"read", interaction} {
-		if one := e.rule(i, r, body); one != nil {
+		if one := e.unscoped(i, r, body); one != nil {
 			return one.hidden
 		}
 	}

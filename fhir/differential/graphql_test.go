@@ -17,11 +17,12 @@ var selections = map[string]object{
 		"managingOrganization": object{"reference": nil, "resource": nil},
 	},
 	"Encounter":   {"id": nil, "status": nil, "reasonCode": object{"text": nil}, "subject": object{"reference": nil, "resource": nil}},
+	"List":        {"id": nil, "status": nil, "title": nil, "entry": object{"item": object{"reference": nil, "resource": nil}}},
 	"Observation": {"id": nil, "status": nil, "valueString": nil, "note": object{"text": nil}, "subject": object{"reference": nil, "resource": nil}},
 }
 
 // followed is what a reference leads to.
-const followed = "resource(optional:true){__typename ...on Patient{id gender} ...on Organization{id name}}"
+const followed = "resource(optional:true){__typename ...on Patient{id gender} ...on Organization{id name} ...on Observation{id} ...on Encounter{id}}"
 
 func spelled(selection object) string {
 	var parts []string

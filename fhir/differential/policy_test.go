@@ -48,7 +48,7 @@ func (w *world) caller() (*eyes, error) {
 	for profile.project != w.own {
 		profile = w.some(profile.kind)
 	}
-	e := &eyes{world: w, who: caller.Caller{Project: w.own, Profile: medplum.Reference{Reference: profile.name()}, Admin: w.chance(6)}}
+	e := &eyes{world: w, who: caller.Caller{Project: w.own, Profile: medplum.Reference{Reference: profile.name()}, Admin: w.chance(6), CheckReferences: w.chance(8)}}
 	e.who.Extended = w.chance(6) || e.who.Admin && w.chance(2)
 	w.authors = append(w.authors, profile.name())
 	if w.chance(2) {
@@ -81,8 +81,8 @@ func (w *world) caller() (*eyes, error) {
 	e.who.Policy, err = policy.Compile(sources, policy.Subject{
 		Project: w.own, Linked: linked, Profile: e.who.Profile, Admin: e.who.Admin, Scope: e.who.Scope, Patient: e.who.Patient,
 	})
-	e.described = fmt.Sprintf("%s\nprofile %s, scope %q, patient %q, links %v, admin %v, extended %v", text(sources), profile.name(), e.who.Scope,
-		e.who.Patient.Reference, e.who.Linked, e.who.Admin, e.who.Extended)
+	e.described = fmt.Sprintf("%s\nprofile %s, scope %q, patient %q, links %v, admin %v, extended %v, checked %v", text(sources), profile.name(), e.who.Scope,
+		e.who.Patient.Reference, e.who.Linked, e.who.Admin, e.who.Extended, e.who.CheckReferences)
 	return e, err
 }
 
@@ -107,7 +107,19 @@ func (e *eyes) source() policy.Source {
 		entry, meaning := e.entry(values)
 		s.Policy.Resource, e.rules = append(s.Policy.Resource, entry), append(e.rules, meaning)
 	}
+	if e.chance(3) {
+		e.divide(&s.Policy)
+	}
 	return s
+}
+
+// divide adds two entries about a type: one for its reading that hides something, one for all else.
+func (e *eyes) divide(p *medplum.AccessPolicy) {
+	kind := pick(e.world, kinds...)
+	reading := medplum.PolicyResource{ResourceType: kind, Interaction: []string{"read"}, HiddenFields: []string{pick(e.world, fields[kind]...)}}
+	others := medplum.PolicyResource{ResourceType: kind, Interaction: []string{"search", "history", "vread", "create", "update", "delete"}}
+	p.Resource = append(p.Resource, reading, others)
+	e.rules = append(e.rules, rule{kind: kind, grants: reading.Interaction, hidden: reading.HiddenFields}, rule{kind: kind, grants: others.Interaction})
 }
 
 // fields are what a rule may hide or protect.
@@ -117,6 +129,7 @@ var fields = map[string][]string{
 	"Patient":      {"name", "name.family", "name.given", "gender", "birthDate", "identifier", "identifier.value", "generalPractitioner", "managingOrganization", "active", "meta.tag", "meta.accounts"},
 	"Encounter":    {"subject", "reasonCode", "serviceProvider", "class.code", "reasonCode.text"},
 	"Observation":  {"subject", "performer", "value[x]", "valueString", "note", "component", "component.valueString", "component.value[x]", "encounter", "code.coding", "meta.tag", "meta.accounts"},
+	"List":         {"title", "entry", "entry.item", "meta.tag"},
 	"Binary":       {"data", "contentType"},
 	"*":            {"meta.tag"},
 }
@@ -230,7 +243,7 @@ func (e *eyes) smart() {
 	}
 	for range e.IntN(4) {
 		context, kind := pick(e.world, "user", "user", "system", "patient"), pick(e.world, append([]string{"*"}, searchable...)...)
-		permission := pick(e.world, "read", "write", "*", "rs", "cruds", "r", "s", "cu", "cruds", "rs", "xyz", "sr")
+		permission := pick(e.world, "read", "write", "*", "rs", "cruds", "r", "s", "s", "cu", "cruds", "rs", "xyz", "sr")
 		word, meaning := context+"/"+kind+"."+permission, scope{kind: kind, grants: permissions[permission]}
 		e.scoped = true
 		about := e.who.Patient.Reference

@@ -9,7 +9,7 @@ import (
 
 // request draws a request of any kind.
 func (e *eyes) request() request {
-	switch e.IntN(21) {
+	switch e.IntN(26) {
 	case 0, 1:
 		return e.read()
 	case 2:
@@ -36,6 +36,16 @@ func (e *eyes) request() request {
 		return e.graph()
 	case 16:
 		return e.conditional()
+	case 17:
+		return e.validation()
+	case 18:
+		return e.known()
+	case 19:
+		return e.stated()
+	case 20:
+		return e.meant()
+	case 21:
+		return e.later()
 	}
 	return e.write()
 }
@@ -73,8 +83,9 @@ func equals(want object) func(a answer) string {
 	}
 }
 
-func (e *eyes) read() request {
-	kind, id, r := e.any(searchable...)
+func (e *eyes) read() request { return e.readOf(e.any(searchable...)) }
+
+func (e *eyes) readOf(kind, id string, r *resource) request {
 	q := request{method: http.MethodGet, path: "/" + kind + "/" + id, statuses: []int{e.reading("read", kind, r)}}
 	if q.statuses[0] == http.StatusOK {
 		seen := e.shown("read", r, r.live())

@@ -116,7 +116,11 @@ func (e *eyes) wantFound(q *request, found, included []*resource, query []string
 		query = append(query, "_elements="+strings.Join(part, ","))
 	case 5:
 		part = []string{}
-		query = append(query, "_summary="+pick(e.world, "true", "text", "data"))
+		summaries := []string{"true", "data", "text"}
+		if strings.Contains(strings.Join(query, "&"), "include") { // with which the text alone is refused
+			summaries = summaries[:2]
+		}
+		query = append(query, "_summary="+pick(e.world, summaries...))
 	}
 	if count > 0 {
 		query = append(query, fmt.Sprintf("_count=%d", count))
@@ -265,7 +269,7 @@ func (e *eyes) everything() request {
 	if q.statuses[0] != http.StatusOK {
 		return q
 	}
-	types := []string{"Patient", "Encounter", "Observation"}
+	types := []string{"Patient", "Encounter", "Observation", "List"}
 	var uses []use
 	for _, kind := range types {
 		uses = append(uses, use{kind, compartmentPaths[kind]})
@@ -347,7 +351,7 @@ func (e *eyes) graph() request {
 func (e *eyes) table() request {
 	kind := pick(e.world, searchable...)
 	terms, query := e.terms(kind, e.IntN(2), 1)
-	columns := map[string]string{"Patient": "identifier,name,gender", "Observation": "status,note,subject", "Encounter": "status,reasonCode", "Practitioner": "name", "Organization": "name,partOf"}
+	columns := map[string]string{"Patient": "identifier,name,gender", "Observation": "status,note,subject", "Encounter": "status,reasonCode", "Practitioner": "name", "Organization": "name,partOf", "List": "title,entry"}
 	query = append(query, "_fields=id,"+columns[kind])
 	q := request{method: http.MethodGet, path: "/" + kind + "/$csv?" + strings.Join(query, "&"), statuses: []int{http.StatusOK}}
 	found, refused := e.matching([]string{kind}, terms)

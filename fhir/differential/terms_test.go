@@ -72,6 +72,7 @@ var params = map[string][]param{
 	"Observation": {code("status", "status", "preliminary", "final"), code("code", "code.coding.code", "a", "b"), refers("subject", "subject", "Patient"),
 		refers("patient", "subject", "Patient"), refers("encounter", "encounter", "Encounter"), refers("performer", "performer", "Practitioner", "Patient", "Organization"),
 		marked("value-string", "Observation", "", "valueString")},
+	"List": {code("status", "status", "current", "retired"), refers("item", "entry.item", "Patient", "Observation", "Encounter")},
 }
 
 // common are the parameters of every type.
@@ -95,6 +96,7 @@ var compartmentPaths = map[string][][]string{
 	"Practitioner": {{"meta", "accounts"}},
 	"Patient":      {{"meta", "accounts"}, {"generalPractitioner"}},
 	"Encounter":    {{"meta", "accounts"}, {"subject"}},
+	"List":         {{"meta", "accounts"}},
 	"Observation":  {{"meta", "accounts"}, {"subject"}, {"performer"}, {"encounter"}},
 }
 
@@ -172,6 +174,10 @@ func (w *world) plain(kind string) term {
 // term is a condition, which may lead over other resources.
 func (w *world) term(kind string, depth int) term {
 	switch {
+	case kind == "Patient" && w.chance(8):
+		return w.owned()
+	case depth > 0 && w.chance(10):
+		return w.listed()
 	case depth > 0 && w.chance(4):
 		return w.chain(kind, depth)
 	case depth > 0 && w.chance(5):

@@ -13,6 +13,9 @@ const newPatient = "urn:uuid:00000000-0000-4000-8000-000000000001"
 
 // together draws a transaction of a patient, new or changed, and something that is about him.
 func (e *eyes) together() request {
+	if e.who.CheckReferences { // one that comes before its target is refused
+		return e.write()
+	}
 	kind := pick(e.world, "Encounter", "Observation")
 	body, patient := e.draw(kind), e.draw("Patient")
 	_, id, r := e.any("Patient")

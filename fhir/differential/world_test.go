@@ -38,10 +38,10 @@ func lastBody(vs []version) (b object) {
 }
 
 // The types of the world. Each text in its resources is a mark.
-var kinds = []string{"Organization", "Practitioner", "Patient", "Encounter", "Observation", "Binary"}
+var kinds = []string{"Organization", "Practitioner", "Patient", "Encounter", "Observation", "List", "Binary"}
 
 // searchable are the types that can be searched for.
-var searchable = kinds[:5]
+var searchable = kinds[:6]
 
 // world is three projects: the callers' own, one that it may be linked to, and a stranger's.
 type world struct {
@@ -150,6 +150,12 @@ func (w *world) draw(kind string) object {
 		w.maybe(r, "valueString", text)
 		w.maybe(r, "note", func() any { return []any{object{"text": w.mark()}} })
 		w.maybe(r, "component", w.components)
+	case "List":
+		r["status"], r["mode"] = pick(w, "current", "retired"), "working"
+		w.maybe(r, "title", text)
+		w.maybe(r, "entry", func() any {
+			return []any{object{"item": w.reference("Patient", "Observation")}, object{"item": w.reference("Patient", "Encounter")}}
+		})
 	case "Binary":
 		r["contentType"], r["data"] = "text/plain", encoded(w.mark())
 		w.maybe(r, "securityContext", refer("Patient", "Encounter"))

@@ -12,7 +12,7 @@ var invalid = []int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.
 
 // required are elements that a document must have.
 var required = map[string][]string{
-	"Organization": {"name"}, "Encounter": {"status", "class"}, "Observation": {"status", "code"}, "Binary": {"contentType"},
+	"Organization": {"name"}, "Encounter": {"status", "class"}, "Observation": {"status", "code"}, "List": {"status", "mode"}, "Binary": {"contentType"},
 }
 
 func valid(body object) bool {
@@ -56,6 +56,9 @@ func (e *eyes) wantCreated(q *request, kind string, stored object) {
 		if got["id"] == nil {
 			return "no id"
 		}
+		if at := base + r.name() + "/_history/" + strings.Trim(a.header.Get("ETag"), `W/"`); a.header != nil && a.header.Get("Location") != at {
+			return "the Location should be " + at
+		}
 		stored["id"] = r.id
 		r.versions = []version{{body: stored}}
 		if want := e.shown("create", r, stored); !same(unstamped(got), want) {
@@ -87,6 +90,9 @@ func (e *eyes) created(kind string, body object) (object, []int) {
 	}
 	if one = e.rule("create", r, body); one == nil || one.permits != nil && !one.permits(nil, body) {
 		return nil, []int{http.StatusForbidden}
+	}
+	if e.who.CheckReferences && e.dangling(body, nil) {
+		return nil, []int{http.StatusBadRequest}
 	}
 	return body, nil
 }
@@ -169,9 +175,10 @@ func (e *eyes) updated(r *resource, sent object) (object, []int) {
 	exact := e.exact(sent)
 	e.accounted(r.kind, sent, was, exact)
 	hidden := e.hidden("update", r, was)
-	var protected []string
+	var protected, unseen []string
 	for _, image := range []object{was, sent} {
 		if one := e.rule("update", r, image); one != nil {
+			unseen = append(unseen, one.hidden...)
 			protected = append(append(protected, one.hidden...), one.readonly...)
 		}
 	}
@@ -184,6 +191,9 @@ func (e *eyes) updated(r *resource, sent object) (object, []int) {
 	}
 	if one := e.rule("update", r, stored); one == nil || one.permits != nil && !one.permits(was, stored) {
 		return nil, []int{http.StatusForbidden}
+	}
+	if e.who.CheckReferences && e.dangling(stored, append(unseen, hidden...)) {
+		return nil, []int{http.StatusBadRequest}
 	}
 	return stored, nil
 }
@@ -382,6 +392,9 @@ func (e *eyes) batch() request {
 
 // transaction writes several resources, or none when one may not be written.
 func (e *eyes) transaction() request {
+	if e.who.CheckReferences { // what one entry does to the references of another is not told here
+		return e.write()
+	}
 	var asked []request
 	var entries []any
 	known := map[string]bool{}
