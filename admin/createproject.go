@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 
+	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/audit"
@@ -54,7 +55,7 @@ func (s *Service) CreateProject(ctx context.Context, tx *repo.Tx, in NewProject)
 			return ProjectMade{}, err
 		}
 	}
-	made.Profile, err = makeProfile(ctx, tx, in.ID, person{
+	made.Profile, err = makeProfile(ctx, tx, caller.Caller{}, in.ID, person{
 		resourceType: "Practitioner", first: in.FirstName, last: in.LastName, email: in.Email,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
 	"github.com/tidwall/sjson"
 
+	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -33,7 +34,7 @@ func (v *inviting) findOrMakeProfile(ctx context.Context) (medplum.Reference, er
 			return found, err
 		}
 	}
-	return makeProfile(ctx, v.tx, v.project.ID, person{
+	return makeProfile(ctx, v.tx, v.who, v.project.ID, person{
 		resourceType: v.in.ResourceType, first: v.in.FirstName, last: v.in.LastName, email: v.in.Email, patient: v.in.Patient,
 	})
 }
@@ -144,8 +145,9 @@ type person struct {
 	patient                                 *medplum.Reference // of a RelatedPerson
 }
 
-// makeProfile stores a new profile in a project.
-func makeProfile(ctx context.Context, tx *repo.Tx, project string, p person) (medplum.Reference, error) {
+// makeProfile stores a new profile in a project, for a caller: by whose policy, and by the patient of a
+// RelatedPerson, it may get accounts.
+func makeProfile(ctx context.Context, tx *repo.Tx, who caller.Caller, project string, p person) (medplum.Reference, error) {
 	body, err := marshal(p.resource())
 	if _, id := p.profile.Split(); err == nil && id != "" {
 		body, err = sjson.SetBytes(body, "id", id)
@@ -153,7 +155,7 @@ func makeProfile(ctx context.Context, tx *repo.Tx, project string, p person) (me
 	if err != nil {
 		return medplum.Reference{}, err
 	}
-	res, err := tx.System("make the profile of a new member", project).Create(ctx, p.resourceType, body)
+	res, err := tx.SystemFor(who, "make the profile of a new member", project).Create(ctx, p.resourceType, body)
 	if err != nil {
 		return medplum.Reference{}, err
 	}

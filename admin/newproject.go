@@ -4,6 +4,7 @@ import (
 	"context"
 	"unicode/utf8"
 
+	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -109,7 +110,7 @@ func (s *SignIn) NewPatient(ctx context.Context, id, projectID string) (step Ste
 		return Step{}, err
 	}
 	err = s.Repo.System("make a patient who registers", projectID).InTx(ctx, func(tx *repo.Tx) error {
-		profile, err := makeProfile(ctx, tx, projectID, person{
+		profile, err := makeProfile(ctx, tx, caller.Caller{}, projectID, person{
 			resourceType: "Patient", first: who.user.FirstName, last: who.user.LastName, email: who.user.Email,
 		})
 		if err != nil {

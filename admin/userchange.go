@@ -282,7 +282,7 @@ func (c *changing) assign(ctx context.Context, profile medplum.Reference, made b
 	found, err := v.namedProfile(ctx, profile)
 	if made && outcome.Has(err, outcome.Invalid) {
 		first, last := nameParts(c.member.Member())
-		found, err = makeProfile(ctx, c.tx, c.m.project.ID, person{profile: profile, resourceType: profileType, first: first, last: last, email: c.user.Email, phone: c.member.Phone()})
+		found, err = makeProfile(ctx, c.tx, c.m.who, c.m.project.ID, person{profile: profile, resourceType: profileType, first: first, last: last, email: c.user.Email, phone: c.member.Phone()})
 	}
 	if err != nil {
 		return atProfile(err)

@@ -231,7 +231,7 @@ func (c *creating) profile(ctx context.Context, member medplum.Member) (medplum.
 		return medplum.Reference{}, err
 	}
 	first, last := nameParts(member)
-	made, err := makeProfile(ctx, c.tx, c.m.project.ID, person{
+	made, err := makeProfile(ctx, c.tx, c.m.who, c.m.project.ID, person{
 		profile: orNone(c.in.Profile), resourceType: c.in.ProfileType, first: first, last: last, email: text(c.in.Email), phone: text(c.in.Phone), patient: c.in.Patient,
 	})
 	if c.in.Profile != nil {

@@ -3,6 +3,7 @@ package repo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -74,11 +75,36 @@ func (a *access) inheriting(ctx context.Context, project string) (bool, error) {
 	return some, err
 }
 
-// inherits says whether resources of a type take accounts over. What Admit itself writes has those that
-// it is given.
+// inherits says whether resources of a type take accounts over. What Admit itself writes, and for nobody
+// else, has those that it is given.
 func (a *access) inherits(resourceType string) bool {
 	_, inCompartment := definitions.Compartment("Patient", resourceType)
-	return inCompartment && resourceType != "Patient" && a.system == ""
+	return inCompartment && resourceType != "Patient" && (a.system == "" || a.maker != nil)
+}
+
+// stampedAccount is the account that what is created gets by the policy of who creates it; nil for none. A
+// policy of another project says nothing here.
+func (a *access) stampedAccount(project string) *medplum.Reference {
+	by := a.who.Policy
+	if a.system != "" {
+		if by = nil; a.maker != nil && a.maker.Project == project {
+			by = a.maker.Policy
+		}
+	}
+	if by == nil {
+		return nil
+	}
+	return by.Compartment()
+}
+
+// eyes are those by which patients are seen.
+func (a *access) eyes() *access {
+	if a.maker == nil || a.maker.Policy == nil {
+		return a
+	}
+	as := a.repo.As(*a.maker).access
+	as.rows, as.tx, as.defined, as.patients = a.rows, a.tx, a.defined, a.patients
+	return &as
 }
 
 // setsAccounts says whether accounts in what the caller sends count.
@@ -123,7 +149,7 @@ func (a *access) inherited(ctx context.Context, c *change, doc *document.Node) (
 	if slices.Equal(is, was) || len(all) > maxPatients {
 		return nil, nil, nil
 	}
-	accounts, err := a.accountsOfPatients(ctx, c.ref.Project, all)
+	accounts, err := a.eyes().accountsOfPatients(ctx, c.ref.Project, all)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,11 +202,7 @@ func (a *access) readAccounts(ctx context.Context, project string, ids store.IDI
 	if err != nil {
 		return nil, err
 	}
-	q := store.Query{Projects: []string{project}, Types: []string{"Patient"}, Where: ids, Limit: len(ids)}
-	if visible != nil {
-		q.Where = store.And{ids, visible}
-	}
-	rows, err := a.rows.Search(ctx, q)
+	rows, err := a.patientRows(ctx, project, ids, visible)
 	if err != nil {
 		return nil, err
 	}
@@ -198,6 +220,23 @@ func (a *access) readAccounts(ctx context.Context, project string, ids store.IDI
 		accounts[row.ID] = references(doc.Find("meta", "accounts"))
 	}
 	return accounts, nil
+}
+
+// patientRows reads patients. One that anybody may see is read by his key, which waits for no write that is
+// kept back (see Gather).
+func (a *access) patientRows(ctx context.Context, project string, ids store.IDIn, visible store.Predicate) ([]store.Row, error) {
+	if visible == nil && len(ids) == 1 {
+		got, err := a.rows.Get(ctx, store.Ref{Project: project, Type: "Patient", ID: ids[0]}, nil)
+		if errors.Is(err, store.ErrNotFound) || err == nil && got.Deleted {
+			return nil, nil
+		}
+		return []store.Row{{Resource: got}}, err
+	}
+	q := store.Query{Projects: []string{project}, Types: []string{"Patient"}, Where: ids, Limit: len(ids)}
+	if visible != nil {
+		q.Where = store.And{ids, visible}
+	}
+	return a.rows.Search(ctx, q)
 }
 
 // changedAccounts are accounts with some more and without others, as JSON; nil for none.

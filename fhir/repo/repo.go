@@ -128,7 +128,8 @@ type rows interface {
 type access struct {
 	repo   *Repo
 	who    caller.Caller
-	system string // the reason; empty when a caller acts
+	system string         // the reason; empty when a caller acts
+	maker  *caller.Caller // for whom a system session makes something
 	rows   rows
 	tx     *store.Tx // nil outside a transaction
 	// matched are the conditions that have been asked ahead, by their names; for those of linedUp others
@@ -174,6 +175,14 @@ func (t *Tx) System(reason, project string) *Tx {
 	a := t.repo.System(reason, project).access
 	a.rows, a.tx, a.defined = t.rows, t.tx, t.defined
 	return &Tx{a}
+}
+
+// SystemFor is System for what Admit makes for a caller: it gets the accounts that it would have if the caller
+// had created it. A caller without a policy is Admit itself, which sees all patients.
+func (t *Tx) SystemFor(c caller.Caller, reason, project string) *Tx {
+	made := t.System(reason, project)
+	made.maker = &c
+	return made
 }
 
 // Administer is System for an administrator whose role has been checked: the author of what is

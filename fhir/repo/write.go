@@ -167,8 +167,8 @@ func (a *access) accountsOf(ctx context.Context, c *change, doc *document.Node) 
 	if err != nil {
 		return nil, err
 	}
-	if c.oldDoc == nil && a.system == "" && a.who.Policy.Compartment() != nil {
-		gained = append([]medplum.Reference{*a.who.Policy.Compartment()}, gained...)
+	if stamped := a.stampedAccount(c.ref.Project); c.oldDoc == nil && stamped != nil {
+		gained = append([]medplum.Reference{*stamped}, gained...)
 	}
 	return changedAccounts(c.oldDoc.Find("meta", "accounts"), gained, lost)
 }
