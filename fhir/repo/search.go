@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
@@ -90,7 +91,7 @@ func (a *access) query(ctx context.Context, req *search.Request) (store.Query, e
 			return store.Query{}, err
 		}
 	}
-	if err := req.Resolve(codes{a.Terminology(ctx)}); err != nil {
+	if err := req.Resolve(codes{a.Terminology(ctx), func(id string) (*definitions.ValueSet, error) { return a.valueSet(ctx, id) }}); err != nil {
 		return store.Query{}, err
 	}
 	if a.everywhere() {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/policy"
@@ -118,13 +119,16 @@ func pick[T any](rows []store.Row, wanted func(*T) bool, status func(*T) string)
 }
 
 // codes answers what searches ask of code systems, as Terminology does.
-type codes struct{ of terminology.Source }
+type codes struct {
+	of   terminology.Source
+	read func(id string) (*definitions.ValueSet, error) // nil for what is not there
+}
 
 var _ search.Terminology = codes{}
 
 // ValueSet implements search.Terminology.
 func (c codes) ValueSet(url string) ([]store.TokenValue, error) {
-	set, err := terminology.Resolve(c.of, url)
+	set, err := c.set(url)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +141,35 @@ func (c codes) ValueSet(url string) ([]store.TokenValue, error) {
 		values[i] = store.TokenValue{System: &members[i].System, Code: &members[i].Code}
 	}
 	return values, nil
+}
+
+// set is a value set by its canonical URL, or by its address on this server (R4 search.html#token).
+func (c codes) set(url string) (*terminology.Set, error) {
+	if id, ok := strings.CutPrefix(url, "ValueSet/"); ok && ValidID(id) {
+		if definition, err := c.read(id); definition != nil || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return terminology.ResolveDefinition(c.of, definition)
+		}
+	}
+	return terminology.Resolve(c.of, url)
+}
+
+// valueSet reads a stored ValueSet, nil when the caller may not or it is not there.
+func (a *access) valueSet(ctx context.Context, id string) (*definitions.ValueSet, error) {
+	got, err := a.Read(ctx, "ValueSet", id)
+	if outcome.Has(err, outcome.NotFound) || outcome.Has(err, outcome.Gone) || outcome.Has(err, outcome.Forbidden) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	definition := new(definitions.ValueSet)
+	if err := json.Unmarshal(got.Content, definition); err != nil {
+		return nil, fmt.Errorf("ValueSet/%s: %w", id, err)
+	}
+	return definition, nil
 }
 
 // Below implements search.Terminology.

@@ -67,6 +67,21 @@ func TestSearchResultsFollowR4(t *testing.T) {
 	})
 }
 
+func TestAValueSetIsFoundByItsAddress(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		male := s.create(t, `{"resourceType":"Patient","gender":"male","name":[{"family":"Inset"}]}`)
+		s.create(t, `{"resourceType":"Patient","gender":"female","name":[{"family":"Inset"}]}`)
+		id, _ := s.do(t, http.MethodPost, "/ValueSet", `{"resourceType":"ValueSet","status":"active","compose":{"include":[{"system":"http://hl7.org/fhir/administrative-gender","concept":[{"code":"male"}]}]}}`, "As", "admin").made(t)
+		for _, address := range []string{"ValueSet/" + id, base + "ValueSet/" + id} {
+			assert.Equal(t, "match Patient/"+male, s.search(t, "/Patient?family=Inset&gender:in="+address).found(), address)
+		}
+		s.do(t, http.MethodGet, "/Patient?gender:in=ValueSet/"+male, "").want(t, http.StatusBadRequest)
+		s.do(t, http.MethodGet, "/Patient?gender:in=ValueSet/"+id, "", "As", "other").want(t, http.StatusBadRequest)
+		s.do(t, http.MethodDelete, "/ValueSet/"+id, "", "As", "admin").want(t, http.StatusOK)
+		s.do(t, http.MethodGet, "/Patient?gender:in=ValueSet/"+id, "").want(t, http.StatusBadRequest)
+	})
+}
+
 func TestElementsAreThoseOfMatches(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		org := s.create(t, `{"resourceType":"Organization","name":"Elements Acme"}`)

@@ -2,6 +2,7 @@ package search
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -39,7 +40,7 @@ func (p *parser) coded(param *definitions.SearchParam, modifier, value string) (
 			if url == "" {
 				return nil, outcome.New(outcome.Invalid, "Search parameter %s has an empty value", param.Code)
 			}
-			c.sets = append(c.sets, url)
+			c.sets = append(c.sets, strings.TrimPrefix(url, p.base))
 			continue
 		}
 		v, err := p.token(param.Code, raw)

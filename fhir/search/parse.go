@@ -295,6 +295,9 @@ func (p *parser) alternatives(code, value string, one func(raw string) (store.Pr
 
 // text is a value as it is meant: unescaped, with the values of its placeholders.
 func (p *parser) text(raw string) (string, error) {
+	if !p.closed && !escapesRight(raw) {
+		return "", outcome.New(outcome.Invalid, "Invalid escape in search: %s", raw)
+	}
 	if p.bind == nil || strings.IndexByte(raw, placeholder) < 0 {
 		return unescape(raw), nil
 	}

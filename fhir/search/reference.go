@@ -11,8 +11,11 @@ import (
 
 // referenceParam is R4 search.html#reference.
 func (p *parser) referenceParam(param *definitions.SearchParam, modifier, value string) (store.Predicate, error) {
+	canonical := isCanonical(param.Expression)
 	switch {
-	case modifier == "identifier":
+	case modifier == "below" && canonical:
+		return p.anyVersion(param, value)
+	case modifier == "identifier" && !canonical:
 		return p.tokens(param, param.Code+index.IdentifierSuffix, value)
 	case modifier != "" && !definitions.IsResource(modifier):
 		return nil, unknownModifier(param.Code, modifier)

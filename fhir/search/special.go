@@ -22,6 +22,9 @@ var specials = map[string]special{
 // id is R4 search.html#id.
 func (p *parser) id(resourceType, modifier, value string) (store.Predicate, error) {
 	p.use(resourceType, "_id")
+	if modifier == "missing" {
+		return neverMissing("_id", value)
+	}
 	var ids store.IDIn
 	for _, raw := range splitEscaped(value, ',') {
 		id, err := p.text(raw)
@@ -42,12 +45,27 @@ func (p *parser) id(resourceType, modifier, value string) (store.Predicate, erro
 	return nil, unknownModifier("_id", modifier)
 }
 
+// neverMissing is R4 search.html#missing of what every resource has; nil always holds.
+func neverMissing(code, value string) (store.Predicate, error) {
+	switch value {
+	case "true":
+		return store.Or{}, nil
+	case "false":
+		return nil, nil
+	}
+	return nil, outcome.New(outcome.Invalid, "Invalid value of %s:missing: %s", code, value)
+}
+
 // lastUpdated is R4 search.html#lastUpdated.
 func (p *parser) lastUpdated(resourceType, modifier, value string) (store.Predicate, error) {
-	if modifier != "" {
+	p.use(resourceType, "_lastUpdated")
+	switch modifier {
+	case "":
+	case "missing":
+		return neverMissing("_lastUpdated", value)
+	default:
 		return nil, unknownModifier("_lastUpdated", modifier)
 	}
-	p.use(resourceType, "_lastUpdated")
 	return p.alternatives("_lastUpdated", value, func(raw string) (store.Predicate, error) {
 		op, low, high, err := p.date(raw)
 		return store.LastUpdated{Op: op, Low: low, High: high}, err

@@ -133,8 +133,21 @@ func cutEscaped(s string, separator byte) (before, after string, found bool) {
 	return s, "", false
 }
 
-// unescape undoes the escapes of R4 search.html#escaping: a backslash before \ , $ or |. Any
-// other backslash is itself.
+// escapesRight says whether every backslash escapes what R4 search.html#escaping has escaped.
+func escapesRight(s string) bool {
+	for i := strings.IndexByte(s, '\\'); i >= 0 && i < len(s); i++ {
+		if s[i] != '\\' {
+			continue
+		}
+		if i++; i == len(s) || strings.IndexByte(`\,$|`, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// unescape undoes the escapes of R4 search.html#escaping: a backslash before \ , $ or |. Any other
+// backslash is itself, which only a criteria can have.
 func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s

@@ -45,11 +45,21 @@ func (p *parser) uriParam(param *definitions.SearchParam, modifier, value string
 		return nil, unknownModifier(param.Code, modifier)
 	}
 	return p.alternatives(param.Code, value, func(raw string) (store.Predicate, error) {
+		if match == store.URIExact {
+			if of, ok, err := p.versioned(param, raw); ok || err != nil {
+				return of, err
+			}
+		}
 		text, err := p.text(raw)
 		if match == store.URIExact {
 			text = index.Bound(text)
 		}
-		return store.URI{Param: param.Code, Match: match, Value: text}, err
+		of := store.URI{Param: param.Code, Match: match, Value: text}
+		if param.Code == "_profile" && match == store.URIExact && index.Literal("", text).TargetID != "" {
+			// A relative profile is one of this server's (R4 search.html#profile).
+			return store.Or{of, store.URI{Param: of.Param, Match: match, Value: index.Bound(p.base + text)}}, err
+		}
+		return of, err
 	})
 }
 
