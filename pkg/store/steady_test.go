@@ -52,7 +52,9 @@ func keptPlans(t *testing.T, s *store.Store, q store.Query) bool {
 	t.Helper()
 	var kept int
 	err := s.InTx(t.Context(), func(tx *store.Tx) error {
-		run := func(query string, into ...any) error { return tx.SQL().QueryRowContext(context.Background(), query).Scan(into...) }
+		run := func(query string, into ...any) error {
+			return storetest.SQL(t, tx).QueryRowContext(context.Background(), query).Scan(into...)
+		}
 		var before int
 		const plans = `SELECT coalesce(sum(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE 'SELECT r.project_id%'`
 		if err := run(plans, &before); err != nil {
