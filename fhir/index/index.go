@@ -9,8 +9,8 @@
 //   - _id and _lastUpdated are columns of the resource, not rows.
 //
 // Besides a parameter p there are rows for its modifiers: "p:text" (strings) and "p:of-type"
-// (tokens) of a token, "p:identifier" (tokens) of a reference, "p:ucum" (quantities) of a quantity in
-// the canonical unit of UCUM. CompartmentParam has the compartments that the resource is in.
+// (tokens) of a token, "p:mime" (tokens) of a media type without its parameters, "p:identifier"
+// (tokens) of a reference, "p:ucum" (quantities) of a quantity in the canonical unit of UCUM. CompartmentParam has the compartments that the resource is in.
 // Composite says which composite parameters have rows, and UnionOf which others share rows.
 package index
 
@@ -31,6 +31,7 @@ const (
 	OfTypeSuffix     = ":of-type"
 	IdentifierSuffix = ":identifier"
 	CanonicalSuffix  = ":ucum"
+	MIMESuffix       = ":mime"
 )
 
 // Extract makes the rows of a resource as it is stored, with its id (see document.Stamp): those of
@@ -88,6 +89,7 @@ var ErrType = errors.New("no rows are made for search parameters of this type")
 
 // param makes the rows of one parameter.
 func (b *builder) param(env *fhirpath.Env, p Param) {
+	b.anyCase = AnyCase(p.SearchParam)
 	values, err := p.expression.Evaluate(env, env.Root)
 	if err != nil {
 		return // a shape that the expression does not foresee has nothing to be found by
@@ -144,7 +146,10 @@ var adders = map[definitions.ParamType]func(b *builder, param string, v fhirpath
 }
 
 // builder collects rows.
-type builder struct{ rows store.Index }
+type builder struct {
+	rows    store.Index
+	anyCase bool // of the parameter at hand
+}
 
 // index is the rows without repetitions.
 func (b *builder) index() store.Index {

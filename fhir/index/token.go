@@ -3,6 +3,7 @@ package index
 import (
 	"strings"
 
+	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/fhirpath"
 	"github.com/admitdev/admit/pkg/store"
@@ -29,6 +30,28 @@ func (b *builder) token(param string, v fhirpath.Value) {
 	default:
 		if _, code, ok := v.Primitive(); ok {
 			b.addToken(param, "", code)
+			b.spelledOtherwise(param, code, v)
+		}
+	}
+}
+
+// AnyCase says whether a token parameter finds a string however it is spelled (R4 search.html#token).
+// Those that R4 does not have do not: some are secrets.
+func AnyCase(p *definitions.SearchParam) bool {
+	return p.Type == definitions.Token && strings.HasPrefix(p.URL, "http://hl7.org/fhir/SearchParameter/")
+}
+
+// spelledOtherwise makes the rows of a string in lower case and of a media type without its parameters
+// (R4 search.html#mimetype).
+func (b *builder) spelledOtherwise(param, code string, v fhirpath.Value) {
+	switch v.TypeName() {
+	case "string":
+		if lower := strings.ToLower(code); b.anyCase && lower != code {
+			b.addToken(param, "", lower)
+		}
+	case "code":
+		if media, _, more := strings.Cut(code, ";"); more && strings.Contains(media, "/") {
+			b.addToken(param+MIMESuffix, "", strings.TrimSpace(media))
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package search
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -57,42 +57,8 @@ func (p *parser) versioned(param *definitions.SearchParam, raw string) (store.Pr
 	}, true, nil
 }
 
-// call is a function in a path, which picks among values of one type.
-var call = regexp.MustCompile(`\.\w+\([^()]*\)`)
-
 // isCanonical says whether all that an expression leads to are canonicals, or uris as R4 lets some be.
 func isCanonical(expression string) bool {
-	found := false
-	for path := range strings.SplitSeq(expression, " | ") {
-		for _, t := range typesAt(strings.Trim(call.ReplaceAllString(path, ""), " ()")) {
-			if t != "canonical" && t != "uri" {
-				return false
-			}
-			found = found || t == "canonical"
-		}
-	}
-	return found
-}
-
-// typesAt are the types of the element that a plain path leads to.
-func typesAt(path string) (types []string) {
-	path, as, cast := strings.Cut(path, " as ")
-	if cast {
-		return []string{as}
-	}
-	steps := strings.Split(path, ".")
-	at := definitions.StructureOf(steps[0])
-	for i, step := range steps[1:] {
-		if at == nil || at.Element(step) == nil {
-			return []string{"unknown"}
-		}
-		element := at.Element(step)
-		if i == len(steps)-2 {
-			for _, t := range element.Types {
-				types = append(types, t.Code)
-			}
-		}
-		at = element.Types[0].Structure
-	}
-	return types
+	types := leadsTo(expression)
+	return slices.Contains(types, "canonical") && !slices.ContainsFunc(types, func(t string) bool { return t != "canonical" && t != "uri" })
 }

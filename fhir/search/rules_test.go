@@ -70,6 +70,15 @@ var rules = []struct{ rule, search, ids string }{
 	{"a code that the implied system has not", "Patient?gender=http://hl7.org/fhir/administrative-gender|mal", ""},
 	{"not in the implied system", "Patient?gender:not=http://hl7.org/fhir/administrative-gender|male", "ana cy"},
 	{"a code element without a system", "Patient?gender=|male", "bob"},
+	{"a string, without regard to case", "Medication?lot-number=ab-12c", "med"},
+	{"however it is spelled", "Medication?lot-number=AB-12c", "med"},
+	{"but whole", "Medication?lot-number=ab-12", ""},
+	// search.html#mimetype
+	{"a media type is whole", "DocumentReference?contenttype=text/xml", ""},
+	{"and with its parameters", "DocumentReference?contenttype=text/xml; charset%3DUTF-8", "d"},
+	{"below it, with any", "DocumentReference?contenttype:below=text/xml", "d"},
+	{"or without", "DocumentReference?contenttype:below=text/plain,text/xml", "d plain"},
+	{"another is not below", "DocumentReference?contenttype:below=text/html", ""},
 	// search.html#escaping
 	{"escapes", "Patient?identifier=urn:mrn|1\\,2\\|3\\$4\\\\5", "ana"},
 	{"an identifier without a system", "Patient?identifier=|bare", "ana"},

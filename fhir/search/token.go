@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -21,7 +22,17 @@ func (p *parser) tokenParam(param *definitions.SearchParam, modifier, value stri
 		return p.strings(param.Code, param.Code+index.TextSuffix, store.StartsWith, value)
 	case "of-type":
 		return p.ofType(param, value)
-	case "in", "above", "below":
+	case "below":
+		if isMedia(param, value) {
+			whole, err := p.tokens(param, param.Code, value)
+			if err != nil {
+				return nil, err
+			}
+			base, err := p.tokens(param, param.Code+index.MIMESuffix, value)
+			return store.Or{whole, base}, err
+		}
+		return p.coded(param, modifier, value)
+	case "in", "above":
 		return p.coded(param, modifier, value)
 	case "not-in":
 		in, err := p.coded(param, "in", value)
@@ -39,8 +50,35 @@ func (p *parser) tokens(param *definitions.SearchParam, rows, value string) (sto
 			return nil, err
 		}
 		any.Values = append(any.Values, impliedToo(param, asBoolean(param, v))...)
+		if lower, ok := inLowerCase(param, v); ok {
+			any.Values = append(any.Values, lower)
+		}
 	}
 	return any, nil
+}
+
+// isMedia says whether the value of :below is one or more media types (R4 search.html#mimetype), which
+// have no system.
+func isMedia(param *definitions.SearchParam, value string) bool {
+	for _, raw := range splitEscaped(value, ',') {
+		if strings.Contains(raw, "|") || !strings.Contains(raw, "/") {
+			return false
+		}
+	}
+	return slices.Equal(leadsTo(param.Expression), []string{"code"})
+}
+
+// inLowerCase is the token as strings are also indexed, which are found however they are spelled.
+func inLowerCase(param *definitions.SearchParam, v store.TokenValue) (store.TokenValue, bool) {
+	if v.Code == nil || !index.AnyCase(param) {
+		return v, false
+	}
+	lower := strings.ToLower(*v.Code)
+	if lower == *v.Code || !slices.Contains(leadsTo(param.Expression), "string") {
+		return v, false
+	}
+	v.Code = &lower
+	return v, true
 }
 
 func (p *parser) token(code, raw string) (store.TokenValue, error) {
