@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"slices"
 	"context"
 	"net/http"
 	"net/url"
@@ -141,6 +142,7 @@ func (h *Handler) entries(bundle *r4.Bundle, request *search.Request, mode strin
 	if mode == "include" && len(request.Elements) > 0 {
 		request = &search.Request{Summary: request.Summary}
 	}
+	bundle.Entries = slices.Grow(bundle.Entries, len(rows))
 	for _, row := range rows {
 		content, err := subset(request, row.Resource)
 		if err != nil {

@@ -18,6 +18,9 @@ const subsetted = `{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"S
 // subset is what _elements or _summary ask for of a resource, its stored bytes when that is all of
 // it. Elements that a resource must have stay in, as R4 search.html#elements advises.
 func subset(request *search.Request, res store.Resource) ([]byte, error) {
+	if len(request.Elements) == 0 && request.Summary == "" {
+		return res.Content, nil
+	}
 	wanted := wantedElements(request, res.Type)
 	if wanted == nil {
 		return res.Content, nil

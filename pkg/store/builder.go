@@ -38,6 +38,14 @@ func (s scope) key(alias string) string {
 	return alias + ".project_id, " + alias + ".type, " + alias + ".id"
 }
 
+// into is where the columns of key go.
+func (s scope) into(ref *Ref) []any {
+	if s.single() {
+		return []any{&ref.ID}
+	}
+	return []any{&ref.Project, &ref.Type, &ref.ID}
+}
+
 // arg adds a parameter.
 func (b *builder) arg(v any) string {
 	if s, ok := v.(string); ok {

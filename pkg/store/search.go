@@ -35,18 +35,22 @@ func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 		args = r.dialect.forValues(args)
 	}
 	var found []Row
+	var row Row // scanned again and again: a place for each row would cost more than its values
+	version, values := versionScan{resource: &row.Resource}, make([]sortValue, len(q.Sort))
+	into := append(q.scope().into(&row.Ref), version.into()...)
+	for i := range values {
+		into = append(into, &values[i])
+	}
 	err = each(ctx, r.q, text, args, func(one scanner) error {
-		row := Row{SortValues: make([]string, len(q.Sort))}
-		version := versionScan{resource: &row.Resource}
-		into := append([]any{&row.Project, &row.Type, &row.ID}, version.into()...)
-		values := make([]sortValue, len(q.Sort))
-		for i := range values {
-			into = append(into, &values[i])
+		row = Row{}
+		if q.scope().single() {
+			row.Project, row.Type = q.Projects[0], q.Types[0]
 		}
 		if err := one.Scan(into...); err != nil {
 			return err
 		}
 		version.finish()
+		row.SortValues = make([]string, len(values))
 		for i, v := range values {
 			row.SortValues[i] = v.text
 		}
@@ -178,9 +182,9 @@ func (b *builder) search(q Query, where Predicate) (string, error) {
 		page += " OFFSET " + b.arg(q.Offset)
 	}
 	if !onIndex {
-		return "SELECT r.project_id, r.type, r.id, " + versionColumns + keys.selected() + from + after + keys.order() + page, nil
+		return "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() + from + after + keys.order() + page, nil
 	}
-	return "SELECT r.project_id, r.type, r.id, " + versionColumns + keys.selected() +
+	return "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() +
 		" FROM (SELECT * FROM (SELECT r.project_id, r.type, r.id, r.last_updated" + keys.computed() + from + ") k WHERE 1 = 1" +
 		after + keys.order() + page + ") k JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id" + keys.order(), nil
 }

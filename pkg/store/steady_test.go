@@ -56,7 +56,7 @@ func keptPlans(t *testing.T, s *store.Store, q store.Query) bool {
 			return storetest.SQL(t, tx).QueryRowContext(context.Background(), query).Scan(into...)
 		}
 		var before int
-		const plans = `SELECT coalesce(sum(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE 'SELECT r.project_id%'`
+		const plans = `SELECT coalesce(sum(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE 'SELECT r.id, %'`
 		if err := run(plans, &before); err != nil {
 			return err
 		}

@@ -141,7 +141,7 @@ func (b *builder) timeline(q Query, t timeline) (string, error) {
 		page += " OFFSET " + b.arg(q.Offset)
 	}
 	r := scope{alias: "r", projects: q.Projects, types: q.Types}
-	return "SELECT r.project_id, r.type, r.id, " + versionColumns + ", NULLIF(k.newest, " + b.arg(noDate) + ") FROM (SELECT * FROM (" +
+	return "SELECT r.id, " + versionColumns + ", NULLIF(k.newest, " + b.arg(noDate) + ") FROM (SELECT * FROM (" +
 		strings.Join(ways, " UNION ALL ") + ") w ORDER BY newest" + order + ", id" + order + page + ") k JOIN resource r ON r.id = k.id WHERE " +
 		b.place("r", r) + " AND NOT r.deleted ORDER BY k.newest" + order + ", k.id" + order, nil
 }
