@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -60,6 +61,11 @@ func checkRule(entry medplum.PolicyResource, v values) error {
 			return at(err, "criteria")
 		}
 	}
+	for _, field := range entry.HiddenFields {
+		if slices.Contains(unhideable, field) {
+			return at(outcome.New(outcome.Invalid, "%s cannot be hidden: addresses and headers tell it", field), "hiddenFields")
+		}
+	}
 	if entry.ResourceType == search.AnyType {
 		return nil
 	}
@@ -75,6 +81,10 @@ func checkRule(entry medplum.PolicyResource, v values) error {
 	}
 	return nil
 }
+
+// unhideable are elements that are in the address of a resource, in ETag and in Last-Modified. Whoever hid
+// them would think that nobody learns them. meta as a whole can be hidden, for the rest that is in it.
+var unhideable = []string{"id", "meta.versionId", "meta.lastUpdated"}
 
 // standIns are values for parameters, one of which fits wherever a criteria can have one.
 var standIns = []string{"Patient/0", "0", "2000-01-01"}

@@ -67,6 +67,9 @@ func TestCheckKnowsNoValues(t *testing.T) {
 		`{"resourceType":"Patient","hiddenFields":["telecon"]}`,
 		`{"resourceType":"Patient","readonlyFields":["name.surname"]}`,
 		`{"resourceType":"Patient","hiddenFields":["name[x]"]}`,
+		`{"resourceType":"Patient","hiddenFields":["id"]}`,
+		`{"resourceType":"Patient","hiddenFields":["meta.versionId"]}`,
+		`{"resourceType":"*","hiddenFields":["meta.lastUpdated"]}`,
 	} {
 		if err := policy.Check(read(t, entry)); err == nil {
 			t.Errorf("%s protects nothing", entry)
