@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/outcome"
@@ -46,11 +47,40 @@ func (s *Session) Explain(ctx context.Context, other caller.Caller, asked Asked)
 	} else {
 		c.ref = store.Ref{Project: t.home(asked.Type), Type: asked.Type, ID: s.newID()}
 	}
+	var err error
+	if t.patients, err = s.sharedAccounts(ctx, t, c); err != nil {
+		return d, err
+	}
 	q, err := t.question(ctx, c)
 	if err != nil {
 		return d, err
 	}
 	return other.Policy.Explain(q), nil
+}
+
+// sharedAccounts are the accounts that a change would inherit, as far as both the session and the member see
+// them at the patient.
+func (s *Session) sharedAccounts(ctx context.Context, member access, c *change) (map[string][]medplum.Reference, error) {
+	shared := map[string][]medplum.Reference{}
+	if c.in.doc == nil {
+		return shared, nil
+	}
+	ids := index.Patients(c.in.doc, c.ref.Type)
+	if c.oldDoc != nil {
+		ids = append(ids, index.Patients(c.oldDoc, c.ref.Type)...)
+	}
+	if len(ids) == 0 {
+		return shared, nil
+	}
+	seen, err := s.readAccounts(ctx, c.ref.Project, ids)
+	if err != nil {
+		return nil, err
+	}
+	inherited, err := member.readAccounts(ctx, c.ref.Project, ids)
+	for _, id := range ids {
+		shared[id] = slices.DeleteFunc(inherited[id], func(account medplum.Reference) bool { return !contains(seen[id], account) })
+	}
+	return shared, err
 }
 
 // storedAsSeen loads the stored resource as the session may see it.
