@@ -259,6 +259,9 @@ func (e *eyes) smart() {
 		if kind != "*" && e.chance(2) {
 			t, within := e.plain(kind), meaning.where
 			word += "?" + t.String()
+			if e.tells(t.uses) { // whoever chooses the scopes would ask by them
+				meaning.grants = nil
+			}
 			meaning.where = func(r *resource, body object) bool {
 				return (within == nil || within(r, body)) && t.holds(nil, r, body)
 			}

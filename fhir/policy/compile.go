@@ -121,6 +121,7 @@ func (c *compiler) policy() *Policy {
 		}
 	}
 	p.others = newTable(c.applying(""))
+	p.silence()
 	return p
 }
 

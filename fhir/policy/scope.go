@@ -23,6 +23,10 @@ type smartScope struct {
 	resourceType string // or search.AnyType
 	grants       []Interaction
 	where        store.Predicate
+	uses         []search.Use
+	// tells are the types of which its search parameters read what is hidden, empty standing for those that
+	// no rule names. For them it grants nothing: whoever asks for a token chooses its scopes.
+	tells map[string]bool
 }
 
 // aboutData is how every SMART scope begins. One that begins so and is not understood grants
@@ -68,8 +72,12 @@ func (c *compiler) readScope(text string) (smartScope, bool) {
 		all = append(all, store.Reference{Param: index.CompartmentParam, Values: []store.ReferenceValue{{Type: resourceType, ID: id}}})
 	}
 	if parts[4] != "" {
-		where, _, err := compileCriteria(s.resourceType, s.resourceType+parts[4], values{}.bind)
+		criteria := s.resourceType + parts[4]
+		where, _, err := compileCriteria(s.resourceType, criteria, values{}.bind)
 		if err != nil {
+			return smartScope{}, false
+		}
+		if s.uses, err = usesOf(criteria); err != nil {
 			return smartScope{}, false
 		}
 		all = append(all, where)
@@ -78,6 +86,51 @@ func (c *compiler) readScope(text string) (smartScope, bool) {
 		s.where = all
 	}
 	return s, true
+}
+
+func usesOf(criteria string) ([]search.Use, error) {
+	read, err := search.ReadCriteria(criteria)
+	if err != nil {
+		return nil, err
+	}
+	return read.Uses(values{}.bind)
+}
+
+// silence finds out of which types the scopes tell what is hidden.
+func (p *Policy) silence() {
+	for i := range p.scopes.list {
+		s := &p.scopes.list[i]
+		if len(s.uses) == 0 {
+			continue
+		}
+		s.tells = map[string]bool{"": s.telling(p.others, "")}
+		for resourceType, t := range p.tables {
+			s.tells[resourceType] = s.telling(t, resourceType)
+		}
+	}
+}
+
+// telling says whether a search parameter of the scope reads what is hidden of a type.
+func (s *smartScope) telling(t *table, resourceType string) bool {
+	return slices.ContainsFunc(s.uses, func(use search.Use) bool {
+		if s.resourceType == search.AnyType && resourceType != "" {
+			use.Type = resourceType
+		}
+		_, hidden := t.hides(use)
+		return hidden != ""
+	})
+}
+
+// grantsIn says whether the scope grants an interaction with a type.
+func (s *smartScope) grantsIn(i Interaction, resourceType string) bool {
+	if s.resourceType != search.AnyType && s.resourceType != resourceType || !slices.Contains(s.grants, i) {
+		return false
+	}
+	tells, named := s.tells[resourceType]
+	if !named {
+		tells = s.tells[""]
+	}
+	return !tells
 }
 
 // scopeGrants are the interactions of a permission: read is rs, write is cud.
@@ -122,8 +175,9 @@ func (s scopes) narrow(i Interaction, resourceType string) (store.Predicate, boo
 		return nil, true
 	}
 	var any store.Or
-	for _, one := range s.list {
-		if one.resourceType != search.AnyType && one.resourceType != resourceType || !slices.Contains(one.grants, i) {
+	for k := range s.list {
+		one := &s.list[k]
+		if !one.grantsIn(i, resourceType) {
 			continue
 		}
 		if one.where == nil {

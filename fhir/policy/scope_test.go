@@ -29,6 +29,14 @@ func TestScopes(t *testing.T) {
 		{"user/Observation.", all, mine, ""},
 		{"patient/", all, mine, ""},
 		{"user/Observation.rs?nope=1", all, mine, ""},
+		{"user/Observation.rs?status=final", `{"resourceType":"Observation","hiddenFields":["status"]}`, mine, ""},
+		{"user/Observation.rs?_filter=status+eq+final", `{"resourceType":"Observation","hiddenFields":["status"]}`, mine, ""},
+		{"user/Observation.rs?status=final", `{"resourceType":"*","hiddenFields":["status"]}`, mine, ""},
+		{"user/*.rs?_lastUpdated=gt2000", `{"resourceType":"Observation","hiddenFields":["meta"]}`, mine, ""},
+		{"user/*.rs?_lastUpdated=gt2000", `{"resourceType":"*","hiddenFields":["meta"]}`, mine, ""},
+		{"user/*.rs?_lastUpdated=gt2000", `{"resourceType":"Patient","hiddenFields":["meta"]},{"resourceType":"Observation"}`, mine, "rvhs"},
+		{"user/Observation.rs?status=final", `{"resourceType":"Observation","hiddenFields":["note"]}`, mine, "rvhs"},
+		{"user/Observation.rs?status=final user/Observation.r", `{"resourceType":"Observation","hiddenFields":["status"]}`, mine, "rvh"},
 	} {
 		s := subject
 		s.Scope = tc.scope

@@ -78,6 +78,25 @@ func TestScopesShowNothingMore(t *testing.T) {
 	})
 }
 
+// TestScopesAskForNothingHidden: whoever asks for a token chooses its scopes, and does not ask by their search
+// parameters for what is hidden.
+func TestScopesAskForNothingHidden(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		born, _ := s.do(t, "POST", "/Patient", `{"resourceType":"Patient","birthDate":"1970-01-01"}`).made(t)
+		for scope, found := range map[string]bool{
+			"user/Patient.cruds?birthdate=1970-01-01": false, "user/Patient.cruds?birthdate:missing=false": false,
+			"user/*.cruds?_lastUpdated=gt2000": true, "user/Patient.cruds?gender:missing=true": true,
+		} {
+			s.may(t, scope, scope, medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"birthDate"}})
+			status := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[found]
+			for _, address := range []string{"/Patient", "/Patient?_summary=count", "/Patient/" + born, "/Patient/" + born + "/_history", "/Patient?_id=" + born} {
+				assert.Equal(t, status, s.do(t, "GET", address, "", "As", scope).status, "%s %s", scope, address)
+			}
+			assert.Equal(t, status, s.do(t, "PUT", "/Patient/"+born, `{"resourceType":"Patient","id":"`+born+`"}`, "As", scope).status, scope)
+		}
+	})
+}
+
 // TestMetaIsHiddenWhole: the members of meta that only extended answers show can be hidden like others.
 func TestMetaIsHiddenWhole(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {

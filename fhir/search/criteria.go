@@ -49,6 +49,9 @@ func ReadCriteria(s string) (Criteria, error) {
 	return Criteria{resourceType, params}, nil
 }
 
+// anyOther stands for all types in a criteria for all.
+const anyOther = "Basic"
+
 // Bind is the value of a placeholder: "patient" or "patient.id".
 type Bind func(name string) (string, error)
 
@@ -58,7 +61,20 @@ type Bind func(name string) (string, error)
 //
 // Errors: those of bind, outcome Invalid or NotSupported.
 func (c Criteria) Compile(bind Bind) (store.Predicate, error) {
-	p := &parser{bind: bind, closed: true}
+	return c.compile(&parser{bind: bind, closed: true})
+}
+
+// Uses are the parameters by which a criteria that compiles tells resources apart. Those of a criteria for all
+// types have the type Basic.
+//
+// Errors: as Compile's.
+func (c Criteria) Uses(bind Bind) ([]Use, error) {
+	p := &parser{bind: bind, closed: true, uses: map[Use]bool{}}
+	_, err := c.compile(p)
+	return p.used, err
+}
+
+func (c Criteria) compile(p *parser) (store.Predicate, error) {
 	if c.Type != AnyType {
 		return p.all(c.Type, c.params)
 	}
@@ -67,7 +83,7 @@ func (c Criteria) Compile(bind Bind) (store.Predicate, error) {
 			return nil, outcome.New(outcome.Invalid, "A criteria for all types cannot have %s", param.name)
 		}
 	}
-	return p.all("Basic", c.params) // as good as any: the parameters with _ are the same for all
+	return p.all(anyOther, c.params) // as good as any: the parameters with _ are the same for all
 }
 
 // Text spells the criteria with its values; it means what Compile made of it. A placeholder
