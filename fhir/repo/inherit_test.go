@@ -90,7 +90,7 @@ func TestAccountsThatAnAdministratorSetsAreExact(t *testing.T) {
 		got, err := staff.Update(ctx, "Observation", obs.ID, withID(obs.ID, strings.Replace(about(f.one), "final", "amended", 1)), "")
 		require.NoError(t, err)
 		assert.Equal(t, "x", names(accountsOf(t, got.Content)), "later writes keep what is there")
-		_, err = f.admin.SetAccounts(ctx, medplum.RefTo("Observation", obs.ID, ""), nil, false)
+		_, err = f.admin.SetAccounts(ctx, medplum.RefTo("Observation", obs.ID, ""), setting(nil, false))
 		require.NoError(t, err)
 		got, err = staff.Update(ctx, "Observation", obs.ID, withID(obs.ID, about(f.one)), "")
 		require.NoError(t, err)
@@ -173,7 +173,7 @@ func TestAProjectIsFoundToHaveAccounts(t *testing.T) {
 		assert.True(t, staff.Plain(ctx, "Patient"))
 		assert.True(t, w.As(t, w.B.Staff).Plain(ctx, "Observation"))
 		for _, patient := range []string{f.one, f.other} {
-			_, err := f.admin.SetAccounts(ctx, medplum.Reference{Reference: patient}, nil, false)
+			_, err := f.admin.SetAccounts(ctx, medplum.Reference{Reference: patient}, setting(nil, false))
 			require.NoError(t, err)
 		}
 		another := repo.New(w.Repo.Options).As(w.Caller(t, w.A.Staff))

@@ -2,11 +2,9 @@ package repo
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/index"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -15,13 +13,19 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// AccountsJob is the job that gives the rest of a patient's compartment the patient's accounts.
+// AccountsJob is the job that gives a patient's compartment the patient's accounts, page by page. How far it
+// is stands with the status that it is told by.
 type AccountsJob struct {
 	Project string              `json:"project"`
-	Patient string              `json:"patient"`
+	Patient string              `json:"patient"` // empty when nothing follows
 	Author  medplum.Reference   `json:"author"`
 	Old     []medplum.Reference `json:"old"`
 	New     []medplum.Reference `json:"new"`
+	Updated int                 `json:"updated"` // before the job
+	// Status is the AsyncJob that tells how far it is, of the project of whoever asked; jobs that were queued
+	// by an earlier version have none.
+	StatusProject string `json:"statusProject,omitempty"`
+	Status        string `json:"status,omitempty"`
 }
 
 // Kind implements jobs.Args.
@@ -35,18 +39,28 @@ const (
 	accountsPage = 100 // resources that are changed while the caller waits, or by one transaction of a job
 )
 
-// AccountsSet is what SetAccounts has done: how many resources changed, and what a job goes on with.
+// SetAccounts is what to do with the accounts of a resource.
+type SetAccounts struct {
+	Accounts  []medplum.Reference
+	Propagate bool // to a patient's compartment
+	Async     bool // the caller does not want to wait
+	// Later makes the status of a job within the transaction, and gives its id. Without it, all is done while
+	// the caller waits.
+	Later func(tx *Tx) (id string, err error)
+}
+
+// AccountsSet is what has been done: how many resources changed, or the status of the job that goes on.
 type AccountsSet struct {
 	Updated int
-	Rest    *AccountsJob
+	Status  string
 }
 
 // SetAccounts gives a resource other accounts and, with propagate, each resource of a patient's
 // compartment instead of those that the patient had. It is for administrators: of the resource they
-// need the right to update it, of the compartment none.
+// need the right to update it, of the compartment none. What follows a large compartment follows by a job.
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
-func (s *Session) SetAccounts(ctx context.Context, ref medplum.Reference, accounts []medplum.Reference, propagate bool) (done AccountsSet, err error) {
+func (s *Session) SetAccounts(ctx context.Context, ref medplum.Reference, set SetAccounts) (done AccountsSet, err error) {
 	resourceType, id := ref.Split()
 	if !s.who.ProjectAdmin() || !s.who.Policy.ScopesGrant(policy.Update, medplum.TypeProjectMembership) {
 		return done, outcome.New(outcome.Forbidden, "")
@@ -55,7 +69,7 @@ func (s *Session) SetAccounts(ctx context.Context, ref medplum.Reference, accoun
 	if err != nil {
 		return done, err
 	}
-	if err := checkAccounts(accounts); err != nil {
+	if err := checkAccounts(set.Accounts); err != nil {
 		return done, err
 	}
 	err = s.InTx(ctx, func(tx *Tx) error {
@@ -64,6 +78,16 @@ func (s *Session) SetAccounts(ctx context.Context, ref medplum.Reference, accoun
 		if err != nil {
 			return err
 		}
+		as := tx.Administer(s.who, "set the accounts of a resource", got.Project)
+		follows := set.Propagate && resourceType == "Patient"
+		if follows { // what the patient has is known once nobody else can change it
+			if err := as.lineUpAccounts(ctx, id); err != nil {
+				return err
+			}
+			if got, err = tx.writeTarget(ctx, resourceType, id, visible); err != nil {
+				return err
+			}
+		}
 		if got.Deleted {
 			return outcome.New(outcome.Gone, "")
 		}
@@ -71,24 +95,40 @@ func (s *Session) SetAccounts(ctx context.Context, ref medplum.Reference, accoun
 		if err != nil {
 			return err
 		}
-		job := AccountsJob{got.Project, id, tx.author(), references(doc.Find("meta", "accounts")), accounts}
-		as := tx.Administer(s.who, "set the accounts of a resource", got.Project)
-		if done.Updated, err = as.setAccounts(ctx, got.Resource, accounts); err != nil || !propagate || resourceType != "Patient" {
+		job := AccountsJob{Project: got.Project, StatusProject: s.who.Project, Author: tx.author(), Old: references(doc.Find("meta", "accounts")), New: set.Accounts}
+		if follows {
+			job.Patient = id
+		}
+		if job.Updated, err = as.setAccounts(ctx, got.Resource, set.Accounts); err != nil {
 			return err
 		}
-		rows, err := as.compartment(ctx, job, nil, accountsPage+1)
-		switch {
-		case err != nil:
-			return err
-		case len(rows) > accountsPage && s.repo.Jobs != nil:
-			done.Rest = &job
-			return s.repo.Jobs.Enqueue(ctx, tx.tx, job)
-		}
-		n, err := as.propagate(ctx, job, rows)
-		done.Updated += n
+		done, err = as.follow(ctx, job, set)
 		return err
 	})
 	return done, refused(err)
+}
+
+// follow gives the compartment the accounts, or has a job do it.
+func (t *Tx) follow(ctx context.Context, job AccountsJob, set SetAccounts) (done AccountsSet, err error) {
+	large := set.Async
+	if !large && job.Patient != "" {
+		rows, err := t.compartment(ctx, job, nil, accountsPage+1)
+		if err != nil {
+			return done, err
+		}
+		large = len(rows) > accountsPage
+	}
+	if large && set.Later != nil && t.repo.Jobs != nil {
+		if job.Status, err = set.Later(t); err != nil {
+			return done, err
+		}
+		return AccountsSet{Status: job.Status}, t.repo.Jobs.Enqueue(ctx, t.tx, job)
+	}
+	p := job.Begin()
+	for err == nil && !p.Done {
+		p, err = t.accountsPage(ctx, job, p)
+	}
+	return AccountsSet{Updated: p.Updated}, err
 }
 
 func checkAccounts(accounts []medplum.Reference) error {
@@ -142,58 +182,6 @@ func (t *Tx) compartment(ctx context.Context, job AccountsJob, after []string, l
 	})
 }
 
-// propagate gives the rows the new accounts for the old ones; what a resource has besides stays.
-func (t *Tx) propagate(ctx context.Context, job AccountsJob, rows []store.Row) (updated int, err error) {
-	for _, row := range rows {
-		doc, err := parsed(row.Resource)
-		if err != nil {
-			return updated, err
-		}
-		accounts := slices.Clone(job.New)
-		for _, kept := range references(doc.Find("meta", "accounts")) {
-			if !contains(job.Old, kept) && !contains(accounts, kept) {
-				accounts = append(accounts, kept)
-			}
-		}
-		n, err := t.setAccounts(ctx, row.Resource, accounts)
-		if err != nil {
-			return updated, err
-		}
-		updated += n
-	}
-	return updated, nil
-}
-
 func contains(accounts []medplum.Reference, account medplum.Reference) bool {
 	return slices.ContainsFunc(accounts, func(a medplum.Reference) bool { return a.Reference == account.Reference })
-}
-
-// SetAccountsOf does the job. It may be stopped and begun again anywhere: what it has done already it
-// leaves as it is. A page in which somebody else was faster is read once more.
-func (r *Repo) SetAccountsOf(ctx context.Context, job AccountsJob) error {
-	author := caller.Caller{Project: job.Project, Profile: job.Author}
-	var after []string
-	for more := true; more; {
-		var next []string
-		err := r.System("set the accounts of a compartment", job.Project).InTx(ctx, func(tx *Tx) error {
-			as := tx.Administer(author, "set the accounts of a compartment", job.Project)
-			rows, err := as.compartment(ctx, job, after, accountsPage)
-			if err != nil || len(rows) == 0 {
-				more = false
-				return err
-			}
-			next = rows[len(rows)-1].Position()
-			_, err = as.propagate(ctx, job, rows)
-			return err
-		})
-		if errors.Is(err, store.ErrVersion) {
-			more = true
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		after = next
-	}
-	return nil
 }

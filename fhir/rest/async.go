@@ -74,6 +74,8 @@ type asker struct {
 	Operation bool
 }
 
+var errNoBackground = outcome.New(outcome.NotSupported, "Nothing is done in the background here")
+
 // mountJobs adds the routes of R4 async.html, as Medplum's clients know them.
 func (h *Handler) mountJobs(g *echo.Group) {
 	g.GET("/job/:id/status", h.jobStatus)
@@ -86,30 +88,12 @@ func (h *Handler) mountJobs(g *echo.Group) {
 // show in the AsyncJob, so it is without the query.
 func (h *Handler) later(c echo.Context, operation bool, address string, request []byte) error {
 	if h.queue == nil || h.box == nil {
-		return outcome.New(outcome.NotSupported, "Nothing is done in the background here")
+		return errNoBackground
 	}
 	who := caller.From(c)
-	by, err := json.Marshal(asker{
-		Claims: claimsOf(who), OnBehalfOf: onBehalfOf(who), Extended: who.Extended, Address: who.RemoteAddr, Prefer: c.Request().Header.Values("Prefer"),
-		Operation: operation,
-	})
-	if err != nil {
-		return err
-	}
 	ctx, id := c.Request().Context(), ""
-	err = h.repo.System("keep a request for later", who.Project).InTx(ctx, func(tx *repo.Tx) error {
-		id = tx.NewID()
-		now := tx.Store().Now()
-		job := asyncJob{typeAsyncJob, id, jobAccepted, now.UTC().Format(document.InstantFormat), "", h.base + address}
-		content, err := json.Marshal(job)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Administer(who, "keep a request for later", who.Project).CreateAs(ctx, typeAsyncJob, id, content); err != nil {
-			return err
-		}
-		row := store.AsyncJob{Project: who.Project, ID: id, Caller: string(by), Request: h.sealJob(who.Project, id, request), Created: now}
-		if err := tx.Store().CreateAsyncJob(ctx, row, now.Add(-keptJobs)); err != nil {
+	err := h.repo.System("keep a request for later", who.Project).InTx(ctx, func(tx *repo.Tx) (err error) {
+		if id, err = h.keep(c, tx, operation, address, request); err != nil {
 			return err
 		}
 		return h.queue.Enqueue(ctx, tx.Store(), RequestJob{who.Project, id})
@@ -118,6 +102,29 @@ func (h *Handler) later(c echo.Context, operation bool, address string, request 
 		return err
 	}
 	return h.accepted(c, id)
+}
+
+// keep keeps what a job is to do, with its status, and gives the id of both.
+func (h *Handler) keep(c echo.Context, tx *repo.Tx, operation bool, address string, request []byte) (string, error) {
+	who, ctx := caller.From(c), c.Request().Context()
+	by, err := json.Marshal(asker{
+		Claims: claimsOf(who), OnBehalfOf: onBehalfOf(who), Extended: who.Extended, Address: who.RemoteAddr, Prefer: c.Request().Header.Values("Prefer"),
+		Operation: operation,
+	})
+	if err != nil {
+		return "", err
+	}
+	id, now := tx.NewID(), tx.Store().Now()
+	job := asyncJob{typeAsyncJob, id, jobAccepted, now.UTC().Format(document.InstantFormat), "", h.base + address}
+	content, err := json.Marshal(job)
+	if err != nil {
+		return "", err
+	}
+	if _, err := tx.Administer(who, "keep a request for later", who.Project).CreateAs(ctx, typeAsyncJob, id, content); err != nil {
+		return "", err
+	}
+	row := store.AsyncJob{Project: who.Project, ID: id, Caller: string(by), Request: h.sealJob(who.Project, id, request), Created: now}
+	return id, tx.Store().CreateAsyncJob(ctx, row, now.Add(-keptJobs))
 }
 
 // claimsOf are the claims that the caller came with.

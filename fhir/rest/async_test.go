@@ -15,6 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/admitdev/admit/fhir/medplum"
+	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/fhir/repo/repotest"
 	"github.com/admitdev/admit/fhir/rest"
 	"github.com/admitdev/admit/pkg/jobs"
@@ -24,19 +25,23 @@ import (
 
 // queue keeps jobs until the test runs them.
 type queue struct {
-	mu   sync.Mutex
-	jobs []rest.RequestJob
+	mu       sync.Mutex
+	jobs     []rest.RequestJob
+	accounts []repo.AccountsJob
 }
 
 // Enqueue implements repo.Queue.
 func (q *queue) Enqueue(_ context.Context, tx *store.Tx, args jobs.Args) error {
-	if job, ok := args.(rest.RequestJob); ok {
-		tx.AfterCommit(func() {
-			q.mu.Lock()
-			defer q.mu.Unlock()
+	tx.AfterCommit(func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		switch job := args.(type) {
+		case rest.RequestJob:
 			q.jobs = append(q.jobs, job)
-		})
-	}
+		case repo.AccountsJob:
+			q.accounts = append(q.accounts, job)
+		}
+	})
 	return nil
 }
 
@@ -48,10 +53,13 @@ func (q *queue) EnqueueAt(ctx context.Context, tx *store.Tx, args jobs.Args, _ t
 // run carries out what is queued.
 func (s *server) run(t *testing.T) {
 	t.Helper()
-	waiting := s.queue.jobs
-	s.queue.jobs = nil
+	waiting, accounts := s.queue.jobs, s.queue.accounts
+	s.queue.jobs, s.queue.accounts = nil, nil
 	for _, job := range waiting {
 		require.NoError(t, s.handler.RunRequest(t.Context(), job))
+	}
+	for _, job := range accounts {
+		require.NoError(t, s.handler.RunAccounts(t.Context(), job))
 	}
 }
 

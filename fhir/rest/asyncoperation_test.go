@@ -79,46 +79,6 @@ func TestAnOperationIsCarriedOutLater(t *testing.T) {
 	})
 }
 
-func TestAccountsAreSetLater(t *testing.T) {
-	each(t, func(t *testing.T, s *server) {
-		_, patient := s.A.Patient.Profile.Split()
-		path := "/Patient/" + patient + "/$set-accounts"
-		accounts := func() string {
-			return gjson.Get(s.do(t, "GET", "/Patient/"+patient, "", "As", "admin").body, "meta.accounts.#.reference").Raw
-		}
-		at := s.asked(t, "POST", path, `{"accounts":[{"reference":"Organization/a"}],"propagate":true}`, "As", "admin")
-		assert.Equal(t, "", accounts())
-		s.run(t)
-		assert.Equal(t, "1", gjson.Get(s.result(t, at, "As", "admin"), "parameter.0.valueInteger").Raw)
-		assert.JSONEq(t, `["Organization/a"]`, accounts())
-
-		at = s.asked(t, "POST", path, `{"accounts":[]}`)
-		s.run(t)
-		status, _, output := s.do(t, "GET", at, "").ended(t)
-		assert.Equal(t, "error", status, "staff are no administrators")
-		assert.Equal(t, "forbidden", gjson.Get(output, "issue.0.code").Str)
-
-		t.Run("it is begun once", func(t *testing.T) {
-			at := s.asked(t, "POST", path, `{"accounts":[]}`, "As", "admin")
-			s.active(t, s.queue.jobs[0])
-			s.run(t)
-			_, _, output := s.do(t, "GET", at, "", "As", "admin").ended(t)
-			assert.Contains(t, output, "a part of it may have been done")
-			assert.JSONEq(t, `["Organization/a"]`, accounts())
-		})
-		t.Run("all of a large compartment", func(t *testing.T) {
-			many := strings.Repeat(entry("POST", "Observation", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/`+patient+`"}}`)+",", 120)
-			s.do(t, "POST", "/", bundleOf("batch", strings.TrimSuffix(many, ","))).want(t, http.StatusOK)
-			s.Repo.Jobs = s.queue
-			at := s.asked(t, "POST", path, `{"accounts":[{"reference":"Organization/b"}],"propagate":true}`, "As", "admin")
-			s.run(t)
-			assert.Equal(t, "ok", gjson.Get(s.result(t, at, "As", "admin"), "id").Str)
-			counted := s.do(t, "GET", "/Observation?_compartment=Organization/b&_summary=count", "", "As", "admin").body
-			assert.Equal(t, "120", gjson.Get(counted, "total").Raw)
-		})
-	})
-}
-
 func TestAnOperationIsCarriedOutWithTheRightsOfThen(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		narrow := s.With(t, s.A.ID, medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"gender"}})

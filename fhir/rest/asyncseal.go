@@ -35,7 +35,11 @@ func (h *Handler) sealJob(project, id string, plain []byte) []byte {
 //
 // Errors: store.ErrNotFound.
 func (h *Handler) keptJob(ctx context.Context, project, id string) (store.AsyncJob, error) {
-	job, err := h.repo.Store.AsyncJob(ctx, project, id)
+	return h.opened(h.repo.Store.AsyncJob(ctx, project, id))
+}
+
+// opened is a job that was read, in the plain.
+func (h *Handler) opened(job store.AsyncJob, err error) (store.AsyncJob, error) {
 	if err != nil || !job.Sealed {
 		return job, err
 	}

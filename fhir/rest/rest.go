@@ -96,7 +96,7 @@ func (h *Handler) Mount(g *echo.Group) {
 	h.mountDefinitionals(g)
 	h.mountHistory(g)
 	h.mountReindex(g)
-	g.POST("/:type/:id/$set-accounts", h.unhurried(h.setAccounts))
+	g.POST("/:type/:id/$set-accounts", h.setAccounts)
 	g.GET("/ClientApplication/:id/$smart-launch", h.smartLaunch)
 	g.GET("/Project/:id/$rate-limits", h.rateLimits)
 	h.mountEverything(g)

@@ -55,6 +55,16 @@ func (tx *Tx) CreateAsyncJob(ctx context.Context, job AsyncJob, forget time.Time
 	return nil
 }
 
+// AdvanceAsyncJob keeps what is left to do, sealed, in place of the request.
+func (tx *Tx) AdvanceAsyncJob(ctx context.Context, project, id string, request []byte) error {
+	const statement = `UPDATE async_job SET request = $3, sealed = true WHERE project_id = $1::uuid AND id = $2`
+	_, err := tx.q.ExecContext(tx.dialect.statementContext(ctx), tx.dialect.text(statement), project, clean(id), request)
+	if err != nil {
+		return fmt.Errorf("advance async job: %w", err)
+	}
+	return nil
+}
+
 // AnswerAsyncJob keeps the sealed answer in place of the request.
 func (tx *Tx) AnswerAsyncJob(ctx context.Context, project, id string, answer []byte) error {
 	const statement = `UPDATE async_job SET request = $3, answer = $4, sealed = true WHERE project_id = $1::uuid AND id = $2`

@@ -156,7 +156,7 @@ func exercise(t *testing.T, s *store.Store) {
 	for _, err := range []error{
 		s.Put(ctx, w), s.Put(ctx, next),
 		s.InTx(ctx, func(tx *store.Tx) error {
-			return errors.Join(tx.CreateAsyncJob(ctx, store.AsyncJob{Project: ref.Project, ID: "a", Request: []byte("{}"), Created: w.LastUpdated}, w.LastUpdated), tx.AnswerAsyncJob(ctx, ref.Project, "a", []byte("{}")))
+			return errors.Join(tx.CreateAsyncJob(ctx, store.AsyncJob{Project: ref.Project, ID: "a", Request: []byte("{}"), Created: w.LastUpdated}, w.LastUpdated), tx.AdvanceAsyncJob(ctx, ref.Project, "a", []byte("{}")), tx.AnswerAsyncJob(ctx, ref.Project, "a", []byte("{}")))
 		}), second(s.AsyncJob(ctx, ref.Project, "a")),
 		s.InTx(ctx, func(tx *store.Tx) error { _, _, err := tx.Claim(ctx, next.Keys[0], ref); return err }),
 		second(s.GetVersion(ctx, ref, "1")), second(s.History(ctx, ref, 9, 0)), second(s.HistoryCount(ctx, ref)),

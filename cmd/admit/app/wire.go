@@ -140,7 +140,7 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 		}
 	}
 	sendReset := jobs.Work(func(ctx context.Context, job admin.ResetPassword) error { return r.signIn.SendReset(ctx, job) })
-	accounts := jobs.WorkFor(repo.AccountsTime, func(ctx context.Context, job repo.AccountsJob) error { return r.repo.SetAccountsOf(ctx, job) })
+	accounts := jobs.WorkFor(repo.AccountsTime, func(ctx context.Context, job repo.AccountsJob) error { return r.fhir.RunAccounts(ctx, job) })
 	reindex := jobs.Work(func(ctx context.Context, job repo.ReindexJob) error { return r.repo.Reindex(ctx, job) })
 	expunge := jobs.Work(func(ctx context.Context, job repo.ExpungeJob) error { return r.repo.Expunge(ctx, job) })
 	imports := jobs.WorkFor(admin.ImportTime, func(ctx context.Context, job admin.ImportJob) error { return r.services.RunImport(ctx, job) })
