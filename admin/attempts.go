@@ -26,22 +26,37 @@ const attemptWindow = time.Minute
 // attempts counts a try to sign in, for the address it comes from and for the account, known or
 // not, and refuses one too many. The account is its e-mail address, in whichever project it is asked
 // for: the User of the server is found in every project that it belongs to. The counts are in the database: processes share them, and several
-// tries at once cannot slip through. forgive takes the account's count back after a success, so
-// that it counts failures, wherever they come from.
+// tries at once cannot slip through. Whoever succeeds forgives the account's try, so that it counts failures,
+// wherever they come from.
 //
 // Errors: *TooSoon.
-func (s *SignIn) attempts(ctx context.Context, email string, limit int, from Device) (forgive forgiving, err error) {
-	if limit < 0 {
-		return func(context.Context, *store.Tx) error { return nil }, nil
-	}
+func (s *SignIn) attempts(ctx context.Context, email string, limit int, from Device) (t tries, err error) {
 	// The digest keeps addresses of people out of a table that is only about numbers.
-	account := "login account " + secret.SHA256(mail.Canonical(email))
-	ends, err := s.countAll(ctx, limited("login address "+web.Network(from.Address), limit), limited(account, limit))
-	return func(ctx context.Context, tx *store.Tx) error { return tx.TakeBack(ctx, account, ends) }, err
+	t.account = "login account " + secret.SHA256(mail.Canonical(email))
+	if limit < 0 {
+		return t, nil
+	}
+	count, ends, err := s.countAll(ctx, limited("login address "+web.Network(from.Address), limit), limited(t.account, limit))
+	t.ends, t.last = ends, count == limit
+	return t, err
 }
 
-// forgiving takes a try back that was counted, in the transaction that it led to.
-type forgiving func(ctx context.Context, tx *store.Tx) error
+// tries are those of an account, known or not.
+type tries struct {
+	account string    // the name that they are counted under
+	ends    time.Time // zero where there is no limit
+	last    bool      // no other is let through before ends
+}
+
+// forgive takes a try back that was counted, in the transaction that it led to.
+func (t tries) forgive(ctx context.Context, tx *store.Tx) error {
+	if t.ends.IsZero() {
+		return nil
+	}
+	return tx.TakeBack(ctx, t.account, t.ends)
+}
+
+func (t tries) failures() string { return t.account + " failed" }
 
 // loginLimit is how many tries to sign in a minute there may be for an account and an address. The
 // project that it is asked for may have fewer, never more: the account is the same in every project.
@@ -61,7 +76,7 @@ func (s *SignIn) loginLimit(ctx context.Context, project string) (int, error) {
 }
 
 func (s *SignIn) countUp(ctx context.Context, name string, limit int) error {
-	_, err := s.countAll(ctx, limited(name, limit))
+	_, _, err := s.countAll(ctx, limited(name, limit))
 	return err
 }
 
@@ -71,13 +86,13 @@ func limited(name string, limit int) store.Count {
 }
 
 // countAll counts one more of each, up to the first of which it is one too many; that is counted as well.
-// It says when the window of the last ends.
+// It says what the last comes to, and when its window ends.
 //
 // Errors: *TooSoon.
-func (s *SignIn) countAll(ctx context.Context, all ...store.Count) (ends time.Time, err error) {
-	over, ends, err := s.Store.CountUpTo(ctx, all...)
+func (s *SignIn) countAll(ctx context.Context, all ...store.Count) (count int, ends time.Time, err error) {
+	count, over, ends, err := s.Store.CountUpTo(ctx, all...)
 	if err == nil && over {
 		err = &TooSoon{ends}
 	}
-	return ends, err
+	return count, ends, err
 }

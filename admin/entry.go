@@ -48,13 +48,13 @@ type proven struct {
 //
 // Errors: outcome Invalid, *TooSoon, ErrFactorDue.
 func (s *SignIn) Enter(ctx context.Context, in Entry, from Device) (store.Login, error) {
-	p, forgive, err := s.prove(ctx, in, from)
+	p, tried, err := s.prove(ctx, in, from)
 	if err != nil {
 		return store.Login{}, err
 	}
-	login, err := s.enter(ctx, in, p, forgive, from)
+	login, err := s.enter(ctx, in, p, tried, from)
 	if outcome.Has(err, outcome.Invalid) {
-		err = errors.Join(err, s.recordRefusal(ctx, p.who.ref, "no membership that the password opens", from))
+		err = errors.Join(err, s.recordRefusal(ctx, p.who.ref, "no membership that the password opens", from), s.failed(ctx, tried, p.who.ref))
 	}
 	return login, err
 }
@@ -63,39 +63,39 @@ func (s *SignIn) Enter(ctx context.Context, in Entry, from Device) (store.Login,
 //
 // Errors: outcome Invalid, *TooSoon.
 func (s *SignIn) Check(ctx context.Context, in Entry, from Device) error {
-	_, forgive, err := s.prove(ctx, in, from)
+	_, tried, err := s.prove(ctx, in, from)
 	if err != nil {
 		return err
 	}
-	return s.Store.InTx(ctx, func(tx *store.Tx) error { return forgive(ctx, tx) })
+	return s.Store.InTx(ctx, func(tx *store.Tx) error { return tried.forgive(ctx, tx) })
 }
 
 // prove finds the user whose name and password they are.
-func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, forgive forgiving, err error) {
+func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, tried tries, err error) {
 	if in.Username == "" || !isToken(in.Username) || in.Password == "" {
-		return p, nil, wrongPassword()
+		return p, tried, wrongPassword()
 	}
 	projects, err := s.projectsOf(ctx, in)
 	if err == nil && len(projects) == 0 { // nobody gets in, so there is nobody to hide
 		err = wrongPassword()
 	}
 	if err != nil {
-		return p, nil, err
+		return p, tried, err
 	}
 	candidates, err := s.entrants(ctx, projects, in.Username)
 	if err != nil {
-		return p, nil, err
+		return p, tried, err
 	}
 	limit, err := s.leastLimit(ctx, in.Project, candidates)
 	if err != nil {
-		return p, nil, err
+		return p, tried, err
 	}
-	forgive, err = s.attempts(ctx, in.Username, limit, from)
+	tried, err = s.attempts(ctx, in.Username, limit, from)
 	if tooSoon := new(TooSoon); errors.As(err, &tooSoon) {
-		return p, nil, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "too many attempts", from))
+		return p, tried, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "too many attempts", from))
 	}
 	if err != nil {
-		return p, nil, err
+		return p, tried, err
 	}
 	if len(candidates) == 0 {
 		candidates = []proven{{}} // nobody, who is told no sooner than somebody
@@ -110,10 +110,10 @@ func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, fo
 			err = wrongPassword()
 		}
 		if !outcome.Has(err, outcome.Invalid) {
-			return p, forgive, err
+			return p, tried, err
 		}
 	}
-	return p, nil, errors.Join(err, s.recordRefusal(ctx, p.who.ref, "no such user, or wrong password", from))
+	return p, tried, errors.Join(err, s.recordRefusal(ctx, p.who.ref, "no such user, or wrong password", from), s.failed(ctx, tried, p.who.ref))
 }
 
 // leastLimit is the lowest of the limits of the projects that a sign-in may be to.
@@ -213,16 +213,11 @@ func (s *SignIn) candidate(ctx context.Context, ref store.Ref) (proven, error) {
 }
 
 // enter stores the session of somebody who has shown who they are.
-func (s *SignIn) enter(ctx context.Context, in Entry, p proven, forgive forgiving, from Device) (store.Login, error) {
+func (s *SignIn) enter(ctx context.Context, in Entry, p proven, tried tries, from Device) (store.Login, error) {
 	wish := Wish{ProjectID: p.membership.Project, Scope: "openid"}
 	step, err := s.begin(ctx, entrance{
 		wish: wish, who: p.who, method: methodPassword, password: &p.shown.password, only: p.shown.token.Membership,
-		nothing: wrongPassword(), confirm: func(tx *store.Tx) error {
-			if err := p.shown.confirm(ctx, tx, p.who); err != nil {
-				return err
-			}
-			return forgive(ctx, tx)
-		},
+		nothing: wrongPassword(), tried: tried, confirm: func(tx *store.Tx) error { return p.shown.confirm(ctx, tx, p.who) },
 	}, from)
 	if err == nil && len(step.Memberships) > 0 {
 		step, err = s.ChooseProfile(ctx, step.Login, p.membership.ID, from)

@@ -56,7 +56,7 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 	if err != nil {
 		return Step{}, err
 	}
-	forgive, err := s.attempts(ctx, in.called(), limit, from)
+	tried, err := s.attempts(ctx, in.called(), limit, from)
 	if tooSoon := new(TooSoon); errors.As(err, &tooSoon) {
 		return Step{}, errors.Join(err, s.recordRefusal(ctx, store.Ref{}, "too many attempts", from))
 	}
@@ -73,16 +73,11 @@ func (s *SignIn) Login(ctx context.Context, in LoginRequest, from Device) (Step,
 		reason = "no membership that the password opens"
 		step, err = s.begin(ctx, entrance{
 			wish: in.Wish, client: client, who: who, method: methodPassword, password: &shown.password, only: shown.token.Membership,
-			nothing: wrongPassword(), confirm: func(tx *store.Tx) error {
-				if err := shown.confirm(ctx, tx, who); err != nil {
-					return err
-				}
-				return forgive(ctx, tx)
-			},
+			nothing: wrongPassword(), tried: tried, confirm: func(tx *store.Tx) error { return shown.confirm(ctx, tx, who) },
 		}, from)
 	}
 	if outcome.Has(err, outcome.Invalid) {
-		return Step{}, errors.Join(err, s.recordRefusal(ctx, who.ref, reason, from))
+		return Step{}, errors.Join(err, s.recordRefusal(ctx, who.ref, reason, from), s.failed(ctx, tried, who.ref))
 	}
 	return step, err
 }
@@ -164,6 +159,8 @@ type entrance struct {
 	only string
 	// nothing is the answer to somebody who may go nowhere.
 	nothing error
+	// tried are the tries of the account, which a success forgives; none for another method than a password.
+	tried tries
 	// how an identity provider has recognised them, several that it asked for several factors.
 	how     store.Recognition
 	several bool
@@ -203,12 +200,22 @@ func (s *SignIn) begin(ctx context.Context, in entrance, from Device) (Step, err
 			return Step{}, err
 		}
 	}
+	failures, places, err := s.Store.Before(ctx, in.tried.failures(), login.User(), maxPlaces)
+	if err != nil {
+		return Step{}, err
+	}
 	var step Step
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		if err := in.confirm(tx); err != nil {
-			return err
+		err := in.confirm(tx)
+		if err == nil {
+			err = in.tried.forgive(ctx, tx)
 		}
-		err := tx.AddLogin(ctx, login)
+		if err == nil {
+			err = s.tellOfSignIn(ctx, tx, in, login, failures > 0, places)
+		}
+		if err == nil {
+			err = tx.AddLogin(ctx, login)
+		}
 		if err == nil {
 			err = audit.Record(ctx, tx, signedIn(login))
 		}

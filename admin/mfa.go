@@ -86,7 +86,7 @@ type attempt struct {
 // Errors: *TooSoon, outcome Invalid with the text wrong.
 func (s *SignIn) tryToken(ctx context.Context, who account, a attempt, then func(*repo.Tx) error) error {
 	name := "mfa " + who.ref.Project + "/" + who.ref.ID
-	ends, err := s.countAll(ctx, limited(name, mfaAttempts), store.Count{Name: name + " wrong", Window: failureWindow, Limit: mfaFailures})
+	count, ends, err := s.countAll(ctx, limited(name, mfaAttempts), store.Count{Name: name + " wrong", Window: failureWindow, Limit: mfaFailures})
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,11 @@ func (s *SignIn) tryToken(ctx context.Context, who account, a attempt, then func
 	if wrong {
 		refusal := ownEvent(who.ref, audit.MFAVerify)
 		refusal.Outcome = audit.Refused
-		return errors.Join(err, audit.RecordAlone(ctx, s.Store, refusal))
+		err = errors.Join(err, audit.RecordAlone(ctx, s.Store, refusal))
+		if count%manyFailures == 0 {
+			err = errors.Join(err, s.Store.InTx(ctx, func(tx *store.Tx) error { return s.tellSparingly(ctx, tx, who, mail.Guessed, mail.Note{}) }))
+		}
+		return err
 	}
 	return err
 }

@@ -367,7 +367,7 @@ func incorrectPassword(field string) error {
 
 // verifyAgain compares the password of somebody who has signed in; guesses count like those of signing in.
 func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, hash, address string) error {
-	forgive, err := s.attempts(ctx, "change "+me.ref.ID, s.LoginLimit, Device{Address: address})
+	tried, err := s.attempts(ctx, "change "+me.ref.ID, s.LoginLimit, Device{Address: address})
 	if err != nil {
 		return err
 	}
@@ -378,7 +378,7 @@ func (s *SignIn) verifyAgain(ctx context.Context, me account, field, password, h
 	if err != nil {
 		return err
 	}
-	return s.Store.InTx(ctx, func(tx *store.Tx) error { return forgive(ctx, tx) })
+	return s.Store.InTx(ctx, func(tx *store.Tx) error { return tried.forgive(ctx, tx) })
 }
 
 // accountOf is the User who calls.

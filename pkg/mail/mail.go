@@ -34,7 +34,11 @@ const (
 	// PasswordChanged and FactorsChanged tell the person, for whom it may not have been.
 	PasswordChanged Template = "password"
 	FactorsChanged  Template = "factors" // an authenticator app or a passkey came or went
-	Message         Template = "message" // from who manages a project to one of its users
+	// Guessed, RightAfterWrong and NewPlace tell of sign-ins that may be somebody else's.
+	Guessed         Template = "guessed"  // as many wrong passwords or codes as are let through
+	RightAfterWrong Template = "unlocked" // the right password after several wrong ones
+	NewPlace        Template = "place"    // a browser or a network that is new
+	Message         Template = "message"  // from who manages a project to one of its users
 )
 
 // Letter is a mail to be sent.

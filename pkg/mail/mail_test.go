@@ -88,6 +88,9 @@ func TestHowMailsRead(t *testing.T) {
 		{admitmail.FactorsChanged, "The second factors of your Admit account were changed", "https://app.example/portal/signin", []string{
 			"An authenticator app or a passkey of your Admit account was added or removed.",
 		}},
+		{admitmail.Guessed, "Somebody tries to sign in to your Admit account", "https://app.example/portal/signin", []string{
+			"They were not let in. You are told of this once a day.",
+		}},
 		{admitmail.VerifyEmail, "Admit Email Verification", "https://app.example/portal/verifyemail/r1/s3cret", nil},
 	} {
 		t.Run(string(tc.template), func(t *testing.T) {
@@ -132,4 +135,24 @@ func TestALinkIsGoneWithItsSecret(t *testing.T) {
 	assert.Empty(t, got.Link)
 	_, err = l.Render(t.Context(), store.Mail{ID: "m2", Template: string(admitmail.InviteNew), Request: "r1", Sealed: box.Seal([]byte("s"), "mail/m1")})
 	assert.ErrorIs(t, err, secret.ErrSealed, "a secret opens in its own mail alone")
+}
+
+// TestAMailOfASignInSaysWhereItWasFrom until it is sent.
+func TestAMailOfASignInSaysWhereItWasFrom(t *testing.T) {
+	l, box := letters(t, "Admit")
+	for template, subject := range map[admitmail.Template]string{
+		admitmail.RightAfterWrong: "A sign-in to your Admit account after wrong passwords", admitmail.NewPlace: "A sign-in to your Admit account from a new place",
+	} {
+		m := store.Mail{ID: "m1", Template: string(template), Recipient: "h@x.com", Sealed: box.Seal([]byte(admitmail.Note{Text: "1 May, from <b>here"}.Secret()), "mail/m1")}
+		got, err := l.Render(t.Context(), m)
+		require.NoError(t, err)
+		assert.Equal(t, subject, got.Subject)
+		assert.Contains(t, got.Text, "\nIt was 1 May, from <b>here.\n\nIf it was you")
+		assert.Contains(t, got.HTML, "It was 1 May, from &lt;b&gt;here.")
+		assert.Equal(t, "https://app.example/portal/signin", got.Link)
+		m.Sealed = nil
+		got, err = l.Render(t.Context(), m)
+		require.NoError(t, err)
+		assert.NotContains(t, got.Text, "It was")
+	}
 }

@@ -26,9 +26,12 @@ func (n Note) Secret() string {
 	return string(kept)
 }
 
-// note is that of a stored message, none once it was sent.
+// hasNote says whether a mail says something that no template knows.
+func (t Template) hasNote() bool { return t == Message || t == RightAfterWrong || t == NewPlace }
+
+// note is that of a stored mail, none once it was sent.
 func (l *Letters) note(m store.Mail) (n Note, err error) {
-	if Template(m.Template) != Message || len(m.Sealed) == 0 {
+	if !Template(m.Template).hasNote() || len(m.Sealed) == 0 {
 		return n, nil
 	}
 	kept, err := l.box.Open(m.Sealed, place(m.ID))

@@ -161,7 +161,7 @@ func (l *Letters) execute(name string, data any) (string, error) {
 // is gone has none.
 func (l *Letters) link(m store.Mail) (string, error) {
 	switch Template(m.Template) {
-	case InviteExisting, MFAReset, RecoveryUsed, EmailChanging, PasswordChanged, FactorsChanged:
+	case InviteExisting, MFAReset, RecoveryUsed, EmailChanging, PasswordChanged, FactorsChanged, Guessed, RightAfterWrong, NewPlace:
 		return l.base.JoinPath("signin").String(), nil
 	case VerifyEmail, ChangeEmail:
 		return l.secretLink("verifyemail", m)

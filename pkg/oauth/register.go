@@ -142,7 +142,7 @@ func (s *Server) registerClient(c echo.Context) error {
 
 // countRegistration refuses one too many in a day. Every process counts in the same place.
 func (s *Server) countRegistration(ctx context.Context, project string, rule Registration) error {
-	over, ends, err := s.Store.CountUpTo(ctx, store.Count{Name: "client registration " + project, Window: registrationDay, Limit: rule.PerDay})
+	_, over, ends, err := s.Store.CountUpTo(ctx, store.Count{Name: "client registration " + project, Window: registrationDay, Limit: rule.PerDay})
 	if err == nil && over {
 		err = &Error{
 			Code: temporarilyUnavailable, Description: "The project takes no more clients today", Status: http.StatusTooManyRequests,

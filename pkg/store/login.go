@@ -123,6 +123,31 @@ func (r reader) Logins(ctx context.Context, user Ref, limit int) ([]Login, error
 	return all, nil
 }
 
+// Place is from where somebody has signed in.
+type Place struct{ Address, Agent string }
+
+const before = `SELECT f.n, l.remote_address, l.user_agent FROM (SELECT coalesce(sum(count), 0) AS n FROM rate_limit WHERE name = $1) f
+LEFT JOIN (SELECT remote_address, user_agent FROM login WHERE user_type = $2 AND user_id = $3 AND user_project = $4
+AND auth_method IN ('password', 'passkey', 'external') ORDER BY auth_time DESC, id DESC LIMIT $5) l ON true`
+
+// Before is what was before a sign-in of a person: what is counted under name, and from where they have signed in,
+// of the logins that are still kept, newest first.
+func (s *Store) Before(ctx context.Context, name string, user Ref, limit int) (count int, places []Place, err error) {
+	args := []any{name, user.Type, user.ID, user.Project, limit}
+	err = each(ctx, s.q, s.dialect.text(before), args, func(row scanner) error {
+		var address, agent *string
+		err := row.Scan(&count, &address, &agent)
+		if address != nil && agent != nil {
+			places = append(places, Place{*address, *agent})
+		}
+		return err
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("read what was before a sign-in: %w", err)
+	}
+	return count, places, nil
+}
+
 // LoginsOfBrowser lists the sessions of a browser that are live and have given tokens, newest first.
 func (r reader) LoginsOfBrowser(ctx context.Context, browser string, limit int) ([]Login, error) {
 	var all []Login

@@ -36,9 +36,9 @@ type Count struct {
 func (c Count) starts(at time.Time) time.Time { return at.Truncate(c.Window) }
 
 // CountUpTo counts one more of each, up to the first of which it is one too many; that is counted as well. It
-// says whether there is one, and when the window of the last that was counted ends. On PostgreSQL it is one
-// statement.
-func (s *Store) CountUpTo(ctx context.Context, all ...Count) (over bool, ends time.Time, err error) {
+// says what the last that was counted comes to, whether that is one too many, and when its window ends. On
+// PostgreSQL it is one statement.
+func (s *Store) CountUpTo(ctx context.Context, all ...Count) (count int, over bool, ends time.Time, err error) {
 	now := s.clock.Now()
 	var counts []int
 	if s.writer != nil {
@@ -53,10 +53,11 @@ func (s *Store) CountUpTo(ctx context.Context, all ...Count) (over bool, ends ti
 		})
 	}
 	if err != nil {
-		return false, time.Time{}, fmt.Errorf("count: %w", err)
+		return 0, false, time.Time{}, fmt.Errorf("count: %w", err)
 	}
 	last := all[len(counts)-1]
-	return counts[len(counts)-1] > last.Limit, last.starts(now).Add(last.Window), nil
+	count = counts[len(counts)-1]
+	return count, count > last.Limit, last.starts(now).Add(last.Window), nil
 }
 
 // countUpTo gives what those that were counted come to.
@@ -71,6 +72,15 @@ func (tx *Tx) countUpTo(ctx context.Context, now time.Time, all []Count) (counts
 		}
 	}
 	return counts, nil
+}
+
+// CountUp counts one more, and says whether it is one too many.
+func (tx *Tx) CountUp(ctx context.Context, c Count) (over bool, err error) {
+	counts, err := tx.countUpTo(ctx, tx.Now(), []Count{c})
+	if err != nil {
+		return false, fmt.Errorf("count: %w", err)
+	}
+	return counts[0] > c.Limit, nil
 }
 
 // countUpTogether is countUpTo in one statement, in which each is counted if the one before it was not one
@@ -104,6 +114,21 @@ func (tx *Tx) TakeBack(ctx context.Context, name string, ends time.Time) error {
 	return tx.later(ctx, later{doing: "take a count back", table: "rate_limit", text: func(b *builder) string {
 		return "UPDATE rate_limit SET count = count - 1 WHERE name = " + b.arg(name) + " AND ends_at = " + b.arg(ends.UnixMilli()) + " AND count > 0"
 	}})
+}
+
+// TakeCount gives what is counted under name in all its windows that are kept, and counts from nought again.
+func (tx *Tx) TakeCount(ctx context.Context, name string) (count int, err error) {
+	const query = `DELETE FROM rate_limit WHERE name = $1 RETURNING count`
+	err = each(ctx, tx.q, tx.dialect.text(query), []any{name}, func(row scanner) error {
+		var one int
+		err := row.Scan(&one)
+		count += one
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("take a count: %w", err)
+	}
+	return count, nil
 }
 
 // countUpAll has one order everywhere, so that two processes cannot deadlock.

@@ -23,7 +23,7 @@ func TestWhatIsOneTooManyIsCountedAndNothingBehindIt(t *testing.T) {
 		account := store.Count{Name: name + " account", Window: 72 * time.Hour, Limit: 5}
 		executed.all = nil
 		for i, want := range []bool{false, false, true, true} {
-			over, ends, err := s.CountUpTo(t.Context(), address, account)
+			_, over, ends, err := s.CountUpTo(t.Context(), address, account)
 			last := account
 			if want {
 				last = address
@@ -36,10 +36,10 @@ func TestWhatIsOneTooManyIsCountedAndNothingBehindIt(t *testing.T) {
 			t.Errorf("4 tries took %d statements: %q", len(executed.all), executed.all)
 		}
 		account.Limit = 3 // three have been counted when it is asked next: the two, and that one
-		if over, _, err := s.CountUpTo(t.Context(), account); err != nil || over {
+		if _, over, _, err := s.CountUpTo(t.Context(), account); err != nil || over {
 			t.Errorf("the account was counted with what its address might not do: %v, %v", over, err)
 		}
-		if over, _, err := s.CountUpTo(t.Context(), account); err != nil || !over {
+		if _, over, _, err := s.CountUpTo(t.Context(), account); err != nil || !over {
 			t.Errorf("the account may be asked more often than its limit: %v, %v", over, err)
 		}
 	})
@@ -55,7 +55,7 @@ func TestManyAtOnceAreCountedEach(t *testing.T) {
 		var wait sync.WaitGroup
 		for range 40 {
 			wait.Go(func() {
-				over, _, err := s.CountUpTo(context.Background(), first, second)
+				_, over, _, err := s.CountUpTo(context.Background(), first, second)
 				if err != nil {
 					t.Error(err)
 				}

@@ -140,12 +140,13 @@ func (r *rooms) wireMail(o Options, box *secret.Box) (err error) {
 		}
 	}
 	sendReset := jobs.Work(func(ctx context.Context, job admin.ResetPassword) error { return r.signIn.SendReset(ctx, job) })
+	guessed := jobs.Work(func(ctx context.Context, job admin.TellGuessed) error { return r.signIn.SendGuessed(ctx, job) })
 	accounts := jobs.WorkFor(repo.AccountsTime, func(ctx context.Context, job repo.AccountsJob) error { return r.fhir.RunAccounts(ctx, job) })
 	reindex := jobs.Work(func(ctx context.Context, job repo.ReindexJob) error { return r.repo.Reindex(ctx, job) })
 	expunge := jobs.Work(func(ctx context.Context, job repo.ExpungeJob) error { return r.repo.Expunge(ctx, job) })
 	imports := jobs.WorkFor(admin.ImportTime, func(ctx context.Context, job admin.ImportJob) error { return r.services.RunImport(ctx, job) })
 	requests := jobs.WorkFor(rest.RequestTime, func(ctx context.Context, job rest.RequestJob) error { return r.fhir.RunRequest(ctx, job) })
-	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, reindex, expunge, accounts, requests, imports}, jobs.Log(warnings(o.Log)))
+	r.jobs, err = jobs.New(r.store, []jobs.Worker{worker.Job(), sendReset, guessed, reindex, expunge, accounts, requests, imports}, jobs.Log(warnings(o.Log)))
 	return err
 }
 
