@@ -80,8 +80,8 @@ func (e *eyes) wantTogether(q *request, kind string, body, patient object, r *re
 	q.done = func(a answer) string {
 		ids := map[string]string{}
 		for _, location := range at(parse(a.body), "entry", "response", "location") {
-			kind, id, _ := strings.Cut(location.(string), "/")
-			ids[kind] = id
+			steps := strings.Split(location.(string), "/") // Type/id/_history/version
+			ids[steps[0]] = steps[1]
 		}
 		if made.id = ids["Patient"]; made.id == "" || ids[kind] == "" {
 			return "no id"
