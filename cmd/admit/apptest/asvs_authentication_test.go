@@ -118,7 +118,7 @@ func asvsAuthentication() []asvsLine {
 				w.nobody.POST("/auth/login", `{"email":"`+name+`@example.com","password":"medplum_admin","scope":"openid"}`).WantStatus(http.StatusBadRequest)
 			}
 		}},
-		{number: "6.3.3", words: "signing in takes several factors", unmet: "by default a password is enough; where a project or User has mfaRequired it is not, and passkeys are both factors"},
+		{number: "6.3.3", words: "signing in takes several factors", unmet: "by default a password is enough; where a project, be it the super administrators', or a User has mfaRequired it is not, by whichever way one comes, and passkeys are both factors"},
 		{number: "6.3.4", words: "every way to sign in asks for the same", check: func(t *testing.T, w *asvs) {
 			c := w.newMember("everyway")
 			enrol(t, c)

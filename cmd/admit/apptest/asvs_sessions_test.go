@@ -117,7 +117,7 @@ func asvsSessions() []asvsLine {
 			c.POST("/auth/revoke", `{"loginId":"`+claims["login_id"].(string)+`"}`).OK()
 			assert.Equal(t, http.StatusUnauthorized, w.opens(other.Token))
 		}},
-		{number: "7.5.3", words: "highly sensitive acts want a second proof", unmet: "factors, address and password want a fresh proof; administrative acts do not"},
+		{number: "7.5.3", words: "highly sensitive acts want a second proof", unmet: "factors, address and password want a fresh proof; administrative acts do not: each is also a plain FHIR write (of a membership, policy or client), and the clients that make these know no step-up"},
 		{number: "7.6.1", words: "sessions elsewhere end as documented", check: sessionsElsewhere},
 		{number: "7.6.2", words: "no session begins without an act of the person", check: func(t *testing.T, w *asvs) {
 			v := newVisitor(t, w.Server).send(http.MethodGet, w.ask("prompt", "none"), nil)

@@ -216,3 +216,18 @@ func TestATokenOfAnExternalIssuerSaysHowStrongItIs(t *testing.T) {
 		a.with(a.token(map[string]any{"jti": "strong", "amr": []string{"mfa"}}, nil)).GET("/fhir/R4/Patient").OK()
 	})
 }
+
+// TestSuperAdministratorsMayHaveToShowSeveralFactors, as anybody.
+func TestSuperAdministratorsMayHaveToShowSeveralFactors(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		super := s.As(apptest.SuperAdmin)
+		login := func() *apptest.Answer {
+			return s.As(apptest.Anonymous).POST("/auth/login", `{"email":"`+apptest.SuperAdminEmail+`","password":"`+apptest.SuperAdminPassword+`","scope":"openid"}`).OK()
+		}
+		require.NotEmpty(t, login().Field("code"))
+		super.POST("/admin/projects/"+super.Project+"/settings", `[{"name":"mfaRequired","valueBoolean":true}]`).OK()
+		step := login()
+		assert.Empty(t, step.Field("code"))
+		assert.Equal(t, "true", step.Field("mfaEnrollRequired"))
+	})
+}
