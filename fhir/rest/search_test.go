@@ -104,7 +104,8 @@ func TestSearchRefuses(t *testing.T) {
 			"/Patient?birthdate=yesterday": {"invalid", "Invalid format for date search parameter: yesterday"},
 			"/Patient?_offset=100000":      {"invalid", "Search offset exceeds maximum (got 100000, max 10000)"},
 			"/Nothing?x=1":                 {"structure", "Unknown resource type"},
-			"/?name=x":                     {"not-supported", "A search of all types must name them by _type"},
+			"/?name=x":                     {"invalid", "Unknown search parameter: name"},
+			"/?_sort=_lastUpdated":         {"not-supported", "A search of all types must name them by _type or have a criterion"},
 		} {
 			s.do(t, http.MethodGet, path, "").wantIssue(t, http.StatusBadRequest, "", want[0], want[1])
 		}

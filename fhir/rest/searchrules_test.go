@@ -67,6 +67,34 @@ func TestSearchResultsFollowR4(t *testing.T) {
 	})
 }
 
+// TestAllTypesAreSearched is R4 search.html#searchcontexts: criteria that all types have, and what the
+// caller may see.
+func TestAllTypesAreSearched(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		tag := `"meta":{"tag":[{"system":"urn:all","code":"x"}]}`
+		patient := s.create(t, `{"resourceType":"Patient",`+tag+`,"name":[{"family":"All"}]}`)
+		org := s.create(t, `{"resourceType":"Organization",`+tag+`,"name":"All"}`)
+		list := s.create(t, `{"resourceType":"List","status":"current","mode":"working","entry":[{"item":{"reference":"Patient/`+patient+`"}},{"item":{"reference":"Organization/`+org+`"}}]}`)
+		both := "match Organization/" + org + ", match Patient/" + patient
+		for _, query := range []string{
+			"_tag=urn:all|x", "_id=" + patient + "," + org, "_list=" + list, "_lastUpdated=gt2020&_tag=urn:all|x", "_tag=urn:all|x&_sort=_id", "_filter=_tag%20eq%20urn:all|x",
+		} {
+			got := s.search(t, "/?"+query)
+			assert.ElementsMatch(t, strings.Split(both, ", "), strings.Split(got.found(), ", "), query)
+			assert.NotContains(t, got.link("self"), "_type", query)
+			assert.Empty(t, s.search(t, "/?"+query, "As", "other").found(), query)
+		}
+		assert.Equal(t, 2, s.count(t, "?_tag=urn:all|x"))
+		assert.Equal(t, "match Patient/"+patient, s.search(t, "/?_tag=urn:all|x&_type=Patient").found())
+		first := s.search(t, "/?_tag=urn:all|x&_count=1")
+		second := s.search(t, "/"+first.link("next"))
+		assert.ElementsMatch(t, strings.Split(both, ", "), []string{first.found(), second.found()})
+		form := s.do(t, http.MethodPost, "/_search", "_id="+patient, "Content-Type", "application/x-www-form-urlencoded").searchset(t)
+		assert.Equal(t, "match Patient/"+patient, form.found())
+		assert.NotContains(t, s.search(t, "/?_tag=urn:all|x", "As", "patient").found(), "Patient/"+patient, "another's record")
+	})
+}
+
 func TestAValueSetIsFoundByItsAddress(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		male := s.create(t, `{"resourceType":"Patient","gender":"male","name":[{"family":"Inset"}]}`)

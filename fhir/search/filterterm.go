@@ -156,5 +156,10 @@ func (p *parser) list(resourceType, modifier, value string, depth int) (store.Pr
 			lists[i] = row.TargetID
 		}
 	}
-	return p.has(resourceType, "List:item:_id", strings.Join(lists, ","), depth+1)
+	of, err := p.has(resourceType, "List:item:_id", strings.Join(lists, ","), depth+1)
+	if p.listed { // it is asked once, however many types are searched
+		p.chains--
+	}
+	p.listed = true
+	return of, err
 }

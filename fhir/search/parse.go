@@ -37,6 +37,9 @@ func (l Language) Parse(types []string, query string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(r.Types) == 0 && len(filters) > 0 {
+		r.Types = everyType()
+	}
 	if err := r.known(); err != nil {
 		return nil, err
 	}
@@ -65,10 +68,16 @@ func (l Language) Parse(types []string, query string) (*Request, error) {
 	return r, nil
 }
 
+// everyType are the types of a search that names none: its criteria must be those that all types have
+// (R4 search.html#searchcontexts).
+func everyType() []string {
+	return slices.DeleteFunc(definitions.ResourceTypes(), func(t string) bool { return t == "Binary" })
+}
+
 // known checks the types of the search.
 func (r *Request) known() error {
 	if len(r.Types) == 0 {
-		return outcome.New(outcome.NotSupported, "A search of all types must name them by _type")
+		return outcome.New(outcome.NotSupported, "A search of all types must name them by _type or have a criterion")
 	}
 	for _, t := range r.Types {
 		if !definitions.IsResource(t) {
@@ -88,8 +97,9 @@ type parser struct {
 	bind       func(name string) (string, error) // of the placeholders of a criteria; nil elsewhere
 	closed     bool                              // a criteria: no chains
 	chains     int
-	conditions int // of the type at hand
-	sets       int // value sets and codes to ask a Terminology for
+	listed     bool // a _list is among them
+	conditions int  // of the type at hand
+	sets       int  // value sets and codes to ask a Terminology for
 	uses       map[Use]bool
 	used       []Use
 	reaches    []string

@@ -143,7 +143,7 @@ func TestOtherTypesAreRefused(t *testing.T) {
 		{[]string{"Location"}, "near=1|2", "Search parameter near is not supported"},
 		{[]string{"Binary"}, "_id=1", "Cannot search on Binary resource type"},
 		{[]string{"Nope"}, "", "Unknown resource type"},
-		{nil, "", "A search of all types must name them by _type"},
+		{nil, "", "A search of all types must name them by _type or have a criterion"},
 		{nil, "_type=Patient,Nope", "Unknown resource type"},
 		{nil, "_type=Patient,Observation&gender=male", "Unknown search parameter: gender"},
 		{nil, "_type=Patient,Observation&_sort=status", "Unknown search parameter: status"},

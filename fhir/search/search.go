@@ -13,6 +13,7 @@ package search
 import (
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -151,17 +152,25 @@ func (r *Request) Query(projects []string, narrow Narrow) (store.Query, error) {
 	return q, nil
 }
 
-// perType holds when the predicate of the resource's type does. One that is the same for all types
-// is asked once.
+// perType holds when the predicate of the resource's type does. One that is the same for several types
+// is asked once, and without them when it is the same for all.
 func perType(types []string, predicates store.Or) store.Predicate {
-	same := true
-	joined := make(store.Or, len(predicates))
+	var distinct []store.Predicate
+	var having []store.Or // the types of each
 	for i, p := range predicates {
-		same = same && reflect.DeepEqual(p, predicates[0])
-		joined[i] = both(store.TypeIs(types[i]), p)
+		at := slices.IndexFunc(distinct, func(d store.Predicate) bool { return reflect.DeepEqual(p, d) })
+		if at < 0 {
+			at = len(distinct)
+			distinct, having = append(distinct, p), append(having, nil)
+		}
+		having[at] = append(having[at], store.TypeIs(types[i]))
 	}
-	if same {
-		return predicates[0]
+	if len(distinct) == 1 {
+		return distinct[0]
+	}
+	joined := make(store.Or, len(distinct))
+	for i, p := range distinct {
+		joined[i] = both(having[i], p)
 	}
 	return joined
 }

@@ -173,6 +173,7 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 		scopes := map[string]store.Query{
 			"one": {Projects: projects[:1], Types: []string{"Observation"}, Limit: 20},
 			"two": {Projects: projects[:2], Types: []string{"Observation", "Patient"}, Limit: 20},
+			"all": {Projects: projects[:1], Types: everyType(), Limit: 20},
 		}
 		for name, p := range predicates {
 			for scope, q := range scopes {
@@ -197,6 +198,15 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 		})
 		wantNoScan(t, "update", "", plan, err)
 	})
+}
+
+// everyType is as many types as a search has that names none.
+func everyType() []string {
+	types := []string{"Observation", "Patient"}
+	for i := range 160 {
+		types = append(types, fmt.Sprintf("Type%03d", i))
+	}
+	return types
 }
 
 // many are codes of a system, as a value set has them.
