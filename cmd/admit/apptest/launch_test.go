@@ -120,10 +120,22 @@ func TestAnApplicationIsOpenedAboutWhatTheCallerSees(t *testing.T) {
 		} {
 			admin.GET(path + query).WantStatus(status)
 		}
+		staff := s.As(apptest.Practitioner)
+		to, err := url.Parse(staff.GET(path + "?patient=" + patient).WantStatus(http.StatusFound).Header.Get("Location"))
+		require.NoError(t, err)
+		assert.Equal(t, "Patient/"+patient, staff.GET("/fhir/R4/SmartAppLaunch/"+to.Query().Get("launch")).OK().Field("patient.reference"))
+		staff.GET(path + "?patient=nobody").WantStatus(http.StatusNotFound)
+		elsewhere := s.As(apptest.OtherAdmin).POST("/fhir/R4/ClientApplication", `{"resourceType":"ClientApplication","name":"x","launchUri":"https://x.example"}`).
+			WantStatus(http.StatusCreated).Field("id")
+		for _, hidden := range []string{s.As(apptest.Program).ClientID, elsewhere, "nobody"} {
+			staff.GET("/fhir/R4/ClientApplication/" + hidden + "/$smart-launch?patient=" + patient).WantStatus(http.StatusNotFound)
+		}
+		staff.GET("/fhir/R4/ClientApplication/" + client).WantStatus(http.StatusForbidden)
+		s.As(apptest.Program).GET(path + "?patient=" + patient).WantStatus(http.StatusForbidden)
 		s.As(apptest.OtherAdmin).GET(path + "?patient=" + patient).WantStatus(http.StatusNotFound)
 		s.As(apptest.Patient).GET(path + "?patient=" + patient).WantStatus(http.StatusNotFound)
 		s.As(apptest.Anonymous).GET(path + "?patient=" + patient).WantStatus(http.StatusUnauthorized)
-		assert.Equal(t, "2", admin.GET("/fhir/R4/SmartAppLaunch?_summary=count").OK().Field("total"), "what was refused has made nothing")
+		assert.Equal(t, "3", admin.GET("/fhir/R4/SmartAppLaunch?_summary=count").OK().Field("total"), "what was refused has made nothing")
 	})
 }
 
