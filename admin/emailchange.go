@@ -93,7 +93,7 @@ func (s *SignIn) VerifyEmail(ctx context.Context, id, plain string) error {
 			return err
 		}
 		if request.Type == store.RequestChangeEmail {
-			return replaceEmail(ctx, tx, who.ref, request.Email)
+			return s.Service.replaceEmail(ctx, tx, who.ref, request.Email)
 		}
 		return setUser(ctx, tx, who.ref, "emailVerified", true)
 	})
@@ -101,11 +101,8 @@ func (s *SignIn) VerifyEmail(ctx context.Context, id, plain string) error {
 
 // replaceEmail is the work of a used link: the new address is theirs. Links that were mailed to the old
 // one are void.
-func replaceEmail(ctx context.Context, tx *repo.Tx, user store.Ref, email string) error {
-	err := setElements(ctx, tx, user, element{"email", email}, element{"emailVerified", true})
-	if outcome.Has(err, outcome.Conflict) {
-		err = outcome.New(outcome.Invalid, "This address belongs to another account")
-	}
+func (s *Service) replaceEmail(ctx context.Context, tx *repo.Tx, user store.Ref, email string) error {
+	err := s.giveAddress(ctx, tx, user, email, true)
 	if err == nil {
 		err = tx.Store().SupersedeSecurityRequests(ctx, user)
 	}

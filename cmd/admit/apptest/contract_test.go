@@ -65,6 +65,15 @@ func TestAdministrationDoesWhatMedplumsClientsKnow(t *testing.T) {
 			require.Equal(t, "work", profile.Field(`telecom.#(value=="after@clinic.example").use`))
 			invite(`"resourceType":"Patient","email":"before@clinic.example"`) // the old address is free again
 
+			// The other scope: whoever is a member beside them has no address twice, and of others nothing is told.
+			const twice = "This address belongs to another account"
+			beside := invite(`"resourceType":"Practitioner","email":"beside@clinic.example"`)
+			admin.POST(update, `{"email":"Beside@clinic.example"}`).WantStatus(http.StatusBadRequest).WantText(twice)
+			super.POST("/fhir/R4/"+beside.Field("user.reference")+"/$update-email", `{"email":"after@clinic.example"}`).WantStatus(http.StatusBadRequest).WantText(twice)
+			admin.POST(update, `{"email":"`+s.As(apptest.OtherAdmin).Email+`"}`).WantStatus(http.StatusOK)
+			admin.POST(update, `{"email":"after@clinic.example"}`).WantStatus(http.StatusOK)
+			super.POST("/fhir/R4/"+s.As(apptest.OtherAdmin).User+"/$update-email", `{"email":"before@clinic.example"}`).WantStatus(http.StatusOK)
+
 			_, own, _ := strings.Cut(admin.User, "/")
 			admin.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example"}`).WantStatus(http.StatusForbidden)
 			super.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example","updateProfileTelecom":true}`).
