@@ -19,6 +19,8 @@ type MailTemplate struct {
 	Template string `json:"template"`
 	Own      bool   `json:"own"`
 	Version  string `json:"version"`
+	// Fault is why the words may not be sent, so that Admit's own are; empty when they may.
+	Fault string `json:"fault,omitempty"`
 	mail.Words
 }
 
@@ -59,7 +61,11 @@ func (s *Service) MailTemplate(ctx context.Context, who caller.Caller, project, 
 }
 
 func ownWords(t store.MailTemplate) MailTemplate {
-	return MailTemplate{t.Template, true, strconv.FormatInt(t.Version, 10), mail.Words{Subject: t.Subject, Text: t.Text, HTML: t.HTML}}
+	words, fault := mail.Words{Subject: t.Subject, Text: t.Text, HTML: t.HTML}, ""
+	if err := words.Check(); err != nil {
+		fault = err.Error()
+	}
+	return MailTemplate{t.Template, true, strconv.FormatInt(t.Version, 10), fault, words}
 }
 
 // PutMailTemplate gives a mail of the project words of its own. version, when given, is that of the words

@@ -17,7 +17,8 @@ type MailWords struct {
 type MailTemplate struct {
 	Template string `json:"template"` // invite, welcome or reset
 	Own      bool   `json:"own"`
-	Version  string `json:"version"` // "0" while the words are not the project's
+	Version  string `json:"version"`         // "0" while the words are not the project's
+	Fault    string `json:"fault,omitempty"` // why they may not be sent, so that Admit's own are
 	MailWords
 }
 

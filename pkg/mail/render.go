@@ -31,6 +31,8 @@ type Rendered struct {
 	MessageID     string
 	Date          time.Time
 	AutoSubmitted string
+	// OwnFault is why the words of the project were not taken; nil when they were, or when there are none.
+	OwnFault error
 }
 
 // Own keeps the words of projects; *store.Store implements it.
@@ -66,7 +68,9 @@ func NewLetters(app string, from *mail.Address, base *url.URL, box Sealer) (*Let
 	return &Letters{app: OneLine(app), base: base, from: from, box: box, text: text, html: html}, nil
 }
 
-// Render writes a stored mail, in the words of its project if it has any.
+// Render writes a stored mail, in the words of its project if it has any that may be sent. Words that were
+// stored before a rule of today came, or that were damaged since, must neither go out nor keep the mail back:
+// Admit's own take their place.
 func (l *Letters) Render(ctx context.Context, m store.Mail) (Rendered, error) {
 	link, err := l.link(m)
 	if err != nil {
@@ -92,11 +96,11 @@ func (l *Letters) Render(ctx context.Context, m store.Mail) (Rendered, error) {
 		return Rendered{}, err
 	}
 	if found {
-		err = own.write(&r, v)
-	} else {
-		err = l.write(&r, Template(m.Template), v)
+		if r.OwnFault = errors.Join(own.Check(), own.write(&r, v)); r.OwnFault == nil {
+			return r, nil
+		}
 	}
-	return r, err
+	return r, l.write(&r, Template(m.Template), v)
 }
 
 func (l *Letters) own(ctx context.Context, m store.Mail) (own Words, found bool, err error) {

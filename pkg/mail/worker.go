@@ -54,6 +54,10 @@ func (w *Worker) send(ctx context.Context, job Send) error {
 	if err != nil {
 		return err
 	}
+	if rendered.OwnFault != nil {
+		w.Log.WarnContext(ctx, "a project's words for a mail may not be sent; Admit's own take their place",
+			"mail", m.ID, "project", m.Project, "template", m.Template, "error", rendered.OwnFault)
+	}
 	if w.Transport == nil {
 		return w.wait(ctx, m, rendered)
 	}

@@ -3,6 +3,7 @@ package apptest_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/store"
 )
 
 const ourWords = `{"subject":"{{project}} welcomes {{name}}","text":"Dear {{name}}, {{link}}","html":"<h1 style=\"color:#0a6\">{{project}}</h1><p>Dear {{name}},</p><p><a href=\"{{link}}\">Come in</a></p>"}`
@@ -57,6 +59,31 @@ func TestAProjectInvitesInItsOwnWords(t *testing.T) {
 		i.do("DELETE", path+"/invite", "").WantStatus(http.StatusOK)
 		i.do("DELETE", path+"/invite", "").WantStatus(http.StatusOK)
 		assert.JSONEq(t, string(usual.Body), string(i.GET(path+"/invite").Body))
+	})
+}
+
+// TestWordsThatMayNotBeSentAnyMoreKeepNoMailBack: a rule may be younger than words that are stored.
+func TestWordsThatMayNotBeSentAnyMoreKeepNoMailBack(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		i := newInviter(t, s, apptest.Admin)
+		for n, w := range []store.MailTemplate{
+			{Subject: "Stolen", Text: "https://evil.example/?{{link}}", HTML: `<a href="{{link}}">x</a>`},
+			{Subject: "Broken", Text: "{{link}} {{if}}", HTML: `<a href="{{link}}">x</a>`},
+		} {
+			w.Project, w.Template, w.Version = i.Project, "invite", int64(n)
+			require.NoError(t, s.Store.InTx(t.Context(), func(tx *store.Tx) error {
+				done, err := tx.PutMailTemplate(t.Context(), &w)
+				require.True(t, done)
+				return err
+			}))
+			to := fmt.Sprintf("words%d@example.com", n)
+			i.invite(to, "")
+			m := s.MailTo(to)
+			assert.Equal(t, "Welcome to Admit", m.Subject)
+			assert.Contains(t, m.Text, m.Link)
+			assert.NotContains(t, m.Text+m.HTML, "evil.example")
+			assert.NotEmpty(t, i.do("GET", "/admin/projects/"+i.Project+"/mail-templates/invite", "").WantStatus(http.StatusOK).Field("fault"))
+		}
 	})
 }
 
