@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -160,29 +161,23 @@ func (s *Service) undoUser(ctx context.Context, tx *repo.Tx, user store.Ref) err
 // notEntered refuses to take back somebody who has signed in, or somebody new who has set a password. Logins
 // go with time: that the invitation was accepted stays. Who has signed in to no project has a login alone.
 func notEntered(ctx context.Context, rows *store.Tx, project string, made imported) error {
-	invitations, err := rows.InvitationsOf(ctx, project, made.Membership.ID)
-	if err != nil {
-		return err
-	}
-	for _, invitation := range invitations {
-		if invitation.State == store.InvitationAccepted {
+	signedIn := outcome.New(outcome.Conflict, "The person has signed in")
+	if made.User != nil {
+		user := made.User.ref()
+		_, err := rows.Credential(ctx, user, store.Password)
+		switch {
+		case err == nil && !made.Password:
 			return outcome.New(outcome.Conflict, "The person has accepted the invitation")
+		case ignoreNotFound(err) != nil:
+			return err
+		}
+		if entered, err := rows.HasLogin(ctx, user); err != nil || entered {
+			return cmp.Or(err, error(signedIn))
 		}
 	}
-	if made.User == nil {
-		return nil
-	}
-	user := made.User.ref()
-	_, err = rows.Credential(ctx, user, store.Password)
-	switch {
-	case err == nil && !made.Password:
-		return outcome.New(outcome.Conflict, "The person has accepted the invitation")
-	case err != nil && !errors.Is(err, store.ErrNotFound):
-		return err
-	}
-	entered, err := rows.HasLogin(ctx, user)
-	if err == nil && entered {
-		err = outcome.New(outcome.Conflict, "The person has signed in")
+	invitations, err := rows.InvitationsOf(ctx, project, made.Membership.ID)
+	if err == nil && slices.ContainsFunc(invitations, func(in store.Invitation) bool { return in.State == store.InvitationAccepted }) {
+		err = signedIn
 	}
 	return err
 }

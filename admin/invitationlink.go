@@ -3,9 +3,12 @@ package admin
 import (
 	"context"
 	"errors"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/admitdev/admit/fhir/caller"
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -82,26 +85,46 @@ type InvitationLink struct {
 	Invitation InvitationDetails `json:"invitation"`
 }
 
-// InvitationLink makes a new link for an invitation, for its administrator to hand over by other ways
-// than mail. Links are kept as digests, so none can be shown that was mailed; it is dead from then on.
+// InvitationLink makes a link of an invitation, for its administrator to hand over by other ways than mail.
+// Links are kept as digests, so none can be shown that was mailed; it is dead from then on.
 //
 // Whoever uses the link has not shown that the address is theirs: the administrator could be it. So it
-// proves nothing, opens this project alone, and there is none for somebody whom another project knows.
+// proves nothing, and only a User of the project gets one. For a User of the server it is the address of the
+// sign-in, whoever they are: an answer that depended on whether they have an account or other projects would
+// tell it of anybody who is invited. They set a password by a mail, which the page sends them.
 //
 // Errors: outcome Forbidden, NotFound, Conflict, PreconditionFailed.
 func (s *Service) InvitationLink(ctx context.Context, who caller.Caller, which InvitationChange) (made InvitationLink, err error) {
 	made.Invitation, err = s.changeInvitation(ctx, who, which, audit.InvitationLink, func(ctx context.Context, c *changingInvitation) error {
+		if err := c.mustBeOpen(true); err != nil {
+			return err
+		}
+		user, err := c.tx.Store().Owner(ctx, store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: c.in.User})
+		if ignoreNotFound(err) != nil {
+			return err
+		}
+		if err == nil && user.Project == store.SystemProject {
+			made.Link, c.same = s.signInTo(c.in.Project), true
+			return nil
+		}
 		v, err := c.renew(ctx)
 		if err != nil {
 			return err
 		}
-		if err := v.mustBeKnownHereAlone(ctx); err != nil {
+		if err := v.mustBeNew(ctx); err != nil {
 			return err
 		}
 		made.Link, err = v.makeLink(ctx, &c.in)
 		return err
 	})
 	return made, err
+}
+
+// signInTo is where one signs in to a project.
+func (s *Service) signInTo(project string) string {
+	address := s.AppURL.JoinPath("signin")
+	address.RawQuery = url.Values{"project": {project}}.Encode()
+	return address.String()
 }
 
 // makeLink makes a link that is not mailed.
@@ -112,36 +135,27 @@ func (v *inviting) makeLink(ctx context.Context, invitation *store.Invitation) (
 	return v.s.AppURL.JoinPath("setpassword", id, plain).String(), err
 }
 
-// handOver makes the link, if there may be one.
+// handOver makes the link of somebody who cannot sign in and whom no other project knows.
 func (v *inviting) handOver(ctx context.Context, invitation *store.Invitation) (err error) {
-	switch err := v.mustBeKnownHereAlone(ctx); {
+	switch err := v.mustBeNew(ctx); {
 	case outcome.Has(err, outcome.Conflict):
 		return nil
 	case err != nil:
+		return err
+	}
+	projects, err := projectsOf(ctx, v.tx.Store(), v.user.ID)
+	if err != nil || slices.ContainsFunc(projects, func(project string) bool { return project != v.project.ID }) {
 		return err
 	}
 	v.link, err = v.makeLink(ctx, invitation)
 	return err
 }
 
-// mustBeKnownHereAlone refuses somebody who can sign in, or whom another project knows.
-func (v *inviting) mustBeKnownHereAlone(ctx context.Context) error {
-	rows := v.tx.Store()
-	_, err := rows.Credential(ctx, v.user.Ref, store.Password)
-	switch {
-	case err == nil, errors.Is(err, store.ErrNotFound) && !v.user.stranger:
+// mustBeNew refuses somebody who can sign in.
+func (v *inviting) mustBeNew(ctx context.Context) error {
+	_, err := v.tx.Store().Credential(ctx, v.user.Ref, store.Password)
+	if err == nil || errors.Is(err, store.ErrNotFound) && !v.user.stranger {
 		return outcome.New(outcome.Conflict, "The person has an account already and signs in with it")
-	case !errors.Is(err, store.ErrNotFound):
-		return err
 	}
-	projects, err := projectsOf(ctx, rows, v.user.ID)
-	if err != nil {
-		return err
-	}
-	for _, project := range projects {
-		if project != v.project.ID {
-			return outcome.New(outcome.Conflict, "The person is a member of other projects too, so the link goes by mail alone")
-		}
-	}
-	return nil
+	return ignoreNotFound(err)
 }

@@ -40,11 +40,18 @@ func (s *Service) describe(ctx context.Context, in func(project string) reader, 
 	if err != nil {
 		return nil, err
 	}
+	names, err := readNames(ctx, in(project), members, known)
+	if err != nil {
+		return nil, err
+	}
 	shown := make([]User, 0, len(rows))
 	for i, row := range rows {
 		m := members[i]
 		_, id := m.User.Split()
 		if account, ok := known[id]; ok {
+			if account.Project == nil { // who they are elsewhere is not the project's to know
+				account = names[m.Profile.Reference].of(account)
+			}
 			u := describeUser(row, m, account)
 			u.addRoles(m, roles)
 			u.addGroups(m, joined)
@@ -71,6 +78,48 @@ func readUsers(ctx context.Context, in func(project string) reader, project stri
 		known[id] = user
 	}
 	return known, err
+}
+
+// profileName is what a profile says of the name.
+type profileName struct {
+	Name []struct {
+		Given  []string `json:"given"`
+		Family string   `json:"family"`
+	} `json:"name"`
+}
+
+// of is a User of the server as the project knows them: by the address that it has invited and the name that
+// it has given. Whether they have an account already, its names and factors would tell of anybody whom an
+// administrator invites.
+func (p profileName) of(account medplum.User) medplum.User {
+	account.FirstName, account.LastName, account.EmailVerified, account.MFAEnrolled = "", "", false, false
+	if len(p.Name) > 0 {
+		account.FirstName, account.LastName = strings.Join(p.Name[0].Given, " "), p.Name[0].Family
+	}
+	return account
+}
+
+// readNames reads the profiles of those members who have a User of the server and no name of their own.
+func readNames(ctx context.Context, in reader, members []medplum.ProjectMembership, known map[string]medplum.User) (map[string]profileName, error) {
+	wanted := map[string][]string{}
+	for _, m := range members {
+		_, user := m.User.Split()
+		if account, ok := known[user]; ok && account.Project == nil && callName(m.Member()) == "" {
+			resourceType, id := m.Profile.Split()
+			wanted[resourceType] = append(wanted[resourceType], id)
+		}
+	}
+	names := map[string]profileName{}
+	for resourceType, ids := range wanted {
+		found, err := readAll[profileName](ctx, in, resourceType, ids)
+		if err != nil {
+			return nil, err
+		}
+		for id, name := range found {
+			names[resourceType+"/"+id] = name
+		}
+	}
+	return names, nil
 }
 
 // readAll reads resources of a type by their ids.

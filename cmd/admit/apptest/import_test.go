@@ -139,7 +139,7 @@ func TestWhoeverHasSignedInStaysThoughTheirLoginIsGone(t *testing.T) {
 		s.SignIn("ida@example.com", apptest.Password, admin.Project).POST("/oauth2/logout", "{}").WantStatus(http.StatusOK)
 		s.As(apptest.SuperAdmin).POST("/admin/super/purge", `{"resourceType":"Login","before":"2999-01-01T00:00:00Z"}`).WantStatus(http.StatusOK)
 		assert.Contains(t, finished(t, admin, id, "undo"), `"undone":1,"kept":1`)
-		assert.Equal(t, "The person has accepted the invitation", report(t, admin, id)[2].Error)
+		assert.Equal(t, "The person has signed in", report(t, admin, id)[2].Error)
 		s.SignIn("ida@example.com", apptest.Password, admin.Project)
 	})
 }

@@ -161,7 +161,7 @@ func TestAResentInvitationHasOneLinkThatWorks(t *testing.T) {
 func TestResendsAtOnceLeaveOneLink(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		i := newInviter(t, s, apptest.Admin)
-		id, _ := i.invite("race@example.com", `,"sendEmail":false`)
+		id, _ := i.invite("race@example.com", `,"sendEmail":false,"scope":"project"`)
 		var mu sync.Mutex
 		var links []string
 		var running sync.WaitGroup
@@ -254,9 +254,9 @@ func TestAnInvitationEndsByItself(t *testing.T) {
 
 func TestACopiedLinkProvesNoAddress(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		i, there := newInviter(t, s, apptest.OtherAdmin), newInviter(t, s, apptest.Admin)
+		i := newInviter(t, s, apptest.OtherAdmin)
 		const victim = "victim@example.com"
-		id, _ := i.invite(victim, "")
+		id, _ := i.invite(victim, `,"scope":"project"`)
 		mailed := newestMail(t, s, victim, 1)
 		copied := i.do("POST", i.path(id, "link"), "").WantStatus(http.StatusOK)
 		link := copied.Field("link")
@@ -268,19 +268,41 @@ func TestACopiedLinkProvesNoAddress(t *testing.T) {
 		assert.Equal(t, "false", i.GET("/admin/projects/"+i.Project+"/users/find?email="+victim).Field("emailVerified"))
 
 		// What the administrator of one project chose leads to no other.
-		taken, _ := there.invite(victim, "")
+		there := newInviter(t, s, apptest.Admin)
+		there.invite(victim, "")
 		signInByName(s, there.Project, victim, apptest.Password).WantStatus(http.StatusBadRequest)
-		there.do("POST", there.path(taken, "link"), "").WantStatus(http.StatusConflict)
-		require.Contains(t, newestMail(t, s, victim, 2), "/setpassword/")
+	})
+}
 
-		// Nor does a link that was copied before another project came, and none is made any more.
-		const both = "both@example.com"
-		before, _ := i.invite(both, `,"sendEmail":false`)
-		early := i.POST(i.path(before, "link"), "").WantStatus(http.StatusOK).Field("link")
-		there.invite(both, `,"sendEmail":false`)
-		i.POST(i.path(before, "link"), "").WantStatus(http.StatusConflict)
-		setPassword(s, early).WantStatus(http.StatusOK)
-		signInByName(s, there.Project, both, apptest.Password).WantStatus(http.StatusBadRequest)
+// TestNoAnswerTellsWhetherAnInvitedPersonIsKnownElsewhere: neither that of the link nor the directory.
+func TestNoAnswerTellsWhetherAnInvitedPersonIsKnownElsewhere(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		i, there := newInviter(t, s, apptest.Admin), newInviter(t, s, apptest.OtherAdmin)
+		_, _ = there.invite("waits@example.com", "")
+		_, _ = there.invite("signs.in@example.com", "")
+		account := setPassword(s, newestMail(t, s, "signs.in@example.com", 1)).WantStatus(http.StatusOK)
+		require.NotEmpty(t, account.Body)
+		enrol(t, s.SignIn("signs.in@example.com", apptest.Password, there.Project))
+		var links, described []string
+		for _, to := range []string{"new@example.com", "waits@example.com", "signs.in@example.com"} {
+			member := i.POST("/admin/projects/"+i.Project+"/invite",
+				`{"resourceType":"Practitioner","firstName":"Another","lastName":"Name","email":"`+to+`"}`).WantStatus(http.StatusOK)
+			id := i.GET(i.path() + "?email=" + to).WantStatus(http.StatusOK).Field("invitations.0.id")
+			links = append(links, i.do("POST", i.path(id, "link"), "").WantStatus(http.StatusOK).Field("link"))
+			user := i.GET("/admin/projects/" + i.Project + "/users/" + member.Field("id")).WantStatus(http.StatusOK)
+			var told []string
+			for _, field := range []string{"name", "givenName", "familyName", "emailVerified", "mfaEnrolled", "status", "scope"} {
+				told = append(told, field+"="+user.Field(field))
+			}
+			described = append(described, strings.Join(told, " "))
+		}
+		assert.Equal(t, s.URL+"/signin?project="+i.Project, links[0])
+		for n := range links {
+			assert.Equal(t, links[0], links[n])
+			assert.Equal(t, described[0], described[n])
+		}
+		assert.Contains(t, described[0], "givenName=Another familyName=Name")
+		setPassword(s, newestMail(t, s, "new@example.com", 1)).WantStatus(http.StatusOK) // the mailed link goes on working
 	})
 }
 
