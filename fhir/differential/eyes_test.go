@@ -18,14 +18,14 @@ func (e *eyes) granted(interaction, kind string) bool {
 		return false
 	}
 	return !e.scoped || slices.ContainsFunc(e.scopes, func(s scope) bool {
-		return (s.kind == kind || s.kind == "*") && slices.Contains(s.grants, interaction)
+		return e.gives(s, interaction, kind)
 	})
 }
 
 // rule is the first that grants the interaction with a resource that says this; nil for none.
 func (e *eyes) rule(interaction string, r *resource, body object) *rule {
 	if e.scoped && !slices.ContainsFunc(e.scopes, func(s scope) bool {
-		return (s.kind == r.kind || s.kind == "*") && slices.Contains(s.grants, interaction) && (s.where == nil || s.where(r, body))
+		return e.gives(s, interaction, r.kind) && (s.where == nil || s.where(r, body))
 	}) {
 		return nil
 	}

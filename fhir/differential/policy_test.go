@@ -24,7 +24,17 @@ type scope struct {
 	kind   string
 	grants []string
 	where  func(r *resource, body object) bool
+	about  bool // somebody else than the caller, by the compartments of what is asked for
 }
+
+// gives says whether a scope gives an interaction with a type. It would tell what is hidden by which resources
+// are in a compartment.
+func (e *eyes) gives(s scope, interaction, kind string) bool {
+	return (s.kind == kind || s.kind == "*") && slices.Contains(s.grants, interaction) && !(s.about && e.tells([]use{{kind, patientPaths[kind]}, {kind, [][]string{{"meta", "accounts"}}}}))
+}
+
+// patientPaths are the references that put a resource into the compartment of a patient.
+var patientPaths = map[string][][]string{"Encounter": {{"subject"}}, "Observation": {{"subject"}, {"performer"}}}
 
 // eyes are a caller and what its policies mean.
 type eyes struct {
@@ -254,6 +264,7 @@ func (e *eyes) smart() {
 			if !strings.HasPrefix(about, "Patient/") {
 				meaning.grants = nil
 			}
+			meaning.about = about != e.who.Profile.Reference
 			meaning.where = func(r *resource, body object) bool { return slices.Contains(compartments(r, body), about) }
 		}
 		if kind != "*" && e.chance(2) {

@@ -8,8 +8,8 @@
 //   - Read and search agree: what a search returns, a read by the same caller returns.
 //   - A policy that cannot be understood is an error, never a wider or narrower policy.
 //   - An old version hides what its own rule hides and what is hidden of the resource as it is now.
-//   - The token's SMART scopes only take away, and one whose search parameters read what is hidden
-//     grants nothing. About whom a token is (patient/) its launch has said, by what its user may see.
+//   - The token's SMART scopes only take away, and one that tells by what is hidden grants nothing:
+//     by its search parameters, or by the compartment of a patient (patient/) who is not the caller.
 //   - A compiled Policy never changes; goroutines share it.
 //
 // A rule that hides one form of a choice (hiddenFields valueString) and lets another be written tells, by one

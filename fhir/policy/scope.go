@@ -24,8 +24,9 @@ type smartScope struct {
 	grants       []Interaction
 	where        store.Predicate
 	uses         []search.Use
-	// tells are the types of which its search parameters read what is hidden, empty standing for those that
-	// no rule names. For them it grants nothing: whoever asks for a token chooses its scopes.
+	about        bool // a patient who is not the caller
+	// tells are the types of which its uses read what is hidden. For them it grants nothing: whoever asks for
+	// a token chooses its scopes and whom it is about.
 	tells map[string]bool
 }
 
@@ -69,6 +70,7 @@ func (c *compiler) readScope(text string) (smartScope, bool) {
 		if resourceType != "Patient" {
 			return smartScope{}, false
 		}
+		s.about = patient.Reference != c.subject.Profile.Reference
 		all = append(all, store.Reference{Param: index.CompartmentParam, Values: []store.ReferenceValue{{Type: resourceType, ID: id}}})
 	}
 	if parts[4] != "" {
@@ -100,37 +102,43 @@ func usesOf(criteria string) ([]search.Use, error) {
 func (p *Policy) silence() {
 	for i := range p.scopes.list {
 		s := &p.scopes.list[i]
-		if len(s.uses) == 0 {
+		if len(s.uses) == 0 && !s.about {
 			continue
 		}
-		s.tells = map[string]bool{"": s.telling(p.others, "")}
-		for resourceType, t := range p.tables {
-			s.tells[resourceType] = s.telling(t, resourceType)
+		s.tells = map[string]bool{}
+		for _, resourceType := range definitions.ResourceTypes() {
+			uses := s.uses
+			if s.about {
+				uses = slices.Concat(uses, patientUses(resourceType))
+			}
+			if s.grantsOn(resourceType) && p.hidesAny(resourceType, uses) {
+				s.tells[resourceType] = true
+			}
 		}
 	}
 }
 
-// telling says whether a search parameter of the scope reads what is hidden of a type.
-func (s *smartScope) telling(t *table, resourceType string) bool {
-	return slices.ContainsFunc(s.uses, func(use search.Use) bool {
-		if s.resourceType == search.AnyType && resourceType != "" {
-			use.Type = resourceType
-		}
-		_, hidden := t.hides(use)
+// hidesAny says whether some of the uses read what is hidden of a type.
+func (p *Policy) hidesAny(resourceType string, uses []search.Use) bool {
+	return slices.ContainsFunc(uses, func(use search.Use) bool {
+		use.Type = resourceType
+		_, hidden := p.table(resourceType).hides(use)
 		return hidden != ""
 	})
 }
 
-// grantsIn says whether the scope grants an interaction with a type.
-func (s *smartScope) grantsIn(i Interaction, resourceType string) bool {
-	if s.resourceType != search.AnyType && s.resourceType != resourceType || !slices.Contains(s.grants, i) {
-		return false
+// patientUses are what puts a resource into the compartment of a patient.
+func patientUses(resourceType string) []search.Use {
+	uses := []search.Use{{Param: index.CompartmentParam, Expression: resourceType + ".meta.accounts"}}
+	codes, _ := definitions.Compartment("Patient", resourceType)
+	for _, code := range codes {
+		uses = append(uses, search.Use{Param: code})
 	}
-	tells, named := s.tells[resourceType]
-	if !named {
-		tells = s.tells[""]
-	}
-	return !tells
+	return uses
+}
+
+func (s *smartScope) grantsOn(resourceType string) bool {
+	return s.resourceType == search.AnyType || s.resourceType == resourceType
 }
 
 // scopeGrants are the interactions of a permission: read is rs, write is cud.
@@ -177,7 +185,7 @@ func (s scopes) narrow(i Interaction, resourceType string) (store.Predicate, boo
 	var any store.Or
 	for k := range s.list {
 		one := &s.list[k]
-		if !one.grantsIn(i, resourceType) {
+		if !one.grantsOn(resourceType) || one.tells[resourceType] || !slices.Contains(one.grants, i) {
 			continue
 		}
 		if one.where == nil {

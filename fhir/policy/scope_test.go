@@ -23,6 +23,7 @@ func TestScopes(t *testing.T) {
 		{"user/Observation.cruds", `{"resourceType":"Patient"}`, mine, ""},
 		{"patient/*.rs", all, mine, "rvhs"},
 		{"patient/*.rs", all, others, ""},
+		{"patient/*.rs", `{"resourceType":"Observation","hiddenFields":["subject"]}`, mine, "rvhs"},
 		{"user/Observation.rs?status=final", all, mine, "rvhs"},
 		{"user/Observation.rs?status=final", all, others, ""},
 		{"user/Observation.nonsense", all, mine, ""},
@@ -49,6 +50,13 @@ func TestScopes(t *testing.T) {
 		t.Errorf("without a patient: %q", got)
 	}
 	practitioner.Patient = homer
+	for hidden, want := range map[string]string{"subject": "", "performer": "", "note": "rvhs", "encounter": "rvhs"} {
+		for _, of := range []string{"Observation", "*"} {
+			if got := letters(t, compile(t, practitioner, `{"resourceType":"`+of+`","hiddenFields":["`+hidden+`"]}`), mine); got != want {
+				t.Errorf("with the launch's patient, %s of %s hidden: %q", hidden, of, got)
+			}
+		}
+	}
 	if got := letters(t, compile(t, practitioner, all), mine); got != "rvhs" {
 		t.Errorf("with the launch's patient: %q", got)
 	}
