@@ -7,7 +7,8 @@ import (
 )
 
 // This file is what meta.accounts are to be (contract of Medplum): a resource inherits those of the patients
-// whose compartment it comes into, and loses those of the patients that it leaves.
+// whose compartment it comes into, and loses those of the patients that it leaves; $set-accounts gives a
+// compartment what its patient gets.
 
 // accounts are one or two organizations.
 func (w *world) accounts() []any {
@@ -114,4 +115,77 @@ func (e *eyes) inherit() request {
 	q := request{method: http.MethodPut, path: "/" + kind + "/" + id, body: text(sent)}
 	e.wantUpdated(&q, kind, r, sent)
 	return q
+}
+
+// setAccounts draws an operation that gives a patient other accounts, and his compartment with him.
+func (e *eyes) setAccounts() request {
+	_, id, r := e.any("Patient")
+	for range 20 {
+		if e.leaves(r) {
+			break
+		}
+		_, id, r = e.any("Patient")
+	}
+	accounts, propagate := e.accounts(), !e.chance(4)
+	if e.chance(4) {
+		accounts = []any{}
+	}
+	q := request{method: http.MethodPost, path: "/Patient/" + id + "/$set-accounts", body: text(object{"accounts": accounts, "propagate": propagate})}
+	if !e.who.Admin || e.scoped && !slices.ContainsFunc(e.scopes, func(s scope) bool { return s.kind == "*" && s.where == nil && slices.Contains(s.grants, "update") }) {
+		q.statuses = []int{http.StatusForbidden}
+		return q
+	}
+	if status := e.target("update", "Patient", r); status != 0 {
+		q.statuses = []int{status}
+		return q
+	}
+	if r.deleted() {
+		q.statuses = []int{http.StatusGone}
+		return q
+	}
+	q.statuses = []int{http.StatusOK}
+	q.done = func(a answer) string {
+		old, updated := slices.Clone(at(r.live(), "meta", "accounts")), r.account(accounts)
+		for _, one := range e.resources {
+			if !propagate || one.project != e.own || one.deleted() || !slices.Contains(patients(one.kind, one.live()), r.name()) {
+				continue
+			}
+			had := at(one.live(), "meta", "accounts")
+			has := slices.Clone(accounts)
+			for _, kept := range had {
+				if !holds(old, kept) && !holds(has, kept) {
+					has = append(has, kept)
+				}
+			}
+			if len(has) != len(had) || slices.ContainsFunc(has, func(a any) bool { return !holds(had, a) }) {
+				updated += one.account(has)
+			}
+		}
+		if got := at(parse(a.body), "parameter", "valueInteger"); text(got) != text([]int{updated}) {
+			return "updated should be " + text(updated)
+		}
+		return ""
+	}
+	return q
+}
+
+// leaves says whether something is about a patient that has an account of his.
+func (e *eyes) leaves(r *resource) bool {
+	return r != nil && !r.deleted() && slices.ContainsFunc(e.resources, func(one *resource) bool {
+		return one.project == e.own && !one.deleted() && slices.Contains(patients(one.kind, one.live()), r.name()) &&
+			slices.ContainsFunc(at(one.live(), "meta", "accounts"), func(a any) bool { return holds(at(r.live(), "meta", "accounts"), a) })
+	})
+}
+
+// account gives a resource exactly these accounts, and says whether that changes it.
+func (r *resource) account(accounts []any) int {
+	body := clone(r.live())
+	if withAccounts(body, nil); len(accounts) > 0 {
+		withAccounts(body, accounts)
+	}
+	if same(body, r.live()) {
+		return 0
+	}
+	r.versions = append(r.versions, version{body: body})
+	return 1
 }

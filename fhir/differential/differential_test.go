@@ -66,6 +66,8 @@ func TestWhatACallerGetsEqualsWhatThePolicyAllows(t *testing.T) {
 						draw = e.inherit
 					case 2:
 						draw = e.together
+					case 6:
+						draw = e.setAccounts
 					}
 					if fault := s.ask(t, e, draw()); fault != "" {
 						t.Fatalf("seed %d: %s\nas %s", seed, fault, e.described)
