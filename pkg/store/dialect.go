@@ -36,6 +36,8 @@ type dialect interface {
 	members(parameter string) string
 	// lateral says whether a subquery in FROM may refer to what is before it.
 	lateral() bool
+	// keepsPlan says whether a statement may be carried out by a plan that was made for other values.
+	keepsPlan() bool
 	// forValues are the arguments of a statement that is to be planned for just these.
 	forValues(args []any) []any
 	// statementContext is the context for a statement of a transaction.
@@ -72,7 +74,7 @@ type (
 	postgres struct {
 		tables     []indexTable
 		statements *texts
-		keepsPlans bool // statements are prepared, so PostgreSQL keeps some of their plans
+		prepares   bool // statements by name, so that PostgreSQL keeps some of their plans
 	}
 	lite struct{ tables []indexTable }
 )
@@ -96,9 +98,11 @@ func (postgres) apart() string                                        { return "
 func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
 
+func (d postgres) keepsPlan() bool { return d.prepares }
+
 // forValues has the statement go to the server without a name, whose plan is then for once.
 func (d postgres) forValues(args []any) []any {
-	if !d.keepsPlans {
+	if !d.prepares {
 		return args
 	}
 	return append([]any{pgx.QueryExecModeCacheDescribe}, args...)
@@ -137,6 +141,7 @@ func (lite) by(index string) string {
 	return " INDEXED BY " + index
 }
 func (lite) apart() string              { return "" }
+func (lite) keepsPlan() bool            { return false }
 func (lite) forValues(args []any) []any { return args }
 func (lite) lateral() bool              { return false }
 

@@ -32,12 +32,27 @@ func (g *sharing) await(n int) {
 func (s *Store) PlanSearch(ctx context.Context, q Query) (statement, plan string, err error) {
 	q, where := q.prepared()
 	b := &builder{dialect: s.dialect, projects: q.Projects}
-	statement, err = b.search(q, where)
+	statement, err = b.search(q, where, nil)
 	if err != nil {
 		return "", "", err
 	}
 	plan, err = s.explain(ctx, statement, b.args)
 	return statement, plan, err
+}
+
+// PlanFew is the plan of a search that looks at few rows; empty when q is none.
+func (s *Store) PlanFew(ctx context.Context, q Query) (plan string, err error) {
+	q, where := q.prepared()
+	f, ok := fewOf(q)
+	if !ok || q.steady(where) || !s.dialect.keepsPlan() {
+		return "", nil
+	}
+	b := &builder{dialect: s.dialect, projects: q.Projects}
+	statement, err := b.search(q, where, &f)
+	if err != nil {
+		return "", err
+	}
+	return s.explain(ctx, statement, b.args)
 }
 
 // PlanGet is the plan of a read under a predicate.

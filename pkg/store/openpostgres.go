@@ -40,7 +40,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), db.Close())
 	}
 	grown := newStatistics(db, o.Log)
-	d := postgres{tables: indexTables(), statements: &texts{}, keepsPlans: config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement}
+	d := postgres{tables: indexTables(), statements: &texts{}, prepares: config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement}
 	s := &Store{writes: db, reads: db, onStop: []func() error{grown.close, db.Close}}
 	s.reader = reader{base: &base{dialect: d, clock: o.Clock, log: o.Log, orm: orm, grown: grown}, q: db, pool: db}
 	s.shares = &sharing{one: s.tryOne, many: s.tryMany, slow: slowSharing, lanes: map[lane]*waiting{}}

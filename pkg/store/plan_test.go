@@ -181,6 +181,8 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 					q.Where, q.Sort = p, sort
 					statement, plan, err := s.PlanSearch(t.Context(), q)
 					wantNoScan(t, scope+": "+name+order, statement, plan, err)
+					plan, err = s.PlanFew(t.Context(), q)
+					wantNoScan(t, scope+", few: "+name+order, "", plan, err)
 					if scope == "one" && (name == "everything" || name == "reference") {
 						back := q
 						back.Before = append(slices.Repeat([]string{"=7000"}, len(sort)), "id00007", "Observation", projects[0])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,22 +20,46 @@ func (r Row) Position() []string {
 	return append(slices.Clone(r.SortValues), r.ID, r.Type, r.Project)
 }
 
-// Search reads one page of current, not deleted resources, in one statement.
+// Search reads one page of current, not deleted resources, in one statement; where that may have left out
+// what is more than few, in another.
 func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 	q, where := q.prepared()
 	if q.nothing(where) || q.Limit <= 0 {
 		return nil, nil
 	}
+	steady := q.steady(where)
+	if f, ok := fewOf(q); ok && !steady && r.dialect.keepsPlan() {
+		found, err := r.searchPage(ctx, q, where, &f, true)
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return r.searchPage(ctx, q, where, nil, steady)
+}
+
+// searchPage reads the rows of a page, by a plan that may be kept or one for the values.
+func (r reader) searchPage(ctx context.Context, q Query, where Predicate, f *few, kept bool) ([]Row, error) {
 	b := &builder{dialect: r.dialect, projects: q.Projects}
-	text, err := b.search(q, where)
+	text, err := b.search(q, where, f)
 	if err != nil {
 		return nil, err
 	}
 	args := b.args
-	if !q.steady(where) {
+	if !kept {
 		args = r.dialect.forValues(args)
 	}
-	var found []Row
+	found, err := r.scan(ctx, q, text, args)
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
+	}
+	if q.backward() {
+		slices.Reverse(found)
+	}
+	return found, nil
+}
+
+// scan reads the rows that a statement gives for q.
+func (r reader) scan(ctx context.Context, q Query, text string, args []any) (found []Row, err error) {
 	var row Row // scanned again and again: a place for each row would cost more than its values
 	version, values := versionScan{resource: &row.Resource}, make([]sortValue, len(q.Sort))
 	into := append(q.scope().into(&row.Ref), version.into()...)
@@ -57,13 +82,7 @@ func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 		found = append(found, row)
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
-	}
-	if q.backward() {
-		slices.Reverse(found)
-	}
-	return found, nil
+	return found, err
 }
 
 // backward says that rows are read against the order.
@@ -161,9 +180,9 @@ func (q Query) scope() scope {
 	return scope{alias: "r", projects: q.Projects, types: q.Types, probe: q.Probe}
 }
 
-// search renders the statement. When the order needs index tables, ids are sorted first and
-// contents fetched for the page alone.
-func (b *builder) search(q Query, where Predicate) (string, error) {
+// search renders the statement, or that which looks at few rows. When the order needs index tables, ids are
+// sorted first and contents fetched for the page alone.
+func (b *builder) search(q Query, where Predicate, f *few) (string, error) {
 	if walk, ok := timelineOf(q, where); ok {
 		return b.timeline(q, walk)
 	}
@@ -172,19 +191,25 @@ func (b *builder) search(q Query, where Predicate) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	from := " FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + b.filter(q, where, s)
+	with, filter := "", ""
+	if f != nil {
+		with, filter = b.few(*f, s), b.ofFew(*f, s)
+	} else {
+		filter = b.filter(q, where, s)
+	}
+	from := " FROM resource r WHERE " + b.place("r", s) + " AND NOT r.deleted AND " + filter
 	after, err := keys.after(b, q.position())
 	if err != nil {
 		return "", err
 	}
-	page := " LIMIT " + b.arg(q.Limit)
+	page := " LIMIT " + strconv.Itoa(q.Limit) // a plan for any limit expects a tenth of all rows
 	if q.Offset > 0 {
 		page += " OFFSET " + b.arg(q.Offset)
 	}
 	if !onIndex {
-		return "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() + from + after + keys.order() + page, nil
+		return with + "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() + from + after + keys.order() + page, nil
 	}
-	return "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() +
+	return with + "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() +
 		" FROM (SELECT * FROM (SELECT r.project_id, r.type, r.id, r.last_updated" + keys.computed() + from + ") k WHERE 1 = 1" +
 		after + keys.order() + page + ") k JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id" + keys.order(), nil
 }

@@ -17,7 +17,7 @@ func TestPlansAreKeptOnlyWhereNoValueNeedsAnother(t *testing.T) {
 	}
 	s := storetest.Open(t, storetest.Postgres(t))
 	project := clock.System{}.NewID()
-	loadForPlans(t, s, []string{project}, 600)
+	loadForPlans(t, s, []string{project}, 1200)
 	system, code, yes, none := "urn:s", "v00007", "true", ""
 	identifier := store.Token{Param: "identifier", Values: []store.TokenValue{{System: &system, Code: &code}}}
 	active := store.Token{Param: "active", Values: []store.TokenValue{{System: &none, Code: &yes}}}
@@ -73,4 +73,43 @@ func keptPlans(t *testing.T, s *store.Store, q store.Query) bool {
 		t.Fatal(err)
 	}
 	return kept > 0
+}
+
+// TestAFewRowsAreLookedForWithoutKnowingHowMany: where an index gives few rows one statement answers, whose plan is
+// kept; where it gives many, and where it gives none, another does.
+func TestAFewRowsAreLookedForWithoutKnowingHowMany(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	executed := &statementsOf{}
+	s := storetest.OpenFaulty(t, storetest.Postgres(t), executed.hook)
+	project := clock.System{}.NewID()
+	loadForPlans(t, s, []string{project}, 1200)
+	none, yes := "", "true"
+	active := store.Token{Param: "active", Values: []store.TokenValue{{System: &none, Code: &yes}}}
+	late := []store.Sort{{Param: "_lastUpdated", Kind: store.DateKind, Desc: true}}
+	for name, tc := range map[string]struct {
+		q          store.Query
+		first      string
+		rows, asks int
+	}{
+		"few":                       {store.Query{Where: store.String{Param: "name", Value: "v0000"}}, "id00000", 10, 1},
+		"few, the latest":           {store.Query{Where: store.String{Param: "name", Value: "v0000"}, Sort: late}, "id00009", 10, 1},
+		"few of those that one may": {store.Query{Where: store.String{Param: "name", Value: "v0000"}, Visible: active}, "id00000", 10, 1},
+		"few that one may see":      {store.Query{Visible: store.Date{Param: "birthdate", Op: store.Lt, Low: 5000, High: 5000}, Sort: late}, "id00004", 5, 1},
+		"many":                      {store.Query{Where: store.String{Param: "name", Value: "v"}}, "id00000", 20, 2},
+		"many, the latest":          {store.Query{Where: active, Sort: late}, "id01199", 20, 2},
+		"none":                      {store.Query{Where: store.String{Param: "name", Value: "w"}}, "", 0, 2},
+		"looked through":            {store.Query{Where: store.String{Param: "name", Match: store.Contains, Value: "0007"}}, "id00007", 11, 1},
+	} {
+		tc.q.Projects, tc.q.Types, tc.q.Limit = []string{project}, []string{"Patient"}, 20
+		executed.all = nil
+		rows, err := s.Search(t.Context(), tc.q)
+		if err != nil || len(rows) != tc.rows || len(rows) > 0 && rows[0].ID != tc.first {
+			t.Errorf("%s: %d rows, %v: %+v", name, len(rows), err, rows)
+		}
+		if asked := len(executed.all); asked != tc.asks {
+			t.Errorf("%s: %d statements", name, asked)
+		}
+	}
 }

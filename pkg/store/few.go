@@ -1,0 +1,82 @@
+package store
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// fewRows is how many rows an index may give for a search to be answered from these rows alone.
+const fewRows = 1000
+
+// few is a search whose rows one index gives. What else is asked of them is asked of each.
+type few struct{ by, rest Predicate }
+
+// fewOf recognises such a search. Its statement looks at no more than fewRows of the index, so the plan that
+// PostgreSQL keeps is good for all values: where an index has more, the statement finds nothing. Only if nothing
+// comes of it the search is planned for its values, which takes as long as many a search.
+func fewOf(q Query) (few, bool) {
+	if !q.scope().single() || q.Probe {
+		return few{}, false
+	}
+	wanted, visible := parts(q.Where), parts(q.Visible)
+	from := &wanted
+	if len(wanted) == 0 {
+		from = &visible
+	}
+	var found []int
+	for i, part := range *from {
+		if isIndexed(part) {
+			found = append(found, i)
+		}
+	}
+	if len(found) != 1 || looksThrough((*from)[found[0]]) {
+		return few{}, false
+	}
+	f := few{by: (*from)[found[0]]}
+	*from = slices.Delete(slices.Clone(*from), found[0], found[0]+1)
+	f.rest = simplify(And{wanted, visible})
+	return f, true
+}
+
+func parts(p Predicate) And {
+	switch p := simplify(p).(type) {
+	case And:
+		return p
+	default:
+		return And{p}
+	}
+}
+
+// looksThrough says whether an index is read from the first row of a parameter to the last.
+func looksThrough(p Predicate) bool {
+	switch p := p.(type) {
+	case Or:
+		return slices.ContainsFunc(p, looksThrough)
+	case String:
+		return p.Match == Contains || p.Match == EndsWith || p.Match == Exact && p.Folded == ""
+	}
+	return false
+}
+
+// few renders the table that f reads its rows from.
+func (b *builder) few(f few, s scope) string {
+	any, ok := f.by.(Or)
+	if !ok {
+		any = Or{f.by}
+	}
+	var selects []string
+	for _, w := range b.ways(any) {
+		selects = append(selects, b.selects(w, s)...)
+	}
+	if len(selects) == 0 {
+		selects = []string{"SELECT '' AS id WHERE 1 = 0"}
+	}
+	return "WITH few AS MATERIALIZED (" + strings.Join(selects, " UNION ALL ") + " LIMIT " + strconv.Itoa(fewRows+1) + ") "
+}
+
+// ofFew is the condition of f on the rows of s.
+func (b *builder) ofFew(f few, s scope) string {
+	s.probe, s.apart = true, true
+	return "(SELECT count(*) FROM few) <= " + strconv.Itoa(fewRows) + " AND " + s.alias + ".id IN (SELECT id FROM few) AND " + b.condition(f.rest, s)
+}
