@@ -43,7 +43,7 @@ func (d *Directory) Client(ctx context.Context, id string) (oauth.Client, error)
 		return oauth.Client{}, err
 	}
 	return oauth.Client{
-		ID: ref.ID, Project: ref.Project, Name: app.Name,
+		ID: ref.ID, Project: ref.Project, Name: app.Name, Secrets: app.secrets,
 		Active:              app.Status == "" || app.Status == "active",
 		JWKSURI:             app.JWKSURI,
 		KeysAlone:           slices.Contains(app.Meta.Tag, keysAloneTag),
@@ -103,12 +103,12 @@ func (d *Directory) application(ctx context.Context, id string) (application, st
 		return application{}, store.Ref{}, store.ErrNotFound
 	}
 	key := store.Key{Scope: store.SystemProject, Kind: medplum.TypeClientApplication, Value: id}
-	ref, err := d.repo.Store.Owner(ctx, key)
+	found, secrets, err := d.repo.Store.Held(ctx, key, store.ClientSecret, store.RetiringSecret)
 	if err != nil {
 		return application{}, store.Ref{}, err
 	}
-	app, err := fetch[application](ctx, d.repo, "read the client that signs in", ref)
-	return app, ref, err
+	app := application{secrets: secrets}
+	return app, found.Ref, decode(found, &app)
 }
 
 // ClientMembership implements oauth.Directory.
@@ -156,12 +156,11 @@ func (d *Directory) Membership(ctx context.Context, project, id string) (oauth.M
 
 // member is a membership with its project.
 func (d *Directory) member(ctx context.Context, ref store.Ref) (m medplum.ProjectMembership, p medplum.Project, err error) {
-	const reason = "read the membership that signs in"
-	if m, err = fetch[medplum.ProjectMembership](ctx, d.repo, reason, ref); err != nil {
+	found, err := d.repo.Records(ctx, ref, store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: ref.Project})
+	if err != nil {
 		return m, p, err
 	}
-	p, err = fetch[medplum.Project](ctx, d.repo, reason, store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: ref.Project})
-	return m, p, err
+	return m, p, errors.Join(decode(found[0], &m), decode(found[1], &p))
 }
 
 // profileNames is what userinfo tells of a profile.

@@ -42,6 +42,7 @@ type application struct {
 	Meta struct {
 		Tag []tag `json:"tag,omitempty"`
 	} `json:"meta,omitzero"`
+	secrets []store.Credential // where they were read
 }
 
 type tag struct {

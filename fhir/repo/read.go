@@ -81,6 +81,13 @@ func (r *Repo) MembershipsOf(ctx context.Context, reason, project string, profil
 	return found, err
 }
 
+// Records are the current versions of identity resources, read with Admit's own rights.
+//
+// Errors: store.ErrNotFound when one of them is deleted or unknown.
+func (r *Repo) Records(ctx context.Context, refs ...store.Ref) ([]store.Resource, error) {
+	return r.Store.GetAll(ctx, refs...)
+}
+
 // Record is the current version of an identity resource, read with Admit's own rights.
 //
 // Errors: store.ErrNotFound for a deleted or unknown one.

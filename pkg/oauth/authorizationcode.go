@@ -76,7 +76,7 @@ func (s *Server) authorizationCode(ctx context.Context, r grantRequest) (tokens,
 	case code.RedirectURI != "" && code.RedirectURI != r.form.Get("redirect_uri"):
 		return tokens{}, refuse(invalidGrant, "Invalid redirect URI")
 	}
-	if err := s.verifier(ctx, of, r); err != nil {
+	if err := s.verifier(of, r); err != nil {
 		return tokens{}, err
 	}
 	if err := s.mayComeFrom(ctx, of.member, r.address); err != nil {
@@ -102,7 +102,7 @@ func (s *Server) codeSession(ctx context.Context, r grantRequest, login store.Lo
 		return session{}, err
 	}
 	if r.presented.secret == "" && r.presented.assertion == nil {
-		return of, s.mayGoUnproven(ctx, of.client)
+		return of, s.mayGoUnproven(of.client)
 	}
 	return of, s.authenticate(ctx, of.client, r.presented, "Invalid secret")
 }
@@ -148,14 +148,11 @@ func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, 
 
 // verifier compares the code verifier with the login's challenge. A client that may go without PKCE
 // must then prove itself, and one that sent a challenge is held to it (RFC 9700 §2.1.1).
-func (s *Server) verifier(ctx context.Context, of session, r grantRequest) error {
+func (s *Server) verifier(of session, r grantRequest) error {
 	challenge, verifier := of.login.CodeChallenge, r.form.Get("code_verifier")
 	if challenge == "" {
-		without, err := s.withoutPKCE(ctx, of.client)
 		switch {
-		case err != nil:
-			return err
-		case !without || verifier != "":
+		case !s.withoutPKCE(of.client) || verifier != "":
 			return refuse(invalidRequest, "Missing verification context")
 		case of.client.BuiltIn || r.presented.secret != "" || r.presented.assertion != nil: // proven in codeSession
 			return nil

@@ -201,7 +201,7 @@ func (s *Server) judge(ctx context.Context, a *Authorization, given url.Values) 
 	if err := a.Client.mayAsk(a.Scope); err != nil {
 		return err
 	}
-	if err := s.challenged(ctx, a); err != nil {
+	if err := s.challenged(a); err != nil {
 		return err
 	}
 	if launch := given.Get("launch"); launch != "" {
@@ -224,16 +224,15 @@ func (s *Server) judge(ctx context.Context, a *Authorization, given url.Values) 
 }
 
 // challenged wants PKCE of every client that may not go without it.
-func (s *Server) challenged(ctx context.Context, a *Authorization) error {
+func (s *Server) challenged(a *Authorization) error {
 	if a.CodeChallenge == "" {
 		if a.CodeChallengeMethod != "" {
 			return refuse(invalidRequest, "Missing code challenge")
 		}
-		without, err := s.withoutPKCE(ctx, a.Client)
-		if err == nil && !without {
-			err = refuse(invalidRequest, "Missing code challenge")
+		if !s.withoutPKCE(a.Client) {
+			return refuse(invalidRequest, "Missing code challenge")
 		}
-		return err
+		return nil
 	}
 	if a.CodeChallengeMethod == "" {
 		return refuse(invalidRequest, "Missing code challenge method")
@@ -250,9 +249,9 @@ func (s *Server) challenged(ctx context.Context, a *Authorization) error {
 
 // withoutPKCE says whether a client may go without PKCE: by its own settings, when it can show who it is
 // instead (RFC 9700 §2.1.1). The built-in one cannot, so it may where old clients are let in.
-func (s *Server) withoutPKCE(ctx context.Context, client Client) (bool, error) {
+func (s *Server) withoutPKCE(client Client) bool {
 	if !client.PKCEOptional || client.BuiltIn {
-		return client.BuiltIn && s.AllowPKCEPlain, nil
+		return client.BuiltIn && s.AllowPKCEPlain
 	}
-	return s.confidential(ctx, client)
+	return client.confidential()
 }

@@ -105,11 +105,7 @@ func (s *Server) readBasic(ctx context.Context, values []string) (Claims, error)
 	if err != nil {
 		return Claims{}, nobody(err)
 	}
-	proven, err := s.prove(ctx, client, password, false)
-	switch {
-	case err != nil:
-		return Claims{}, err
-	case !proven || !client.Active:
+	if !client.prove(password, false) || !client.Active {
 		return Claims{}, errToken
 	}
 	member, err := s.Directory.ClientMembership(ctx, client)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/pkg/secret"
@@ -93,22 +94,18 @@ func (s *Server) client(ctx context.Context, id, unknown string) (Client, error)
 
 // prove says whether given is the client's secret; a retiring one counts where retiring is set. A client
 // of keys alone has none that counts.
-func (s *Server) prove(ctx context.Context, client Client, given string, retiring bool) (bool, error) {
-	if client.KeysAlone {
-		return false, nil
-	}
-	kept, err := s.Store.Credentials(ctx, client.Ref())
-	if err != nil {
-		return false, err
+func (c Client) prove(given string, retiring bool) bool {
+	if c.KeysAlone {
+		return false
 	}
 	hash, proven := secret.SHA256(given), false
-	for _, c := range kept {
+	for _, c := range c.Secrets {
 		current := c.Kind == store.ClientSecret || retiring && c.Kind == store.RetiringSecret
 		if current && c.Hash != "" && secret.Equal(c.Hash, hash) {
 			proven = true
 		}
 	}
-	return proven && given != "", nil
+	return proven && given != ""
 }
 
 // authenticate holds a client to what it shows: its assertion, or its secret, a retiring one too.
@@ -120,11 +117,7 @@ func (s *Server) authenticate(ctx context.Context, client Client, p presented, w
 		}
 		return s.count(client)
 	}
-	proven, err := s.prove(ctx, client, p.secret, true)
-	switch {
-	case err != nil:
-		return err
-	case !proven:
+	if !client.prove(p.secret, true) {
 		return refuse(invalidRequest, wrong)
 	}
 	return s.count(client)
@@ -144,34 +137,24 @@ func (c Client) MayAsk(scope string) bool {
 }
 
 // confidential says whether a client can show who it is.
-func (s *Server) confidential(ctx context.Context, client Client) (bool, error) {
-	if client.JWKSURI != "" || client.KeysAlone {
-		return true, nil
-	}
-	_, err := s.Store.Credential(ctx, client.Ref(), store.ClientSecret)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+func (c Client) confidential() bool {
+	return c.JWKSURI != "" || c.KeysAlone ||
+		slices.ContainsFunc(c.Secrets, func(c store.Credential) bool { return c.Kind == store.ClientSecret })
 }
 
 // needsProof refuses a client that is known to be confidential and does not show who it is (RFC 6749
 // §3.2.1): one with keys of its own, and one that was given a secret when it registered itself. Any
 // other has a secret too, but runs in browsers as well, as Medplum's do, where PKCE alone must do.
-func (s *Server) needsProof(ctx context.Context, client Client) error {
-	if client.JWKSURI == "" && !client.KeysAlone && !client.Registered {
+func (c Client) needsProof() error {
+	if c.JWKSURI == "" && !c.KeysAlone && !c.Registered || !c.confidential() {
 		return nil
 	}
-	confidential, err := s.confidential(ctx, client)
-	if err == nil && confidential {
-		err = refuse(invalidClient, "The client must show who it is")
-	}
-	return err
+	return refuse(invalidClient, "The client must show who it is")
 }
 
 // mayGoUnproven counts a client that has a code or token, and need not show who it is.
-func (s *Server) mayGoUnproven(ctx context.Context, client Client) error {
-	if err := s.needsProof(ctx, client); err != nil {
+func (s *Server) mayGoUnproven(client Client) error {
+	if err := client.needsProof(); err != nil {
 		return err
 	}
 	return s.count(client)

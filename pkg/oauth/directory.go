@@ -26,6 +26,8 @@ type Directory interface {
 type Client struct {
 	ID, Project, Name string
 	Active            bool
+	// Secrets are its current and its retiring one, as they are kept.
+	Secrets []store.Credential
 	// JWKSURI is where the public keys of a client that signs assertions are.
 	JWKSURI string
 	// KeysAlone says that the client shows who it is by its keys, and by nothing else.

@@ -75,7 +75,7 @@ func (s *Server) pushingClient(ctx context.Context, who presented) (Client, erro
 		return Client{}, err
 	}
 	if who.secret == "" && who.assertion == nil {
-		return client, s.mayGoUnproven(ctx, client)
+		return client, s.mayGoUnproven(client)
 	}
 	return client, s.authenticate(ctx, client, who, "Invalid secret")
 }

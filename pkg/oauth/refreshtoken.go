@@ -71,7 +71,7 @@ func (s *Server) refreshClient(ctx context.Context, r grantRequest, login store.
 	case err != nil:
 		return err
 	case !r.presented.proves():
-		return s.mayGoUnproven(ctx, client)
+		return s.mayGoUnproven(client)
 	}
 	return s.authenticate(ctx, client, r.presented, "Incorrect client secret")
 }

@@ -67,7 +67,7 @@ func (s *Server) tokenExchange(ctx context.Context, r grantRequest) (tokens, err
 	if r.presented.proves() {
 		err = s.authenticate(ctx, client, r.presented, "Invalid secret")
 	} else {
-		err = s.needsProof(ctx, client)
+		err = client.needsProof()
 	}
 	if err != nil {
 		return tokens{}, err

@@ -59,16 +59,19 @@ func (c *testClock) move(d time.Duration) {
 // directory is an oauth.Directory of a few.
 type directory struct {
 	mu          sync.Mutex
+	store       *store.Store
 	clients     map[string]oauth.Client
 	memberships map[string]oauth.Membership // by id
 	person      oauth.Person
 }
 
-func (d *directory) Client(_ context.Context, id string) (oauth.Client, error) {
+func (d *directory) Client(ctx context.Context, id string) (oauth.Client, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if client, ok := d.clients[id]; ok {
-		return client, nil
+		secrets, err := d.store.Credentials(ctx, client.Ref())
+		client.Secrets = secrets
+		return client, err
 	}
 	return oauth.Client{}, store.ErrNotFound
 }
@@ -131,6 +134,7 @@ func newWorld(t testing.TB, db storetest.DB) *world {
 	w.box, err = secret.OpenBox(t.Context(), w.store)
 	require.NoError(t, err)
 	w.people = &directory{
+		store: w.store,
 		clients: map[string]oauth.Client{
 			"client-a": {ID: "client-a", Project: projectA, Name: "A client", Active: true},
 			"client-b": {ID: "client-b", Project: projectB, Name: "B client", Active: true},

@@ -44,13 +44,18 @@ func (d direct) current(ctx context.Context, all []*wanted) error {
 	if len(all) == 1 {
 		return d.one(ctx, all[0])
 	}
+	return readCurrent(ctx, d, all)
+}
+
+// readCurrent is one statement on PostgreSQL.
+func readCurrent(ctx context.Context, q querier, all []*wanted) error {
 	projects, types, ids := make([]string, len(all)), make([]string, len(all)), make([]string, len(all))
 	for i, w := range all {
 		projects[i], types[i], ids[i] = w.Project, w.Type, w.ID
 	}
 	const query = `SELECT k.n, ` + versionColumns + ` FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY k (project_id, type, id, n)
 JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id`
-	return d.each(ctx, query, []any{projects, types, ids}, func(row scanner) error {
+	return each(ctx, q, query, []any{projects, types, ids}, func(row scanner) error {
 		var n int64
 		var res Resource
 		version := versionScan{resource: &res}

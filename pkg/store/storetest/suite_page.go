@@ -37,6 +37,7 @@ func pageRules() map[string]func(*testing.T, fixture) {
 			none, err := f.s.Pointing(f.ctx, f.ref("", "").Project, "Patient", "other", at, "", 10)
 			f.wantIDs(none, err)
 		},
+		"a page of what is visible is one of what meets both conditions": pagesOfVisible,
 		"what begins with a prefix is found, and no more than was asked for": func(t *testing.T, f fixture) {
 			for id, word := range map[string]string{"a": "smith", "b": "smithers", "c": "smit", "d": "%"} {
 				f.put(f.create(f.patient(id), store.Index{String: []store.StringRow{{Param: "w", Folded: word, Exact: word}}}))
@@ -95,5 +96,58 @@ func pageRules() map[string]func(*testing.T, fixture) {
 				t.Error("a token that was replaced is confirmed")
 			}
 		},
+	}
+}
+
+// pagesOfVisible walks through what is found and visible, forward and back.
+func pagesOfVisible(t *testing.T, f fixture) {
+	yes, no, red := "true", "false", "red"
+	for i, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		ix := store.Index{
+			String:    []store.StringRow{{Param: "name", Folded: "smith", Exact: "Smith"}, {Param: "name", Folded: "smithers", Exact: "Smithers"}},
+			Token:     []store.TokenRow{{Param: "active", Code: []string{yes, yes, no}[i%3]}, {Param: "color", System: "s", Code: red}},
+			Reference: []store.ReferenceRow{{Param: "subject", TargetType: "Patient", TargetID: "a"}},
+		}
+		f.put(f.create(f.patient(id), ix), f.create(f.ref("Observation", id), ix))
+	}
+	f.put(f.deletion(f.patient("d"), 2))
+	active := store.Token{Param: "active", Values: []store.TokenValue{{Code: &yes}}}
+	for _, where := range []store.Predicate{
+		store.String{Param: "name", Value: "smi"}, store.Token{Param: "color", Values: []store.TokenValue{{Code: &red}}},
+		store.And{store.String{Param: "name", Value: "smi"}, store.Token{Param: "color", Values: []store.TokenValue{{Code: &red}}}},
+	} {
+		for _, visible := range []store.Predicate{
+			active, store.Not{Of: active}, store.Or{active, store.IDIn{"c"}}, store.And{store.TypeIs("Patient"), active}, store.Or{},
+			store.Has{Type: "Observation", Param: "subject", Of: active}, store.Missing{Param: "active", Kind: store.TokenKind},
+		} {
+			found := func(q store.Query) (rows []string, all []store.Row) {
+				q.Projects, q.Types = []string{f.project}, []string{"Patient"}
+				all, err := f.s.Search(f.ctx, q)
+				f.wantError(err, nil)
+				for _, row := range all {
+					rows = append(rows, row.ID+" "+row.Version+" "+string(row.Content))
+				}
+				return rows, all
+			}
+			want, _ := found(store.Query{Where: store.And{where, visible}, Limit: 9})
+			var got []string
+			q := store.Query{Where: where, Visible: visible, Limit: 2}
+			for page, all := found(q); len(page) > 0; page, all = found(q) {
+				got = append(got, page...)
+				if len(got) > 2 {
+					before, _ := found(store.Query{Where: where, Visible: visible, Limit: 2, Before: all[0].Position()})
+					if !slices.Equal(before, got[len(got)-len(page)-2:len(got)-len(page)]) {
+						t.Errorf("%T seen by %#v before %s: %q", where, visible, all[0].ID, before)
+					}
+				}
+				q.After = all[len(all)-1].Position()
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%T seen by %#v: %q, want %q", where, visible, got, want)
+			}
+			if rest, _ := found(store.Query{Where: where, Visible: visible, Limit: 9, Offset: 1}); !slices.Equal(rest, want[min(1, len(want)):]) {
+				t.Errorf("%T seen by %#v from the second: %q", where, visible, rest)
+			}
+		}
 	}
 }
