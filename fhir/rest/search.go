@@ -1,10 +1,10 @@
 package rest
 
 import (
-	"slices"
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
