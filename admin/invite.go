@@ -196,12 +196,19 @@ func (v *inviting) mayMail(ctx context.Context) error {
 		*left--
 		return nil
 	}
+	return tooManyMails(limit)
+}
+
+func tooManyMails(limit int) error {
 	return outcome.New(outcome.TooManyRequests, "This project has mailed %d invitations within a day, and may mail no more", limit)
 }
 
 // mailsLeft is how many invitations a project may still mail.
 func (s *Service) mailsLeft(ctx context.Context, rows *store.Tx, project string) (int, error) {
-	templates := []string{string(mail.InviteNew), string(mail.InviteNewPassword), string(mail.InviteExisting), string(mail.Message)}
+	templates := []string{
+		string(mail.InviteNew), string(mail.InviteNewPassword), string(mail.InviteExisting), string(mail.Message),
+		string(mail.VerifyEmail), string(mail.EmailChanging),
+	}
 	sent, err := rows.CountMails(ctx, project, templates, rows.Now().Add(-mailWindow), s.MailLimit)
 	return s.MailLimit - sent, err
 }

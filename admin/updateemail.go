@@ -28,7 +28,7 @@ type EmailUpdate struct {
 // UpdateEmail gives a User another address: an administrator to one of the project alone, a super
 // administrator to any. The old address is told, and links that were mailed there work no longer.
 //
-// Errors: outcome Forbidden, NotFound, Invalid.
+// Errors: outcome Forbidden, NotFound, Invalid, TooManyRequests.
 func (s *Service) UpdateEmail(ctx context.Context, who caller.Caller, id string, in EmailUpdate) (store.Resource, error) {
 	in.Email = mail.Canonical(in.Email)
 	if !who.ProjectAdmin() || !mayByScope(who) {
@@ -87,7 +87,7 @@ func (s *Service) updateEmail(ctx context.Context, tx *repo.Tx, who caller.Calle
 			return err
 		}
 	}
-	if err := s.tellOfAddress(ctx, tx, ref, user.Email, in); err != nil {
+	if err := s.tellOfAddress(ctx, tx, who, ref, user.Email, in); err != nil {
 		return err
 	}
 	return audit.Record(ctx, tx.Store(), event(who, who.Project, audit.EmailChange, ref.Type+"/"+ref.ID))
@@ -138,8 +138,9 @@ func (s *Service) claimForMembers(ctx context.Context, tx *repo.Tx, user store.R
 	return nil
 }
 
-// tellOfAddress mails the link by which the new address proves itself, and a notice to the old one.
-func (s *Service) tellOfAddress(ctx context.Context, tx *repo.Tx, ref store.Ref, old string, in EmailUpdate) error {
+// tellOfAddress mails the link by which the new address proves itself, and a notice to the old one. They
+// count with the invitations that a project may mail: either address may be anybody's.
+func (s *Service) tellOfAddress(ctx context.Context, tx *repo.Tx, who caller.Caller, ref store.Ref, old string, in EmailUpdate) error {
 	var letters []mail.Letter
 	if old != "" {
 		letters = append(letters, mail.Letter{Template: mail.EmailChanging, To: old, Project: ref.Project})
@@ -150,6 +151,15 @@ func (s *Service) tellOfAddress(ctx context.Context, tx *repo.Tx, ref store.Ref,
 			return err
 		}
 		letters = append(letters, mail.Letter{Template: mail.VerifyEmail, To: in.Email, Project: ref.Project, Request: id, Secret: plain})
+	}
+	if s.MailLimit >= 0 && !who.SuperAdmin {
+		left, err := s.mailsLeft(ctx, tx.Store(), ref.Project)
+		if err == nil && left < len(letters) {
+			err = tooManyMails(s.MailLimit)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for _, letter := range letters {
 		if _, err := s.Mails.Queue(ctx, tx.Store(), letter); err != nil {

@@ -67,7 +67,7 @@ func (h *Handler) layout(title string) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var4 templ.SafeURL
-		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinURLErrs(h.BaseURL.JoinPath("assets/style.css").String())
+		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinURLErrs(h.BaseURL.JoinPath("assets/style.css").EscapedPath())
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 18, Col: 80}
 		}

@@ -349,6 +349,17 @@ func TestInvitationsAreTheAdministratorsOfTheirProject(t *testing.T) {
 	})
 }
 
+// TestMailsOfNewAddressesCountToo: by giving a User one address after another a project would write to anybody.
+func TestMailsOfNewAddressesCountToo(t *testing.T) {
+	s := apptest.Start(t, apptest.With("ADMIT_PROJECT_MAIL_LIMIT=2"))
+	i := newInviter(t, s, apptest.Admin)
+	_, membership := i.invite("first@example.com", `,"sendEmail":false,"scope":"project"`)
+	update := "/fhir/R4/" + i.GET("/fhir/R4/ProjectMembership/"+membership).Field("user.reference") + "/$update-email"
+	i.POST(update, `{"email":"second@example.com"}`).WantStatus(http.StatusOK)
+	i.POST(update, `{"email":"third@example.com","skipEmailVerification":true}`).WantStatus(http.StatusTooManyRequests)
+	assert.Equal(t, "second@example.com", i.GET("/admin/projects/"+i.Project+"/users/"+membership).Field("email"), "what was refused has changed nothing")
+}
+
 func TestResendsCountAsMails(t *testing.T) {
 	s := apptest.Start(t, apptest.With("ADMIT_PROJECT_MAIL_LIMIT=2"))
 	i := newInviter(t, s, apptest.Admin)
