@@ -22,7 +22,7 @@ const maxTargets = 500
 type literal struct{ resourceType, id, at string }
 
 // checkReferences refuses references that the caller could not follow, in a project that asks for
-// it. References to elsewhere, to contained resources and within meta are not looked at, nor those that
+// it, unless the transaction will have made what they lead to. References to elsewhere, to contained resources and within meta are not looked at, nor those that
 // the caller does not see.
 func (a *access) checkReferences(ctx context.Context, d draft) error {
 	if a.system != "" || !a.who.CheckReferences {
@@ -45,7 +45,7 @@ func (a *access) checkReferences(ctx context.Context, d draft) error {
 			return err
 		}
 		for _, l := range part {
-			if !known[l.resourceType+"/"+l.id] {
+			if name := l.resourceType + "/" + l.id; !known[name] && !slices.Contains(a.expected, name) {
 				issues = append(issues, outcome.Issue{Code: outcome.Invalid.Issue, Text: "Invalid reference (Not found)", Expression: []string{l.at}})
 			}
 		}

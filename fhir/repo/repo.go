@@ -138,6 +138,8 @@ type access struct {
 	linedUp map[string]bool
 	// patients are the accounts of those that a Transaction has asked for; nil elsewhere.
 	patients map[string][]medplum.Reference
+	// expected are resources that the transaction will have made, "Type/id": a reference may lead to them.
+	expected []string
 	// defined says whether the transaction has written what profiles are compiled from.
 	defined *bool
 }
@@ -165,6 +167,9 @@ func (s *Session) InTx(ctx context.Context, fn func(*Tx) error) error {
 		return fn(&Tx{a})
 	})
 }
+
+// Expect says which resources the transaction will have made when it ends, "Type/id".
+func (t *Tx) Expect(made []string) { t.expected = made }
 
 // Store is the transaction for keys, credentials and jobs.
 func (t *Tx) Store() *store.Tx { return t.tx }

@@ -58,7 +58,7 @@ func (h *Handler) transaction(c echo.Context, b bundle.Bundle, commit committing
 	asked := t.asked(ctx, session)
 	for range maxTransactionAttempts {
 		err = session.Transaction(ctx, targets, asked, func(tx *repo.Tx) error {
-			if err := t.run(ctx, tx, tx.MatchToMake); err != nil || commit == nil {
+			if err := t.run(ctx, tx, tx); err != nil || commit == nil {
 				return err
 			}
 			answer, err := h.answer(c, b, t.results)
@@ -123,17 +123,23 @@ func (t *transaction) plain(ctx context.Context, session *repo.Session) bool {
 	return true
 }
 
-// matcher is repo.Tx.MatchToMake.
-type matcher func(ctx context.Context, c repo.Condition) (store.Resource, bool, error)
+// maker is what a repo.Tx does for what the transaction makes.
+type maker interface {
+	MatchToMake(ctx context.Context, c repo.Condition) (store.Resource, bool, error)
+	Expect(made []string)
+}
 
 // run carries out all entries, or returns the failure of one.
-func (t *transaction) run(ctx context.Context, as actor, toMake matcher) error {
+func (t *transaction) run(ctx context.Context, as actor, by maker) error {
 	t.targets = make([]target, len(t.entries))
 	t.results = make([]done, len(t.entries))
 	t.left.bytes.Store(t.h.limits.Answer)
 	t.resolved, t.unwritten = map[string]resolved{}, map[string]bool{}
-	if err := t.identify(ctx, as, toMake); err != nil {
+	if err := t.identify(ctx, as, by); err != nil {
 		return err
+	}
+	if by != nil {
+		by.Expect(t.made())
 	}
 	t.linkUp(as)
 	if err := t.phase(ctx, as, bundle.Deletes); err != nil {
@@ -166,7 +172,7 @@ func (t *transaction) carryOut(ctx context.Context, as actor, i int) error {
 }
 
 // identify finds out which resource each write is about, before any of them is done.
-func (t *transaction) identify(ctx context.Context, as actor, toMake matcher) error {
+func (t *transaction) identify(ctx context.Context, as actor, by maker) error {
 	made, taken := map[string]int{}, map[string]bool{}
 	for i := range t.entries {
 		e := &t.entries[i]
@@ -177,13 +183,13 @@ func (t *transaction) identify(ctx context.Context, as actor, toMake matcher) er
 		switch condition := e.Target(); {
 		case err != nil:
 		case e.Method == http.MethodPost:
-			err = t.identifyCreate(ctx, as, i, made, toMake)
+			err = t.identifyCreate(ctx, as, i, made, by)
 		case len(e.Path) == 2:
 			t.targets[i] = target{resourceType: e.Path[0], id: e.Path[1], exists: true}
 		case condition == "":
 			err = outcome.New(outcome.Invalid, "A condition needs at least one criterion").At("request.url")
 		default:
-			err = t.identifyChange(ctx, as, i, toMake)
+			err = t.identifyChange(ctx, as, i, by)
 		}
 		if err != nil {
 			return inEntry(i, err)
@@ -201,7 +207,7 @@ func (t *transaction) identify(ctx context.Context, as actor, toMake matcher) er
 
 // identifyCreate gives a create its id, or finds what its condition finds. Two creates with one
 // condition are about one resource.
-func (t *transaction) identifyCreate(ctx context.Context, as actor, i int, made map[string]int, toMake matcher) error {
+func (t *transaction) identifyCreate(ctx context.Context, as actor, i int, made map[string]int, by maker) error {
 	e := &t.entries[i]
 	if err := creatable(e); err != nil {
 		return err
@@ -219,7 +225,7 @@ func (t *transaction) identifyCreate(ctx context.Context, as actor, i int, made 
 		if err != nil {
 			return err
 		}
-		if t.targets[i].found, t.targets[i].exists, err = toMake(ctx, condition); err != nil {
+		if t.targets[i].found, t.targets[i].exists, err = by.MatchToMake(ctx, condition); err != nil {
 			return err
 		}
 		t.targets[i].id = t.targets[i].found.ID
@@ -231,7 +237,7 @@ func (t *transaction) identifyCreate(ctx context.Context, as actor, i int, made 
 }
 
 // identifyChange finds what the condition of an update, patch or delete finds.
-func (t *transaction) identifyChange(ctx context.Context, as actor, i int, toMake matcher) error {
+func (t *transaction) identifyChange(ctx context.Context, as actor, i int, by maker) error {
 	e := &t.entries[i]
 	condition, err := t.h.condition(ctx, as, e.Path[0], e.Query)
 	if err != nil {
@@ -239,7 +245,7 @@ func (t *transaction) identifyChange(ctx context.Context, as actor, i int, toMak
 	}
 	match := as.Match
 	if e.Method == http.MethodPut {
-		match = toMake
+		match = by.MatchToMake
 	}
 	found, exists, err := match(ctx, condition)
 	if err != nil {
@@ -254,6 +260,17 @@ func (t *transaction) identifyChange(ctx context.Context, as actor, i int, toMak
 	}
 	t.targets[i].id = as.NewID()
 	return nil
+}
+
+// made are the resources that the transaction will make, "Type/id".
+func (t *transaction) made() []string {
+	var names []string
+	for i, to := range t.targets {
+		if !to.exists && t.entries[i].Phase() != bundle.Reads && t.entries[i].Method != http.MethodDelete {
+			names = append(names, to.resourceType+"/"+to.id)
+		}
+	}
+	return names
 }
 
 // linkUp makes fullUrls lead to what their entries are about.
