@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/admitdev/admit/fhir/caller"
-	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
@@ -55,10 +54,16 @@ func (c *changingInvitation) resend(ctx context.Context) error {
 // renew ends the link of the invitation and gives it the time of a new one. What is given back is the
 // invite as it would be now.
 func (c *changingInvitation) renew(ctx context.Context) (*inviting, error) {
-	if err := c.mustBeOpen(true); err != nil {
+	v, err := c.again(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if err := c.endLink(ctx); err != nil {
+	return v, c.restart(ctx, v)
+}
+
+// again is the invite as it would be now.
+func (c *changingInvitation) again(ctx context.Context) (*inviting, error) {
+	if err := c.mustBeOpen(true); err != nil {
 		return nil, err
 	}
 	project, err := c.s.project(ctx, c.tx, c.in.Project)
@@ -74,9 +79,16 @@ func (c *changingInvitation) renew(ctx context.Context) (*inviting, error) {
 	}
 	in := Invitation{Email: user.Email, FirstName: user.FirstName, LastName: user.LastName}
 	v := &inviting{s: c.s, tx: c.tx, who: c.who, in: in, project: project, user: invitedUser{Ref: ref}}
-	c.in.Email, c.in.Request, c.in.Mail, c.in.Delivery = user.Email, "", "", store.Delivery{}
-	c.in.State, c.in.ExpiresAt = store.InvitationDraft, store.At(c.tx.Store().Now().Add(inviteAge))
 	return v, v.recognise(ctx)
+}
+
+func (c *changingInvitation) restart(ctx context.Context, v *inviting) error {
+	if err := c.endLink(ctx); err != nil {
+		return err
+	}
+	c.in.Email, c.in.Request, c.in.Mail, c.in.Delivery = v.in.Email, "", "", store.Delivery{}
+	c.in.State, c.in.ExpiresAt = store.InvitationDraft, store.At(c.tx.Store().Now().Add(inviteAge))
+	return nil
 }
 
 // InvitationLink is the link of an invitation, shown once.
@@ -89,29 +101,28 @@ type InvitationLink struct {
 // Links are kept as digests, so none can be shown that was mailed; it is dead from then on.
 //
 // Whoever uses the link has not shown that the address is theirs: the administrator could be it. So it
-// proves nothing, and only a User of the project gets one. For a User of the server it is the address of the
-// sign-in, whoever they are: an answer that depended on whether they have an account or other projects would
-// tell it of anybody who is invited. They set a password by a mail, which the page sends them.
+// proves nothing, opens this project alone, and is there for somebody who cannot sign in yet and whom no other
+// project knows. For any other User of the server it is the address of the sign-in, and the mailed link goes on
+// working: what else is known of them is not told.
 //
 // Errors: outcome Forbidden, NotFound, Conflict, PreconditionFailed.
 func (s *Service) InvitationLink(ctx context.Context, who caller.Caller, which InvitationChange) (made InvitationLink, err error) {
 	made.Invitation, err = s.changeInvitation(ctx, who, which, audit.InvitationLink, func(ctx context.Context, c *changingInvitation) error {
-		if err := c.mustBeOpen(true); err != nil {
-			return err
-		}
-		user, err := c.tx.Store().Owner(ctx, store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: c.in.User})
-		if ignoreNotFound(err) != nil {
-			return err
-		}
-		if err == nil && user.Project == store.SystemProject {
-			made.Link, c.same = s.signInTo(c.in.Project), true
-			return nil
-		}
-		v, err := c.renew(ctx)
+		v, err := c.again(ctx)
 		if err != nil {
 			return err
 		}
-		if err := v.mustBeNew(ctx); err != nil {
+		isNew, err := v.isNew(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !isNew && v.user.Project == store.SystemProject:
+			made.Link, c.same = s.signInTo(c.in.Project), true
+			return nil
+		case !isNew:
+			return outcome.New(outcome.Conflict, "The person has an account already and signs in with it")
+		}
+		if err := c.restart(ctx, v); err != nil {
 			return err
 		}
 		made.Link, err = v.makeLink(ctx, &c.in)
@@ -135,27 +146,24 @@ func (v *inviting) makeLink(ctx context.Context, invitation *store.Invitation) (
 	return v.s.AppURL.JoinPath("setpassword", id, plain).String(), err
 }
 
-// handOver makes the link of somebody who cannot sign in and whom no other project knows.
-func (v *inviting) handOver(ctx context.Context, invitation *store.Invitation) (err error) {
-	switch err := v.mustBeNew(ctx); {
-	case outcome.Has(err, outcome.Conflict):
-		return nil
-	case err != nil:
-		return err
-	}
-	projects, err := projectsOf(ctx, v.tx.Store(), v.user.ID)
-	if err != nil || slices.ContainsFunc(projects, func(project string) bool { return project != v.project.ID }) {
+// handOver makes the link of somebody who is new.
+func (v *inviting) handOver(ctx context.Context, invitation *store.Invitation) error {
+	isNew, err := v.isNew(ctx)
+	if err != nil || !isNew {
 		return err
 	}
 	v.link, err = v.makeLink(ctx, invitation)
 	return err
 }
 
-// mustBeNew refuses somebody who can sign in.
-func (v *inviting) mustBeNew(ctx context.Context) error {
-	_, err := v.tx.Store().Credential(ctx, v.user.Ref, store.Password)
-	if err == nil || errors.Is(err, store.ErrNotFound) && !v.user.stranger {
-		return outcome.New(outcome.Conflict, "The person has an account already and signs in with it")
+// isNew says of somebody that they cannot sign in and that no other project knows them.
+func (v *inviting) isNew(ctx context.Context) (bool, error) {
+	rows := v.tx.Store()
+	_, err := rows.Credential(ctx, v.user.Ref, store.Password)
+	if !errors.Is(err, store.ErrNotFound) || !v.user.stranger {
+		return false, ignoreNotFound(err)
 	}
-	return ignoreNotFound(err)
+	projects, err := projectsOf(ctx, rows, v.user.ID)
+	elsewhere := slices.ContainsFunc(projects, func(project string) bool { return project != v.project.ID })
+	return err == nil && !elsewhere, err
 }

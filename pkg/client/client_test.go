@@ -248,7 +248,7 @@ func TestTheSDKLooksAfterInvitations(t *testing.T) {
 	s := apptest.Start(t)
 	sdk, _ := administrator(t, s)
 	invitations, ctx := sdk.Invitations(), t.Context()
-	body := map[string]any{"resourceType": "Practitioner", "firstName": "In", "lastName": "Vited", "email": "in@example.com", "scope": "project"}
+	body := map[string]any{"resourceType": "Practitioner", "firstName": "In", "lastName": "Vited", "email": "in@example.com"}
 	first, err := sdk.Invite(ctx, body, "once")
 	require.NoError(t, err)
 	again, err := sdk.Invite(ctx, body, "once")

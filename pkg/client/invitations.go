@@ -147,8 +147,8 @@ func (i Invitations) Grant(ctx context.Context, id, version string, grant Invita
 	return i.one(ctx, http.MethodPatch, id, version, grant)
 }
 
-// Link makes a new link in place of the mailed one, shown this once. For a User of the server it is the
-// address of the sign-in.
+// Link makes a new link in place of the mailed one, shown this once. For somebody who has an account or whom
+// another project knows it is the address of the sign-in.
 func (i Invitations) Link(ctx context.Context, id, version string) (link string, in Invitation, err error) {
 	var made struct {
 		Link       string     `json:"link"`

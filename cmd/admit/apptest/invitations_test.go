@@ -161,7 +161,7 @@ func TestAResentInvitationHasOneLinkThatWorks(t *testing.T) {
 func TestResendsAtOnceLeaveOneLink(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		i := newInviter(t, s, apptest.Admin)
-		id, _ := i.invite("race@example.com", `,"sendEmail":false,"scope":"project"`)
+		id, _ := i.invite("race@example.com", `,"sendEmail":false`)
 		var mu sync.Mutex
 		var links []string
 		var running sync.WaitGroup
@@ -254,9 +254,9 @@ func TestAnInvitationEndsByItself(t *testing.T) {
 
 func TestACopiedLinkProvesNoAddress(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		i := newInviter(t, s, apptest.OtherAdmin)
+		i, there := newInviter(t, s, apptest.OtherAdmin), newInviter(t, s, apptest.Admin)
 		const victim = "victim@example.com"
-		id, _ := i.invite(victim, `,"scope":"project"`)
+		id, _ := i.invite(victim, "")
 		mailed := newestMail(t, s, victim, 1)
 		copied := i.do("POST", i.path(id, "link"), "").WantStatus(http.StatusOK)
 		link := copied.Field("link")
@@ -268,14 +268,24 @@ func TestACopiedLinkProvesNoAddress(t *testing.T) {
 		assert.Equal(t, "false", i.GET("/admin/projects/"+i.Project+"/users/find?email="+victim).Field("emailVerified"))
 
 		// What the administrator of one project chose leads to no other.
-		there := newInviter(t, s, apptest.Admin)
-		there.invite(victim, "")
+		taken, _ := there.invite(victim, "")
 		signInByName(s, there.Project, victim, apptest.Password).WantStatus(http.StatusBadRequest)
+		assert.Contains(t, there.do("POST", there.path(taken, "link"), "").WantStatus(http.StatusOK).Field("link"), "/signin?project=")
+		require.Contains(t, newestMail(t, s, victim, 2), "/setpassword/")
+
+		// Nor does a link that was copied before another project came, and none is made any more.
+		const both = "both@example.com"
+		before, _ := i.invite(both, `,"sendEmail":false`)
+		early := i.POST(i.path(before, "link"), "").WantStatus(http.StatusOK).Field("link")
+		there.invite(both, `,"sendEmail":false`)
+		assert.Contains(t, i.POST(i.path(before, "link"), "").WantStatus(http.StatusOK).Field("link"), "/signin?project=")
+		setPassword(s, early).WantStatus(http.StatusOK)
+		signInByName(s, there.Project, both, apptest.Password).WantStatus(http.StatusBadRequest)
 	})
 }
 
-// TestNoAnswerTellsWhetherAnInvitedPersonIsKnownElsewhere: neither that of the link nor the directory.
-func TestNoAnswerTellsWhetherAnInvitedPersonIsKnownElsewhere(t *testing.T) {
+// TestTheDirectoryTellsNothingOfAnInvitedPersonsAccount, and the link leads whoever has one to the sign-in.
+func TestTheDirectoryTellsNothingOfAnInvitedPersonsAccount(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		i, there := newInviter(t, s, apptest.Admin), newInviter(t, s, apptest.OtherAdmin)
 		_, _ = there.invite("waits@example.com", "")
@@ -296,13 +306,13 @@ func TestNoAnswerTellsWhetherAnInvitedPersonIsKnownElsewhere(t *testing.T) {
 			}
 			described = append(described, strings.Join(told, " "))
 		}
-		assert.Equal(t, s.URL+"/signin?project="+i.Project, links[0])
-		for n := range links {
-			assert.Equal(t, links[0], links[n])
-			assert.Equal(t, described[0], described[n])
+		setPassword(s, links[0]).WantStatus(http.StatusOK)
+		for n := range links[1:] {
+			assert.Equal(t, s.URL+"/signin?project="+i.Project, links[n+1])
+			assert.Equal(t, described[0], described[n+1])
 		}
 		assert.Contains(t, described[0], "givenName=Another familyName=Name")
-		setPassword(s, newestMail(t, s, "new@example.com", 1)).WantStatus(http.StatusOK) // the mailed link goes on working
+		setPassword(s, newestMail(t, s, "waits@example.com", 2)).WantStatus(http.StatusOK) // the mailed link goes on working
 	})
 }
 
