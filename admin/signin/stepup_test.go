@@ -126,7 +126,7 @@ func changedEmail(t *testing.T, w *world) {
 
 	w.post.letters = nil
 	change(w.email("bob")).refusedWith(t, 200, "All OK") // whose it is does not show here
-	confirm(w.post.letters[0]).refusedWith(t, 400, "This address belongs to another account")
+	confirm(w.post.letters[0]).refusedWith(t, 400, "email This address belongs to another account")
 
 	w.post.letters = nil
 	change(w.email("later")).refusedWith(t, 200, "All OK")

@@ -13,8 +13,8 @@ const fewRows = 1000
 type few struct{ by, rest Predicate }
 
 // fewOf recognises such a search. Its statement looks at no more than fewRows of the index, so the plan that
-// PostgreSQL keeps is good for all values: where an index has more, the statement finds nothing. Only if nothing
-// comes of it the search is planned for its values, which takes as long as many a search.
+// PostgreSQL keeps is good for all values: where an index has more, the statement says that. Only then the search
+// is planned for its values, which takes as long as many a search.
 func fewOf(q Query) (few, bool) {
 	if !q.scope().single() || q.Probe {
 		return few{}, false
@@ -80,3 +80,13 @@ func (b *builder) ofFew(f few, s scope) string {
 	s.probe, s.apart = true, true
 	return "(SELECT count(*) FROM few) <= " + strconv.Itoa(fewRows) + " AND " + s.alias + ".id IN (SELECT id FROM few) AND " + b.condition(f.rest, s)
 }
+
+// orMany makes of the statement for few rows one that says when there are more: by a row without an id, which no
+// resource is.
+func orMany(statement string, sortValues int) string {
+	return "(" + statement + ") UNION ALL SELECT '', '', 0, false, '', ''" + strings.Repeat(", NULL", sortValues) +
+		" WHERE (SELECT count(*) FROM few) > " + strconv.Itoa(fewRows)
+}
+
+// areMany recognises that row.
+func areMany(found []Row) bool { return len(found) == 1 && found[0].ID == "" }

@@ -20,8 +20,7 @@ func (r Row) Position() []string {
 	return append(slices.Clone(r.SortValues), r.ID, r.Type, r.Project)
 }
 
-// Search reads one page of current, not deleted resources, in one statement; where that may have left out
-// what is more than few, in another.
+// Search reads one page of current, not deleted resources, in one statement; what is more than few in another.
 func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 	q, where := q.prepared()
 	if q.nothing(where) || q.Limit <= 0 {
@@ -30,7 +29,7 @@ func (r reader) Search(ctx context.Context, q Query) ([]Row, error) {
 	steady := q.steady(where)
 	if f, ok := fewOf(q); ok && !steady && r.dialect.keepsPlan() {
 		found, err := r.searchPage(ctx, q, where, &f, true)
-		if err != nil || len(found) > 0 {
+		if err != nil || !areMany(found) {
 			return found, err
 		}
 	}
@@ -191,9 +190,9 @@ func (b *builder) search(q Query, where Predicate, f *few) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	with, filter := "", ""
+	var filter string
 	if f != nil {
-		with, filter = b.few(*f, s), b.ofFew(*f, s)
+		filter = b.ofFew(*f, s)
 	} else {
 		filter = b.filter(q, where, s)
 	}
@@ -206,10 +205,15 @@ func (b *builder) search(q Query, where Predicate, f *few) (string, error) {
 	if q.Offset > 0 {
 		page += " OFFSET " + b.arg(q.Offset)
 	}
+	statement := "SELECT " + s.key("r") + ", " + versionColumns + keys.selected()
 	if !onIndex {
-		return with + "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() + from + after + keys.order() + page, nil
+		statement += from + after + keys.order() + page
+	} else {
+		statement += " FROM (SELECT * FROM (SELECT r.project_id, r.type, r.id, r.last_updated" + keys.computed() + from + ") k WHERE 1 = 1" +
+			after + keys.order() + page + ") k JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id" + keys.order()
 	}
-	return with + "SELECT " + s.key("r") + ", " + versionColumns + keys.selected() +
-		" FROM (SELECT * FROM (SELECT r.project_id, r.type, r.id, r.last_updated" + keys.computed() + from + ") k WHERE 1 = 1" +
-		after + keys.order() + page + ") k JOIN resource r ON r.project_id = k.project_id AND r.type = k.type AND r.id = k.id" + keys.order(), nil
+	if f != nil {
+		statement = b.few(*f, s) + orMany(statement, keys.given)
+	}
+	return statement, nil
 }

@@ -118,9 +118,9 @@ func TestPeopleKeepTheirAccountInABrowser(t *testing.T) {
 
 	b.open(s.URL + "/account")
 	b.wants("to see and change your account")
-	b.do(chromedp.KeyEvent(member.Email + "\t" + apptest.Password + "\r"))
+	b.enter(member.Email + "\t" + apptest.Password)
 	b.wants("enter a recovery code")
-	b.do(chromedp.KeyEvent(code + "\r"))
+	b.enter(code)
 	b.wants("9 recovery codes left")
 	b.tabTo("Change your email address")
 	b.page("New email address", "email")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
 )
 
 // browser is a headless Chromium with a profile of its own.
@@ -102,6 +103,14 @@ func (b *browser) wants(text string) {
 			b.t.Fatalf("the page does not say %q:\n%s", text, b.text())
 		}
 	}
+}
+
+// enter types into the field that the page puts first, as soon as it has done so, and sends it.
+func (b *browser) enter(text string) {
+	b.t.Helper()
+	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](`document.activeElement?.tagName === "INPUT"`))
+	require.NoError(b.t, err)
+	b.do(chromedp.KeyEvent(text + "\r"))
 }
 
 func (b *browser) shoot(name string) {
