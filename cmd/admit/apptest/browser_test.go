@@ -108,8 +108,13 @@ func (b *browser) wants(text string) {
 // enter types into the field that the page puts first, as soon as it has done so, and sends it.
 func (b *browser) enter(text string) {
 	b.t.Helper()
-	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](`document.activeElement?.tagName === "INPUT"`))
-	require.NoError(b.t, err)
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		if at, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.activeElement?.tagName ?? ""`)); err == nil && at == "INPUT" {
+			break // a page that is being left has an error
+		}
+		require.True(b.t, time.Now().Before(deadline), "no field of the page has the focus")
+	}
 	b.do(chromedp.KeyEvent(text + "\r"))
 }
 
