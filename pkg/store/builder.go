@@ -217,16 +217,27 @@ func (b *builder) sameRow(i string, s scope) string {
 
 // chain asks the references of the row for a target of which Of holds.
 func (b *builder) chain(p Chain, s scope) string {
-	i, target := b.alias("i"), b.alias("r")
-	inner := scope{alias: target, projects: b.projects, types: []string{p.Type}, probe: s.probe, depth: s.depth + 1}
-	points := " AND " + i + ".param = " + b.arg(p.Param) + " AND " + i + ".target_id <> '' AND " + i + ".target_type = " + b.arg(p.Type)
-	targets := " FROM resource " + target + " WHERE " + b.place(target, inner) + " AND NOT " + target + ".deleted AND " + b.condition(p.Of, inner)
-	if s.probe {
-		return "EXISTS (SELECT 1 FROM reference_index " + i + " WHERE " + b.sameRow(i, s) + points +
-			" AND EXISTS (SELECT 1" + targets + " AND " + target + ".id = " + i + ".target_id))"
+	if !s.probe {
+		return "(" + s.key(s.alias) + ") IN (" + b.chained(p, s) + ")"
 	}
-	return "(" + s.key(s.alias) + ") IN (SELECT " + s.key(i) + " FROM reference_index " + i + " WHERE " + b.place(i, s) + points +
-		" AND " + i + ".target_id IN (SELECT " + target + ".id" + targets + "))"
+	i, points, target, targets := b.linked(p, s)
+	return "EXISTS (SELECT 1 FROM reference_index " + i + " WHERE " + b.sameRow(i, s) + points +
+		" AND EXISTS (SELECT 1" + targets + " AND " + target + ".id = " + i + ".target_id))"
+}
+
+// chained gives the keys of the rows that have such a reference.
+func (b *builder) chained(p Chain, s scope) string {
+	i, points, target, targets := b.linked(p, s)
+	return "SELECT " + s.key(i) + " FROM reference_index " + i + " WHERE " + b.place(i, s) + points +
+		" AND " + i + ".target_id IN (SELECT " + target + ".id" + targets + ")"
+}
+
+// linked are the references of a chain, by their alias and what is asked of it, and its targets.
+func (b *builder) linked(p Chain, s scope) (i, points, target, targets string) {
+	i, target = b.alias("i"), b.alias("r")
+	inner := scope{alias: target, projects: b.projects, types: []string{p.Type}, probe: s.probe, depth: s.depth + 1}
+	points = " AND " + i + ".param = " + b.arg(p.Param) + " AND " + i + ".target_id <> '' AND " + i + ".target_type = " + b.arg(p.Type)
+	return i, points, target, " FROM resource " + target + " WHERE " + b.place(target, inner) + " AND NOT " + target + ".deleted AND " + b.condition(p.Of, inner)
 }
 
 // has asks for resources that point at the row.

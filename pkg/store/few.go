@@ -26,7 +26,8 @@ func fewOf(q Query) (few, bool) {
 	}
 	var found []int
 	for i, part := range *from {
-		if isIndexed(part) {
+		_, chained := part.(Chain)
+		if chained || isIndexed(part) {
 			found = append(found, i)
 		}
 	}
@@ -48,9 +49,11 @@ func parts(p Predicate) And {
 	}
 }
 
-// looksThrough says whether an index is read from the first row of a parameter to the last.
+// looksThrough says whether an index is read from the first row of a parameter to the last, or may be.
 func looksThrough(p Predicate) bool {
 	switch p := p.(type) {
+	case Chain:
+		return !isIndexed(p.Of) || looksThrough(p.Of)
 	case Or:
 		return slices.ContainsFunc(p, looksThrough)
 	case String:
@@ -61,18 +64,26 @@ func looksThrough(p Predicate) bool {
 
 // few renders the table that f reads its rows from.
 func (b *builder) few(f few, s scope) string {
-	any, ok := f.by.(Or)
-	if !ok {
-		any = Or{f.by}
-	}
 	var selects []string
-	for _, w := range b.ways(any) {
-		selects = append(selects, b.selects(w, s)...)
+	switch by := f.by.(type) {
+	case Chain:
+		selects = []string{b.chained(by, s)}
+	case Or:
+		selects = b.allSelects(by, s)
+	default:
+		selects = b.allSelects(Or{by}, s)
 	}
 	if len(selects) == 0 {
 		selects = []string{"SELECT '' AS id WHERE 1 = 0"}
 	}
 	return "WITH few AS MATERIALIZED (" + strings.Join(selects, " UNION ALL ") + " LIMIT " + strconv.Itoa(fewRows+1) + ") "
+}
+
+func (b *builder) allSelects(any Or, s scope) (selects []string) {
+	for _, w := range b.ways(any) {
+		selects = append(selects, b.selects(w, s)...)
+	}
+	return selects
 }
 
 // ofFew is the condition of f on the rows of s.

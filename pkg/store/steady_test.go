@@ -97,6 +97,7 @@ func TestAFewRowsAreLookedForWithoutKnowingHowMany(t *testing.T) {
 		"few, the latest":           {store.Query{Where: store.String{Param: "name", Value: "v0000"}, Sort: late}, "id00009", 10, 1},
 		"few of those that one may": {store.Query{Where: store.String{Param: "name", Value: "v0000"}, Visible: active}, "id00000", 10, 1},
 		"few that one may see":      {store.Query{Visible: store.Date{Param: "birthdate", Op: store.Lt, Low: 5000, High: 5000}, Sort: late}, "id00004", 5, 1},
+		"few at the end of a chain": {store.Query{Types: []string{"Observation"}, Where: store.Chain{Param: "subject", Type: "Patient", Of: store.String{Param: "name", Value: "v00007"}}}, "id00014", 2, 1},
 		"many":                      {store.Query{Where: store.String{Param: "name", Value: "v"}}, "id00000", 20, 2},
 		"many, the latest":          {store.Query{Where: active, Sort: late}, "id01199", 20, 2},
 		"few, by name":              {store.Query{Where: store.String{Param: "name", Value: "v0000"}, Sort: []store.Sort{{Param: "name", Kind: store.StringKind, Desc: true}, {Param: "birthdate", Kind: store.DateKind}}}, "id00009", 10, 1},
@@ -104,7 +105,10 @@ func TestAFewRowsAreLookedForWithoutKnowingHowMany(t *testing.T) {
 		"none":                      {store.Query{Where: store.String{Param: "name", Value: "w"}}, "", 0, 1},
 		"looked through":            {store.Query{Where: store.String{Param: "name", Match: store.Contains, Value: "0007"}}, "id00007", 11, 1},
 	} {
-		tc.q.Projects, tc.q.Types, tc.q.Limit = []string{project}, []string{"Patient"}, 20
+		tc.q.Projects, tc.q.Limit = []string{project}, 20
+		if tc.q.Types == nil {
+			tc.q.Types = []string{"Patient"}
+		}
 		executed.all = nil
 		rows, err := s.Search(t.Context(), tc.q)
 		if err != nil || len(rows) != tc.rows || len(rows) > 0 && rows[0].ID != tc.first {
