@@ -10,8 +10,8 @@
 //
 // Besides a parameter p there are rows for its modifiers: "p:text" (strings) and "p:of-type"
 // (tokens) of a token, "p:mime" (tokens) of a media type without its parameters, "p:identifier"
-// (tokens) of a reference, "p:ucum" (quantities) of a quantity in the canonical unit of UCUM. CompartmentParam has the compartments that the resource is in.
-// Composite says which composite parameters have rows, and UnionOf which others share rows.
+// (tokens) of a reference, "p:ucum" (quantities) of a quantity in the canonical unit of UCUM.
+// CompartmentParam has the compartments that the resource is in. Composite says which composite parameters have rows, and UnionOf which others share rows.
 package index
 
 import (

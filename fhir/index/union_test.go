@@ -11,10 +11,11 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-// TestUnions names the parameters of some types whose values are indexed as others'.
+// TestUnions names the parameters of all types whose values are indexed as others': a part that had other
+// values than the whole would make it find too much.
 func TestUnions(t *testing.T) {
 	var got []string
-	for _, resourceType := range []string{"CapabilityStatement", "Observation", "Organization", "Patient", "Practitioner"} {
+	for _, resourceType := range definitions.ResourceTypes() {
 		for _, p := range definitions.SearchParams(resourceType) {
 			if u := UnionOf(resourceType, p); len(u.Parts) > 0 {
 				got = append(got, resourceType+" "+p.Code+" = "+strings.Join(Codes(resourceType, p), " "))
@@ -23,6 +24,8 @@ func TestUnions(t *testing.T) {
 	}
 	want := []string{
 		"CapabilityStatement version = fhirversion",
+		"InsurancePlan address = address address-city address-country address-postalcode address-state",
+		"Location address = address address-city address-country address-postalcode address-state",
 		"Observation combo-code = code component-code",
 		"Observation combo-data-absent-reason = component-data-absent-reason data-absent-reason",
 		"Observation combo-value-concept = component-value-concept value-concept",
@@ -30,14 +33,22 @@ func TestUnions(t *testing.T) {
 		"Observation gene-amino-acid-change = amino-acid-change",
 		"Observation gene-dnavariant = dna-variant",
 		"Organization address = address address-city address-country address-postalcode address-state",
+		"OrganizationAffiliation telecom = telecom email phone",
 		"Patient address = address address-city address-country address-postalcode address-state",
 		"Patient name = name family given",
 		"Patient phonetic = name family given",
 		"Patient telecom = telecom email phone",
+		"Person address = address address-city address-country address-postalcode address-state",
+		"Person phonetic = name",
+		"Person telecom = telecom email phone",
 		"Practitioner address = address address-city address-country address-postalcode address-state",
 		"Practitioner name = name family given",
 		"Practitioner phonetic = name family given",
 		"Practitioner telecom = telecom email phone",
+		"PractitionerRole telecom = telecom email phone",
+		"RelatedPerson address = address address-city address-country address-postalcode address-state",
+		"RelatedPerson phonetic = name",
+		"RelatedPerson telecom = telecom email phone",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
