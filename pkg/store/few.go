@@ -79,13 +79,6 @@ func (b *builder) few(f few, s scope) string {
 	return "WITH few AS MATERIALIZED (" + strings.Join(selects, " UNION ALL ") + " LIMIT " + strconv.Itoa(fewRows+1) + ") "
 }
 
-func (b *builder) allSelects(any Or, s scope) (selects []string) {
-	for _, w := range b.ways(any) {
-		selects = append(selects, b.selects(w, s)...)
-	}
-	return selects
-}
-
 // ofFew is the condition of f on the rows of s.
 func (b *builder) ofFew(f few, s scope) string {
 	s.probe, s.apart = true, true

@@ -107,21 +107,28 @@ func shapeOf(p Predicate) Predicate {
 
 // indexed renders predicates on one index table each, of which one is to hold.
 func (b *builder) indexed(s scope, any ...Predicate) string {
-	var selects []string
-	for _, w := range b.ways(any) {
-		if s.probe {
-			selects = append(selects, b.probed(w, s))
-		} else {
-			selects = append(selects, b.selects(w, s)...)
+	if !s.probe {
+		if selects := b.allSelects(any, s); len(selects) > 0 {
+			return s.among(b, selects)
 		}
-	}
-	switch {
-	case len(selects) == 0:
 		return "(1 = 0)"
-	case s.probe:
-		return "(" + strings.Join(selects, " OR ") + ")"
 	}
-	return s.among(b, selects)
+	var probes []string
+	for _, w := range b.ways(any) {
+		probes = append(probes, b.probed(w, s))
+	}
+	if len(probes) == 0 {
+		return "(1 = 0)"
+	}
+	return "(" + strings.Join(probes, " OR ") + ")"
+}
+
+// allSelects gives the keys of the rows that the indexes have, whichever of the predicates holds.
+func (b *builder) allSelects(any []Predicate, s scope) (selects []string) {
+	for _, w := range b.ways(any) {
+		selects = append(selects, b.selects(w, s)...)
+	}
+	return selects
 }
 
 // probed asks the index of the row of the scope.
