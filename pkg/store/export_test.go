@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"strings"
@@ -26,6 +27,22 @@ func (g *sharing) await(n int) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// Pipeline asks all queries at once, each with the same argument; row gets the only column of the rows of each.
+func (s *Store) Pipeline(ctx context.Context, queries []string, arg int, row func(query, n int) error) (errs []error) {
+	all := make([]*asked, len(queries))
+	for i, query := range queries {
+		all[i] = &asked{query: query, args: []any{arg}, row: func(r scanner) error {
+			var n int
+			return cmp.Or(r.Scan(&n), row(i, n))
+		}}
+	}
+	s.q.(direct).answer(ctx, all)
+	for _, a := range all {
+		errs = append(errs, a.err)
+	}
+	return errs
 }
 
 // PlanSearch is the plan of a search, as the database explains it.

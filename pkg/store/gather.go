@@ -3,56 +3,53 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
 
-// gather has reads by key that wait for one another share a statement, as SQLite's writer has writes
-// share a transaction. Up to maxGathering statements are on their way; what comes meanwhile waits, and
-// goes all together when one of them is back. A read that need not wait is a statement of its own. Every
-// statement begins after the reads that it answers have come, so they see what was committed before.
-type gather struct {
-	run     func(ctx context.Context, all []*wanted) error
+// gather has reads that wait for one another go to PostgreSQL together, as SQLite's writer has writes share a
+// transaction. Up to maxGathering are on their way; what comes meanwhile waits, and goes all together when one of
+// them is back. A read that need not wait goes by itself. Each begins after those have come whom it answers, so
+// they see what was committed before.
+type gather[T any] struct {
+	run     func(ctx context.Context, all []*T)
+	slow    time.Duration // how long a read keeps others from beginning
 	mu      sync.Mutex
 	running int
-	waiting []*wanted
+	waiting []*gathered[T]
 }
 
 const (
-	maxGathering = 4
+	maxGathering = 2 // as many as there are cores keep a small server busy, and more go together
 	maxGathered  = 64
-	// gatherTime is how long one statement may take. It answers several, so none of them can cancel it.
+	// gatherTime is how long those that go together may take. None of them can cancel what the others wait for.
 	gatherTime = 10 * time.Second
+	// slowGathering lets a larger server work on more at once when there is more to do than to look up.
+	slowGathering = 10 * time.Millisecond
 )
 
-// wanted is a resource that somebody waits for.
-type wanted struct {
-	Resource
-	found bool
-	turn  chan []*wanted // those to read, this one among them; nil when it has been read
-	err   error
+// gathered is a read that waits.
+type gathered[T any] struct {
+	what *T
+	turn chan []*gathered[T] // those to read, this one first; nil when it has been read
+	err  error
 }
 
-// get reads the current version.
-func (g *gather) get(ctx context.Context, ref Ref) (Resource, error) {
-	w := &wanted{Resource: Resource{Ref: ref}, turn: make(chan []*wanted, 1)}
+var errBrokenOff = errors.New("the statement that it shared broke off")
+
+// do carries out what, which says itself how it ended. The error is that it did not come to an end.
+func (g *gather[T]) do(ctx context.Context, what *T) error {
+	w := &gathered[T]{what: what, turn: make(chan []*gathered[T], 1), err: errBrokenOff}
 	if g.begins(w) {
-		g.lead(ctx, []*wanted{w})
+		g.lead(ctx, []*gathered[T]{w})
 	} else if all := <-w.turn; all != nil {
 		g.lead(ctx, all)
 	}
-	switch {
-	case w.err != nil:
-		return Resource{}, fmt.Errorf("read %s/%s: %w", ref.Type, ref.ID, w.err)
-	case !w.found:
-		return Resource{}, ErrNotFound
-	}
-	return w.Resource, nil
+	return w.err
 }
 
 // begins says whether w goes at once; else it waits for its turn.
-func (g *gather) begins(w *wanted) bool {
+func (g *gather[T]) begins(w *gathered[T]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.running < maxGathering {
@@ -63,26 +60,30 @@ func (g *gather) begins(w *wanted) bool {
 	return false
 }
 
-// lead reads all, whose first is the caller's, and gives the turn to the first of those who came meanwhile.
-func (g *gather) lead(ctx context.Context, all []*wanted) {
-	err := errBrokenOff
+// lead carries out all, whose first is the caller's, and gives the turn to the first of those who came meanwhile.
+func (g *gather[T]) lead(ctx context.Context, all []*gathered[T]) {
+	next := sync.OnceFunc(g.next)
+	slow := time.AfterFunc(g.slow, next)
 	defer func() { // also when reading panics
-		for _, w := range all {
-			w.err = err
-		}
+		slow.Stop()
 		for _, w := range all[1:] {
 			w.turn <- nil
 		}
-		g.next()
+		next()
 	}()
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), gatherTime)
 	defer stop()
-	err = g.run(ctx, all)
+	what := make([]*T, len(all))
+	for i, w := range all {
+		what[i] = w.what
+	}
+	g.run(ctx, what)
+	for _, w := range all {
+		w.err = nil
+	}
 }
 
-var errBrokenOff = errors.New("the statement that it shared broke off")
-
-func (g *gather) next() {
+func (g *gather[T]) next() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {

@@ -37,7 +37,7 @@ func (r reader) Get(ctx context.Context, ref Ref, visible Predicate) (Resource, 
 	}
 	ref.Type, ref.ID = clean(ref.Type), clean(ref.ID)
 	if d, ok := r.q.(direct); ok && visible == nil {
-		return d.byKey.get(ctx, ref)
+		return d.get(ctx, ref)
 	}
 	query, args := r.getStatement(ref, visible)
 	return r.oneVersion(ctx, ref, query, args)

@@ -43,11 +43,14 @@ func (r reader) searchPage(ctx context.Context, q Query, where Predicate, f *few
 	if err != nil {
 		return nil, err
 	}
-	args := b.args
-	if !kept {
+	args, read := b.args, each
+	switch {
+	case !kept:
 		args = r.dialect.forValues(args)
+	case f != nil || always(simplify(q.Visible)):
+		read = eachBounded
 	}
-	found, err := r.scan(ctx, q, text, args)
+	found, err := q.scan(func(row func(scanner) error) error { return read(ctx, r.q, text, args, row) })
 	if err != nil {
 		return nil, fmt.Errorf("search %s: %w", strings.Join(q.Types, ","), err)
 	}
@@ -57,15 +60,15 @@ func (r reader) searchPage(ctx context.Context, q Query, where Predicate, f *few
 	return found, nil
 }
 
-// scan reads the rows that a statement gives for q.
-func (r reader) scan(ctx context.Context, q Query, text string, args []any) (found []Row, err error) {
+// scan gives the rows that a statement for q has.
+func (q Query) scan(rows func(func(scanner) error) error) (found []Row, err error) {
 	var row Row // scanned again and again: a place for each row would cost more than its values
 	version, values := versionScan{resource: &row.Resource}, make([]sortValue, len(q.Sort))
 	into := append(q.scope().into(&row.Ref), version.into()...)
 	for i := range values {
 		into = append(into, &values[i])
 	}
-	err = each(ctx, r.q, text, args, func(one scanner) error {
+	err = rows(func(one scanner) error {
 		row = Row{}
 		if q.scope().single() {
 			row.Project, row.Type = q.Projects[0], q.Types[0]
