@@ -197,6 +197,13 @@ func (p *Policy) Unscoped(i Interaction, ref store.Ref, lastUpdated time.Time, i
 	return nil, false
 }
 
+// WithoutScopes is the policy as it was before the token's scopes took away from it.
+func (p *Policy) WithoutScopes() *Policy {
+	whole := *p
+	whole.scopes = scopes{}
+	return &whole
+}
+
 // HasFields says whether some rule hides or protects elements of the type.
 func (p *Policy) HasFields(resourceType string) bool { return p.table(resourceType).fields }
 

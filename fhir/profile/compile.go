@@ -18,7 +18,17 @@ import (
 // makes no sense, TooCostly.
 func Compile(source Source, canonical string) (*Profile, error) {
 	c := &compiler{source: source, done: map[string]*Profile{}}
-	p, err := c.profile(canonical)
+	return c.whole(c.profile(canonical))
+}
+
+// CompileDefinition is Compile of a definition at hand.
+func CompileDefinition(source Source, definition *document.Node) (*Profile, error) {
+	c := &compiler{source: source, done: map[string]*Profile{}}
+	return c.whole(c.definition(definition.Text("url"), definition))
+}
+
+// whole refuses a profile that cannot tell apart what it has to.
+func (c *compiler) whole(p *Profile, err error) (*Profile, error) {
 	if err != nil || p == nil {
 		return nil, err
 	}
@@ -51,6 +61,11 @@ func (c *compiler) profile(canonical string) (*Profile, error) {
 		c.done[canonical] = nil
 		return nil, nil
 	}
+	return c.definition(canonical, doc)
+}
+
+func (c *compiler) definition(canonical string, doc *document.Node) (*Profile, error) {
+	url, _ := terminology.Canonical(canonical)
 	p := &Profile{URL: url, Type: doc.Text("type"), root: newNode("")}
 	c.done[canonical] = p
 	if c.made = append(c.made, p); len(c.made) > maxProfiles {

@@ -14,16 +14,12 @@ import (
 	"github.com/admitdev/admit/pkg/store"
 )
 
-const typeStructureDefinition = "StructureDefinition"
+const typeStructureDefinition, typeValueSet, typeCodeSystem = "StructureDefinition", "ValueSet", "CodeSystem"
 
-// isDefinition says whether profiles are compiled from resources of the type.
-func isDefinition(resourceType string) bool {
-	switch resourceType {
-	case typeStructureDefinition, "ValueSet", "CodeSystem":
-		return true
-	}
-	return false
-}
+// definitionTypes are what profiles are compiled from.
+var definitionTypes = []string{typeStructureDefinition, typeValueSet, typeCodeSystem}
+
+func isDefinition(resourceType string) bool { return slices.Contains(definitionTypes, resourceType) }
 
 // maxNamed is how many profiles one resource may name, maxCompiled bounds the cache.
 const maxNamed, maxCompiled = 20, 2000
@@ -72,10 +68,10 @@ func (c *profileCache) drop() {
 // profileSource reads what profiles are compiled from.
 type profileSource struct {
 	terminology.Source
-	find func(resourceType, url string) ([]store.Row, error)
+	find findDefinitions
 }
 
-func newProfileSource(find func(resourceType, url string) ([]store.Row, error)) profileSource {
+func newProfileSource(find findDefinitions) profileSource {
 	return profileSource{terminology.Then(storedTerminology{find}), find}
 }
 
@@ -103,17 +99,20 @@ func (s profileSource) StructureDefinition(url, version string) (*document.Node,
 }
 
 // ruling is a profile as it rules the writes of the project: its own definitions and those of the
-// projects linked count, whoever writes. A rule that a writer may not read binds it all the same.
+// projects linked count, whoever writes. A profile that a writer may not read binds it all the same; for
+// value sets see rulers.
 func (a *access) ruling(ctx context.Context, canonical string) (compiled, error) {
+	find, shared := a.rulers(ctx)
+	if !shared {
+		return compileProfile(newProfileSource(find), canonical)
+	}
 	key := strings.Join(append(a.partitions(typeStructureDefinition), canonical), " ")
 	made, ok, since := a.repo.profiles.get(key)
 	own := a.defined != nil && *a.defined // what the transaction has written may yet be undone
 	if ok && !own {
 		return made, nil
 	}
-	made, err := compileProfile(newProfileSource(func(resourceType, url string) ([]store.Row, error) {
-		return a.withURL(ctx, resourceType, url, a.partitions(resourceType), nil)
-	}), canonical)
+	made, err := compileProfile(newProfileSource(find), canonical)
 	if err == nil && !own {
 		a.repo.profiles.put(key, made, since)
 	}

@@ -69,7 +69,7 @@ func (a *access) withURL(ctx context.Context, resourceType, url string, partitio
 
 // storedTerminology reads definitions that are resources.
 type storedTerminology struct {
-	find func(resourceType, url string) ([]store.Row, error)
+	find findDefinitions
 }
 
 // ValueSet implements terminology.Source.

@@ -64,7 +64,7 @@ func (c *change) before() []byte {
 }
 
 // compose makes the draft of a change: the caller's fields are put back, the type's own rules
-// applied, the policy asked about the image and the project about its profiles and references.
+// applied, the policy asked about the image and the project about its profiles, definitions and references.
 func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 	doc, err := a.serverMeta(ctx, c, c.in.doc)
 	if err != nil {
@@ -83,6 +83,9 @@ func (a *access) compose(ctx context.Context, c *change) (draft, error) {
 		}
 	}
 	if err := a.checkProfiles(ctx, c.interaction, d); err != nil {
+		return draft{}, err
+	}
+	if err := a.checkDefinition(ctx, c, d); err != nil {
 		return draft{}, err
 	}
 	return d, a.checkReferences(ctx, d)
