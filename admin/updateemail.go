@@ -93,49 +93,14 @@ func (s *Service) updateEmail(ctx context.Context, tx *repo.Tx, who caller.Calle
 	return audit.Record(ctx, tx.Store(), event(who, who.Project, audit.EmailChange, ref.Type+"/"+ref.ID))
 }
 
-// giveAddress makes an address that of a User. Nobody else may have it, neither in the User's own scope nor,
-// where both are members, in the other: a sign-in to the project would find two. A User of the server whom
-// the project does not know is no obstacle, so nobody learns by this that there is one.
+// giveAddress makes an address that of a User. Nobody who is a member beside them may have it, in whatever scope
+// (fhir/repo).
 func (s *Service) giveAddress(ctx context.Context, tx *repo.Tx, user store.Ref, email string, proven bool) error {
-	err := s.claimForMembers(ctx, tx, user, email)
-	if err == nil {
-		err = setElements(ctx, tx, user, element{"email", email}, element{"emailVerified", proven})
-	}
+	err := setElements(ctx, tx, user, element{"email", email}, element{"emailVerified", proven})
 	if outcome.Has(err, outcome.Conflict) {
 		err = outcome.New(outcome.Invalid, "This address belongs to another account").At("email")
 	}
 	return err
-}
-
-// claimForMembers holds an address back, in the order of claimAddress, in each scope where whoever has it
-// would be a member beside the User.
-func (s *Service) claimForMembers(ctx context.Context, tx *repo.Tx, user store.Ref, email string) error {
-	if user.Project != store.SystemProject {
-		err := s.claimEmail(ctx, tx, medplum.Project{ID: user.Project}, email, user)
-		if outcome.Has(err, outcome.Duplicate) {
-			err = outcome.New(outcome.Conflict, "")
-		}
-		return err
-	}
-	projects, err := projectsOf(ctx, tx.Store(), user.ID)
-	if err != nil {
-		return err
-	}
-	slices.Sort(projects) // one order everywhere, so that two cannot deadlock
-	for _, project := range projects {
-		key := store.Key{Scope: project, Kind: repo.KeyUserEmail, Value: email}
-		_, free, err := tx.Store().Claim(ctx, key, user)
-		if err == nil && !free {
-			err = outcome.New(outcome.Conflict, "")
-		}
-		if err == nil {
-			err = tx.Store().Release(ctx, key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tellOfAddress mails the link by which the new address proves itself, and a notice to the old one. They

@@ -91,6 +91,9 @@ func (a *access) put(ctx context.Context, c *change, d draft) (store.Resource, e
 			return store.Resource{}, err
 		}
 	}
+	if err := a.claimAddress(ctx, c, d); err != nil {
+		return store.Resource{}, err
+	}
 	w := d.write(c.version, replaces)
 	var err error
 	if w.Audit, err = a.recorded(c.interaction, w.Resource, d.index); err != nil {

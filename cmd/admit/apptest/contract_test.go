@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/sjson"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
 )
@@ -73,6 +74,22 @@ func TestAdministrationDoesWhatMedplumsClientsKnow(t *testing.T) {
 			admin.POST(update, `{"email":"`+s.As(apptest.OtherAdmin).Email+`"}`).WantStatus(http.StatusOK)
 			admin.POST(update, `{"email":"after@clinic.example"}`).WantStatus(http.StatusOK)
 			super.POST("/fhir/R4/"+s.As(apptest.OtherAdmin).User+"/$update-email", `{"email":"before@clinic.example"}`).WantStatus(http.StatusOK)
+
+			// A plain update by a super administrator, the only one who may, is no way around that.
+			replace := func(of, email string) *apptest.Answer {
+				body, err := sjson.SetBytes(super.GET("/fhir/R4/"+of).WantStatus(http.StatusOK).Body, "email", email)
+				require.NoError(t, err)
+				return super.PUT("/fhir/R4/"+of, string(body))
+			}
+			patch := func(of, email string) *apptest.Answer {
+				return super.With("Content-Type", "application/json-patch+json").PATCH("/fhir/R4/"+of, `[{"op":"replace","path":"/email","value":"`+email+`"}]`)
+			}
+			for _, change := range []func(of, email string) *apptest.Answer{replace, patch} {
+				change("User/"+user, "beside@clinic.example").WantStatus(http.StatusConflict)
+				change(beside.Field("user.reference"), "after@clinic.example").WantStatus(http.StatusConflict)
+				change("User/"+user, super.Email).WantStatus(http.StatusOK)
+				change("User/"+user, "after@clinic.example").WantStatus(http.StatusOK)
+			}
 
 			_, own, _ := strings.Cut(admin.User, "/")
 			admin.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example"}`).WantStatus(http.StatusForbidden)
