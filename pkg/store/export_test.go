@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"time"
@@ -82,6 +83,14 @@ func (s *Store) PlanGet(ctx context.Context, ref Ref, visible Predicate) (statem
 // PlanMembers is the plan of looking for members by external id.
 func (s *Store) PlanMembers(ctx context.Context, id, other string) (plan string, err error) {
 	return s.explain(ctx, s.dialect.text(membersQuery), []any{id, other})
+}
+
+// PlanHeld is the plan of HeldInProjects.
+func (s *Store) PlanHeld(ctx context.Context, scope, kind, valuePrefix string) (statement, plan string, err error) {
+	query, args := ownersQuery(scope, kind, valuePrefix, 100)
+	statement = s.dialect.text(fmt.Sprintf(heldInProjects, query))
+	plan, err = s.explain(ctx, statement, args)
+	return statement, plan, err
 }
 
 // PlanHistory is the plan of a page of history.

@@ -49,8 +49,8 @@ JOIN resource r ON r.project_id = u.project_id AND r.type = u.type AND r.id = u.
 LEFT JOIN credential c ON c.project_id = u.project_id AND c.type = u.type AND c.id = u.id AND (c.kind = $4 OR c.kind = $5)
 WHERE u.scope = $1 AND u.kind = $2 AND u.value = $3 AND NOT r.deleted`
 
-// Held reads the resource that holds a key, with what its credentials of two kinds are compared with; ErrNotFound
-// when there is none.
+// Held reads the resource that holds a key, with what its credentials of two kinds are compared with, the other of
+// which may be empty; ErrNotFound when there is none.
 func (r reader) Held(ctx context.Context, k Key, kind, other CredentialKind) (res Resource, credentials []Credential, err error) {
 	k = k.kept()
 	found := false
@@ -77,4 +77,49 @@ func (r reader) Held(ctx context.Context, k Key, kind, other CredentialKind) (re
 		return Resource{}, nil, ErrNotFound
 	}
 	return res, credentials, nil
+}
+
+// InProject is a resource with the Project that it is in.
+type InProject struct {
+	Resource
+	Of Resource
+}
+
+// heldInProjects names the table resource once: joined with itself on other columns than its distribution's, Citus
+// does not carry it out. CROSS has SQLite begin with the few rows.
+const heldInProjects = `WITH u AS (%s)
+SELECT k.project_id, k.type, k.id, ` + versionColumns + ` FROM (SELECT project_id, type, id FROM u
+UNION SELECT '` + SystemProject + `'::uuid, 'Project', project_id::text FROM u) k
+CROSS JOIN resource r WHERE r.project_id = k.project_id AND r.type = k.type AND r.id = k.id AND NOT r.deleted ORDER BY r.type, r.id`
+
+// HeldInProjects reads the resources that hold the keys of a kind whose value begins with valuePrefix, each with its
+// Project, in the order of their ids. What is deleted, or in a Project that is, is left out.
+func (r reader) HeldInProjects(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]InProject, error) {
+	query, args := ownersQuery(scope, kind, valuePrefix, limit)
+	var held []Resource
+	projects := map[string]Resource{}
+	err := each(r.dialect.statementContext(ctx), r.q, r.dialect.text(fmt.Sprintf(heldInProjects, query)), args, func(row scanner) error {
+		var res Resource
+		version := versionScan{resource: &res}
+		if err := row.Scan(append([]any{&res.Project, &res.Type, &res.ID}, version.into()...)...); err != nil {
+			return err
+		}
+		version.finish()
+		if res.Project == SystemProject && res.Type == "Project" {
+			projects[res.ID] = res
+		} else {
+			held = append(held, res)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who holds keys of %s: %w", kind, err)
+	}
+	var all []InProject
+	for _, res := range held {
+		if project, there := projects[res.Project]; there {
+			all = append(all, InProject{Resource: res, Of: project})
+		}
+	}
+	return all, nil
 }

@@ -88,3 +88,61 @@ func TestResourcesOfSeveralProjectsAreReadTogether(t *testing.T) {
 		}
 	})
 }
+
+// TestHoldersAreReadWithTheirProjectsInOneStatement: in the order of their ids, without those that are deleted or in
+// a Project that is.
+func TestHoldersAreReadWithTheirProjectsInOneStatement(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		executed := &statementsOf{}
+		s := storetest.OpenFaulty(t, db, executed.hook)
+		put := func(w store.Write) store.Write {
+			t.Helper()
+			if err := s.Put(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+			return w
+		}
+		remove := func(w store.Write) {
+			t.Helper()
+			w.Replaces, w.Version, w.Deleted, w.Content, w.Index, w.Keys = w.Version, "x", true, nil, store.Index{}, nil
+			w.LastUpdated = store.Later(w.LastUpdated, w.LastUpdated)
+			put(w)
+		}
+		user := clock.System{}.NewID()
+		var projects, members []store.Write
+		for n := range 3 {
+			w := patient(clock.System{}.NewID(), n)
+			w.Ref, w.Index = store.Ref{Project: store.SystemProject, Type: "Project", ID: clock.System{}.NewID()}, store.Index{}
+			projects = append(projects, put(w))
+			for of, owner := range []string{user, "another"} {
+				w := patient(projects[n].ID, 10*n+of)
+				w.Keys = []store.Key{{Scope: store.SystemProject, Kind: "member", Value: owner + "/" + w.ID}}
+				if members = append(members, put(w)); owner != user {
+					members = members[:len(members)-1]
+				}
+			}
+		}
+		want := func(wanted ...int) {
+			t.Helper()
+			executed.all = nil
+			found, err := s.HeldInProjects(t.Context(), store.SystemProject, "member", user+"/", 9)
+			if err != nil || len(found) != len(wanted) {
+				t.Fatalf("%+v, %v", found, err)
+			}
+			for i, n := range wanted {
+				if found[i].Ref != members[n].Ref || string(found[i].Content) != string(members[n].Content) ||
+					found[i].Of.Ref != projects[n].Ref || string(found[i].Of.Content) != string(projects[n].Content) {
+					t.Errorf("%d: %+v", n, found[i])
+				}
+			}
+			if len(executed.all) != 1 {
+				t.Errorf("%q", executed.all)
+			}
+		}
+		want(0, 1, 2)
+		remove(projects[1])
+		want(0, 2)
+		remove(members[0])
+		want(2)
+	})
+}

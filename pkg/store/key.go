@@ -207,18 +207,23 @@ func (r reader) Owner(ctx context.Context, k Key) (Ref, error) {
 
 // Owners lists who holds the keys whose value begins with valuePrefix, in the order of the values.
 func (r reader) Owners(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]Ref, error) {
-	valuePrefix = clean(valuePrefix)
-	query := `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = $2 AND value >= $3`
-	args := []any{clean(scope), clean(kind), valuePrefix, limit}
-	if end, ok := prefixEnd(valuePrefix); ok {
-		query += ` AND value < $5`
-		args = append(args, end)
-	}
-	rows, err := r.q.QueryContext(ctx, r.dialect.text(query+` ORDER BY value LIMIT $4`), args...)
+	query, args := ownersQuery(scope, kind, valuePrefix, limit)
+	rows, err := r.q.QueryContext(ctx, r.dialect.text(query), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list owners of %s: %w", kind, err)
 	}
 	return owners(rows)
+}
+
+func ownersQuery(scope, kind, valuePrefix string, limit int) (query string, args []any) {
+	valuePrefix = clean(valuePrefix)
+	query = `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = $2 AND value >= $3`
+	args = []any{clean(scope), clean(kind), valuePrefix, limit}
+	if end, ok := prefixEnd(valuePrefix); ok {
+		query += ` AND value < $5`
+		args = append(args, end)
+	}
+	return query + ` ORDER BY value LIMIT $4`, args
 }
 
 // OwnersAmong lists who holds the key of a kind and value in one of the scopes, in the order of these.

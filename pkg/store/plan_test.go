@@ -199,6 +199,8 @@ func TestNoPlanReadsAWholeTable(t *testing.T) {
 			Replaces: "1", Index: everyIndex(8),
 		})
 		wantNoScan(t, "update", "", plan, err)
+		statement, plan, err := s.PlanHeld(t.Context(), projects[0], "Observation", "id0000")
+		wantNoScan(t, "with their projects", statement, plan, err)
 	})
 }
 
