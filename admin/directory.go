@@ -113,27 +113,45 @@ func (d *Directory) application(ctx context.Context, id string) (application, st
 
 // ClientMembership implements oauth.Directory.
 func (d *Directory) ClientMembership(ctx context.Context, client oauth.Client) (oauth.Membership, error) {
-	refs, err := d.memberships(ctx, client.Ref(), maxMemberships)
+	members, err := d.members(ctx, client.Ref(), func(project string) bool { return project == client.Project })
 	if err != nil {
 		return oauth.Membership{}, err
 	}
 	found, err := oauth.Membership{}, store.ErrNotFound
-	for _, ref := range refs {
-		if ref.Project != client.Project {
-			continue
-		}
-		member, failed := d.Membership(ctx, ref.Project, ref.ID)
-		switch {
-		case errors.Is(failed, store.ErrNotFound):
-		case failed != nil:
-			return oauth.Membership{}, failed
-		case member.Active:
-			return member, nil
-		default:
-			found, err = member, nil
+	for _, m := range members {
+		found, err = membershipOf(m.ProjectMembership, m.of), nil
+		if found.Active {
+			break
 		}
 	}
 	return found, err
+}
+
+// member is a membership with its project.
+type member struct {
+	medplum.ProjectMembership
+	of      medplum.Project
+	project string // its id, of which nobody but the server has a say
+}
+
+// members are the memberships that a user has in the projects that are wanted.
+func (d *Directory) members(ctx context.Context, user store.Ref, wanted func(project string) bool) ([]member, error) {
+	held, err := d.repo.Store.HeldInProjects(ctx, store.SystemProject, repo.KeyUserMembership, user.Type+"/"+user.ID+"/", maxMemberships)
+	if err != nil {
+		return nil, err
+	}
+	var all []member
+	for _, found := range held {
+		if !wanted(found.Project) {
+			continue
+		}
+		m := member{project: found.Project}
+		if err := errors.Join(decode(found.Resource, &m.ProjectMembership), decode(found.Of, &m.of)); err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
 }
 
 // memberships are where the memberships of a user are.
@@ -147,11 +165,15 @@ func (d *Directory) Membership(ctx context.Context, project, id string) (oauth.M
 	if err != nil {
 		return oauth.Membership{}, err
 	}
+	return membershipOf(m, p), nil
+}
+
+func membershipOf(m medplum.ProjectMembership, p medplum.Project) oauth.Membership {
 	return oauth.Membership{
 		ID: m.ID, Project: p.ID, ProjectName: p.Name, SuperAdmin: p.SuperAdmin, Active: m.IsActive(), MFARequired: p.MFARequired(), AuthLimit: p.SystemInteger("authRateLimit"),
 		User:    oauth.Reference(m.User),
 		Profile: oauth.Reference(m.Profile),
-	}, nil
+	}
 }
 
 // member is a membership with its project.

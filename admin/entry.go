@@ -101,11 +101,7 @@ func (s *SignIn) prove(ctx context.Context, in Entry, from Device) (p proven, tr
 		candidates = []proven{{}} // nobody, who is told no sooner than somebody
 	}
 	for _, p = range candidates {
-		found := error(nil)
-		if p.membership.ID == "" {
-			found = store.ErrNotFound
-		}
-		_, p.shown, err = s.shows(ctx, p.who, found, LoginRequest{Wish: Wish{ProjectID: p.membership.Project}, Password: in.Password})
+		_, p.shown, err = s.shows(ctx, p.who, LoginRequest{Wish: Wish{ProjectID: p.membership.Project}, Password: in.Password})
 		if token := p.shown.token; err == nil && token.Name != "" && token.Membership != p.membership.ID {
 			err = wrongPassword()
 		}
@@ -204,11 +200,7 @@ func (s *SignIn) candidate(ctx context.Context, ref store.Ref) (proven, error) {
 	if resourceType != medplum.TypeUser || !m.IsActive() {
 		return proven{}, store.ErrNotFound
 	}
-	user, err := s.Store.Owner(ctx, store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: id})
-	if err != nil {
-		return proven{}, err
-	}
-	who, err := s.account(ctx, user)
+	who, err := s.whoHolds(ctx, userKey(id))
 	return proven{membership: ref, who: who}, err
 }
 

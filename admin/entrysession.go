@@ -178,13 +178,10 @@ func (s *SignIn) CheckPassword(ctx context.Context, who caller.Caller, password 
 	if err != nil {
 		return false, err
 	}
-	kept, err := s.Store.Credential(ctx, me.ref, store.Password)
-	if errors.Is(err, store.ErrNotFound) {
+	if me.password.Hash == "" {
 		return false, nil
 	}
-	if err == nil {
-		err = s.verifyAgain(ctx, me, "password", password, kept.Hash, who.RemoteAddr)
-	}
+	err = s.verifyAgain(ctx, me, "password", password, me.password.Hash, who.RemoteAddr)
 	if outcome.Has(err, outcome.Invalid) {
 		return false, nil
 	}

@@ -87,7 +87,7 @@ func (s *Service) tellOfPassword(ctx context.Context, tx *repo.Tx, ref store.Ref
 	if err != nil {
 		return err
 	}
-	return tell(ctx, s.Mails, tx.Store(), account{user, ref}, mail.PasswordChanged)
+	return tell(ctx, s.Mails, tx.Store(), account{user: user, ref: ref}, mail.PasswordChanged)
 }
 
 // ResetMemberPassword mails the User of a membership a link to set a new password.

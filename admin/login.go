@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/mail"
 	"github.com/admitdev/admit/pkg/oauth"
@@ -94,57 +93,40 @@ func (s *SignIn) recordRefusal(ctx context.Context, user store.Ref, reason strin
 	return audit.RecordAlone(ctx, s.Store, e)
 }
 
-// verify finds the User and compares the password. It costs the same reads and one hash whatever it
-// finds.
+// verify finds the User and compares the password.
 func (s *SignIn) verify(ctx context.Context, in LoginRequest) (account, proof, error) {
 	who, err := s.named(ctx, in)
-	return s.shows(ctx, who, err, in)
-}
-
-// shows compares the password with that of a User who was found, or not (store.ErrNotFound).
-func (s *SignIn) shows(ctx context.Context, who account, err error, in LoginRequest) (account, proof, error) {
-	if err == nil && strings.HasPrefix(in.Password, namedTokenPrefix) {
-		switch token, found := s.verifyToken(ctx, who, in); {
-		case found == nil:
-			return who, token, nil
-		case !errors.Is(found, store.ErrNotFound):
-			return account{}, proof{}, found
-		}
-	}
-	var kept store.Credential
-	if err == nil {
-		kept, err = s.Store.Credential(ctx, who.ref, store.Password)
-	}
 	if errors.Is(err, store.ErrNotFound) {
-		if who.ref.ID == "" {
-			err = s.lookForNobody(ctx)
-		}
-		if err == nil || errors.Is(err, store.ErrNotFound) {
-			err = s.Passwords.VerifyNobody(ctx, in.Password)
-		}
-		if err != nil {
-			return account{}, proof{}, err
-		}
-		return account{}, proof{}, wrongPassword()
+		who, err = account{}, nil
 	}
 	if err != nil {
 		return account{}, proof{}, err
 	}
-	match, err := s.Passwords.Verify(ctx, in.Password, kept.Hash)
+	return s.shows(ctx, who, in)
+}
+
+// shows compares the password with that of a User, or of nobody, who has none. It costs the same reads and one hash
+// whoever it is.
+func (s *SignIn) shows(ctx context.Context, who account, in LoginRequest) (account, proof, error) {
+	if strings.HasPrefix(in.Password, namedTokenPrefix) {
+		switch token, err := s.verifyToken(ctx, who, in); {
+		case err == nil:
+			return who, token, nil
+		case !errors.Is(err, store.ErrNotFound):
+			return account{}, proof{}, err
+		}
+	}
+	if who.password.Hash == "" {
+		if err := s.Passwords.VerifyNobody(ctx, in.Password); err != nil {
+			return account{}, proof{}, err
+		}
+		return account{}, proof{}, wrongPassword()
+	}
+	match, err := s.Passwords.Verify(ctx, in.Password, who.password.Hash)
 	if err == nil && !match {
 		err = wrongPassword()
 	}
-	return who, proof{password: kept}, err
-}
-
-// lookForNobody reads what is read of a User who exists.
-func (s *SignIn) lookForNobody(ctx context.Context) error {
-	nobody := store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: store.SystemProject}
-	if _, err := s.account(ctx, nobody); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	_, err := s.Store.Credential(ctx, nobody, store.Password)
-	return err
+	return who, proof{password: who.password}, err
 }
 
 // entrance is how somebody who has shown who they are comes in.

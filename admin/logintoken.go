@@ -52,20 +52,12 @@ func (s *SignIn) named(ctx context.Context, in LoginRequest) (account, error) {
 			return account{}, err
 		}
 		resourceType, id := m.User.Split()
-		user, err := s.Store.Owner(ctx, store.Key{Scope: store.SystemProject, Kind: resourceType, Value: id})
-		if err != nil || resourceType != medplum.TypeUser {
-			return account{}, errors.Join(err, notUser(resourceType))
+		if resourceType != medplum.TypeUser {
+			return account{}, store.ErrNotFound
 		}
-		return s.account(ctx, user)
+		return s.whoHolds(ctx, userKey(id))
 	}
 	return s.byEmail(ctx, in.Username, in.ProjectID)
-}
-
-func notUser(resourceType string) error {
-	if resourceType == medplum.TypeUser {
-		return nil
-	}
-	return store.ErrNotFound
 }
 
 // verifyToken finds the User's named token. It lets nobody make a project, nor look after the account

@@ -317,7 +317,7 @@ func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fre
 	if err != nil {
 		return err
 	}
-	kept, err := s.passwordOf(ctx, me)
+	kept, err := passwordOf(me)
 	if err != nil {
 		return err
 	}
@@ -344,12 +344,11 @@ func (s *SignIn) ChangePassword(ctx context.Context, who caller.Caller, old, fre
 }
 
 // passwordOf is the password that the caller is to show again.
-func (s *SignIn) passwordOf(ctx context.Context, me account) (store.Credential, error) {
-	kept, err := s.Store.Credential(ctx, me.ref, store.Password)
-	if errors.Is(err, store.ErrNotFound) {
-		err = outcome.New(outcome.Invalid, "Existing password not set")
+func passwordOf(me account) (store.Credential, error) {
+	if me.password.Hash == "" {
+		return store.Credential{}, outcome.New(outcome.Invalid, "Existing password not set")
 	}
-	return kept, err
+	return me.password, nil
 }
 
 // confirmPassword refuses a password that was changed since it was compared.
@@ -389,10 +388,9 @@ func (s *SignIn) accountOf(ctx context.Context, who caller.Caller) (account, err
 	if resourceType != medplum.TypeUser {
 		return account{}, outcome.New(outcome.Forbidden, "")
 	}
-	key := store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: id}
-	ref, err := s.Store.Owner(ctx, key)
+	me, err := s.whoHolds(ctx, userKey(id))
 	if err != nil {
 		return account{}, fmt.Errorf("find the User who calls: %w", err)
 	}
-	return s.account(ctx, ref)
+	return me, nil
 }

@@ -116,6 +116,8 @@ var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-
 type account struct {
 	user medplum.User
 	ref  store.Ref
+	// password has no hash where there is none, and where the User was not read by a key of theirs.
+	password store.Credential
 }
 
 // byEmail finds the User of an address: with a project its own User, else the server-scoped one.
@@ -127,19 +129,14 @@ func (s *SignIn) byEmail(ctx context.Context, email, project string) (account, e
 		scopes = []string{project, store.SystemProject}
 	}
 	for _, scope := range scopes {
-		key := store.Key{Scope: scope, Kind: repo.KeyUserEmail, Value: mail.Canonical(email)}
-		ref, err := s.Store.Owner(ctx, key)
+		found, err := s.whoHolds(ctx, store.Key{Scope: scope, Kind: repo.KeyUserEmail, Value: mail.Canonical(email)})
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
-		if err != nil {
-			return account{}, err
-		}
-		found, err := s.account(ctx, ref)
 		if err != nil || scope == project {
 			return found, err
 		}
-		return found, s.belongs(ctx, ref, project)
+		return found, s.belongs(ctx, found.ref, project)
 	}
 	return account{}, store.ErrNotFound
 }
@@ -164,7 +161,27 @@ func (s *SignIn) belongs(ctx context.Context, user store.Ref, project string) er
 // account reads a User.
 func (s *SignIn) account(ctx context.Context, ref store.Ref) (account, error) {
 	user, err := fetch[medplum.User](ctx, s.Repo, "read the User who signs in", ref)
-	return account{user, ref}, err
+	return account{user: user, ref: ref}, err
+}
+
+// whoHolds reads the User who holds a key, with their password.
+//
+// Errors: store.ErrNotFound.
+func (s *SignIn) whoHolds(ctx context.Context, key store.Key) (account, error) {
+	found, passwords, err := s.Store.Held(ctx, key, store.Password, "")
+	if err != nil {
+		return account{}, err
+	}
+	who := account{ref: found.Ref}
+	for _, password := range passwords {
+		who.password = password
+	}
+	return who, decode(found, &who.user)
+}
+
+// userKey is the key of a User, whichever project they belong to.
+func userKey(id string) store.Key {
+	return store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: id}
 }
 
 // login reads a login that somebody goes on with.

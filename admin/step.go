@@ -62,30 +62,20 @@ func (s *SignIn) choices(ctx context.Context, login store.Login) ([]Choice, erro
 }
 
 func (s *SignIn) choicesOf(ctx context.Context, login store.Login, password store.Credential) ([]Choice, error) {
-	refs, err := s.directory.memberships(ctx, login.User(), maxMemberships)
+	want := login.WantedProject
+	members, err := s.directory.members(ctx, login.User(), func(project string) bool {
+		return (want == "" || want == newProjectID || want == project) && password.OpensProject(project)
+	})
 	if err != nil {
 		return nil, err
 	}
 	var all []Choice
-	for _, ref := range refs {
-		if want := login.WantedProject; want != "" && want != newProjectID && want != ref.Project {
-			continue
-		}
-		if !password.OpensProject(ref.Project) {
-			continue
-		}
-		m, p, err := s.directory.member(ctx, ref)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+	for _, m := range members {
 		if profileType, _ := m.Profile.Split(); !m.IsActive() || login.ProfileType != "" && login.ProfileType != profileType {
 			continue
 		}
 		all = append(all, Choice{
-			ID: m.ID, Project: medplum.RefTo(medplum.TypeProject, p.ID, p.Name), Profile: m.Profile, Identifier: m.Identifier, project: ref.Project, read: p,
+			ID: m.ID, Project: medplum.RefTo(medplum.TypeProject, m.of.ID, m.of.Name), Profile: m.Profile, Identifier: m.Identifier, project: m.project, read: m.of,
 		})
 	}
 	return all, nil

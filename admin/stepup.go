@@ -90,7 +90,7 @@ func (s *SignIn) StepUp(ctx context.Context, who caller.Caller, proof Proof) err
 }
 
 func (s *SignIn) stepUpByPassword(ctx context.Context, who caller.Caller, me account, password string, prove func(*repo.Tx) error) error {
-	kept, err := s.passwordOf(ctx, me)
+	kept, err := passwordOf(me)
 	if err != nil {
 		return err
 	}

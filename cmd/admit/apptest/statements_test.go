@@ -21,9 +21,9 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		"create":             {"postgres": {1, 0}, "sqlite": {6, 1}},
 		"update":             {"postgres": {2, 0}, "sqlite": {12, 1}},
 		"invite":             {"postgres": {21, 1}, "sqlite": {34, 1}},
-		"client_credentials": {"postgres": {4, 0}, "sqlite": {6, 1}},
+		"client_credentials": {"postgres": {3, 0}, "sqlite": {4, 1}},
 		"introspect":         {"postgres": {3, 0}, "sqlite": {4, 0}},
-		"login":              {"postgres": {8, 0}, "sqlite": {16, 2}},
+		"login":              {"postgres": {5, 0}, "sqlite": {12, 2}},
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		w := newWorkload(t, db)
@@ -56,6 +56,34 @@ var signIn = operation{"login", http.StatusOK, func(w *workload, _, _ int) []byt
 	return w.anonymous().wire("POST", "/auth/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q,"scope":"openid","codeChallenge":"%043d","codeChallengeMethod":"S256"}`,
 		SuperAdminEmail, SuperAdminPassword, 0))
 }}
+
+// TestARefusedSignInCostsTheSameWhoeverItIs: somebody whose password it is not, somebody who has none, and nobody.
+func TestARefusedSignInCostsTheSameWhoeverItIs(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		w := newWorkload(t, db)
+		w.admin.POST("/admin/projects/"+w.admin.Project+"/invite",
+			`{"resourceType":"Practitioner","firstName":"Lisa","lastName":"Simpson","email":"lisa@example.com","sendEmail":false,"scope":"server"}`).WantStatus(http.StatusOK)
+		for _, password := range []string{"Wrong-horse-battery-24", "admit_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"} {
+			var costs [3][]string
+			for range 2 { // the first fills what is kept
+				for i, email := range []string{SuperAdminEmail, "lisa@example.com", "nobody@example.com"} {
+					costs[i] = nil
+					for _, s := range w.record(func() {
+						w.anonymous().POST("/auth/login", fmt.Sprintf(`{"email":%q,"password":%q,"scope":"openid","codeChallenge":"%043d","codeChallengeMethod":"S256"}`,
+							email, password, 0)).WantStatus(http.StatusBadRequest)
+					}) {
+						if !transactional(s.Text) {
+							costs[i] = append(costs[i], s.Text)
+						}
+					}
+				}
+			}
+			assert.NotEmpty(t, costs[0])
+			assert.Equal(t, costs[0], costs[1], password)
+			assert.Equal(t, costs[0], costs[2], password)
+		}
+	})
+}
 
 const warmings = 20
 
