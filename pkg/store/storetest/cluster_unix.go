@@ -67,7 +67,7 @@ func startCluster() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp("", "admit-pg-")
+	dir, err := os.MkdirTemp(memory(), "admit-pg-")
 	if err != nil {
 		return "", err
 	}

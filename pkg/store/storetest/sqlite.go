@@ -18,7 +18,16 @@ func SQLite(t testing.TB) DB {
 	if err != nil {
 		t.Fatalf("make a SQLite database: %v", err)
 	}
-	path := filepath.Join(t.TempDir(), "admit.db")
+	dir, err := os.MkdirTemp(memory(), "admit-sqlite-")
+	if err != nil {
+		t.Fatalf("make a SQLite database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("remove the SQLite database: %v", err)
+		}
+	})
+	path := filepath.Join(dir, "admit.db")
 	if err := os.WriteFile(path, template, 0o600); err != nil {
 		t.Fatalf("make a SQLite database: %v", err)
 	}
@@ -27,7 +36,7 @@ func SQLite(t testing.TB) DB {
 
 // sqliteTemplate is the bytes of a migrated, empty file.
 var sqliteTemplate = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "admit-template-")
+	dir, err := os.MkdirTemp(memory(), "admit-template-")
 	if err != nil {
 		return nil, err
 	}
