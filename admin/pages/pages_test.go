@@ -171,7 +171,7 @@ func TestPagesOfAnotherApplicationAreNotOurs(t *testing.T) {
 
 func TestANewPasswordIsAskedForByMail(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
-		srv := apptest.Start(t, apptest.On(db), apptest.With("ADMIT_LOGIN_RATE_LIMIT=3"))
+		srv := apptest.Start(t, apptest.On(db), apptest.Standing(), apptest.With("ADMIT_LOGIN_RATE_LIMIT=3"))
 		link := invite(t, srv, "alice@example.com", "")
 		nobody := srv.As(apptest.Anonymous)
 		assert.Contains(t, string(nobody.GET("/signin").Body), `href="`+srv.URL+`/resetpassword"`)

@@ -12,21 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
-	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
-// skewed is a clock that a test moves.
-type skewed struct {
-	clock.System
-	ahead time.Duration
-}
-
-func (c *skewed) Now() time.Time { return c.System.Now().Add(c.ahead) }
-
 // TestAnAccountWithoutScript: the page of one's own account works by forms alone, for nobody else.
 func TestAnAccountWithoutScript(t *testing.T) {
-	at := &skewed{}
+	at := &apptest.Clock{}
 	s := apptest.Start(t, apptest.At(at))
 	member := s.As(apptest.Practitioner)
 	v := newVisitor(t, s)
@@ -51,7 +42,7 @@ func TestAnAccountWithoutScript(t *testing.T) {
 	codes := regexp.MustCompile(`([A-Z2-7]{5}-){4}[A-Z2-7]{5}`).FindAllString(v.page, -1)
 	require.Len(t, codes, 10)
 
-	at.ahead = 6 * time.Minute
+	at.Ahead = 6 * time.Minute
 	v.send(http.MethodGet, "/account/recovery-codes", nil).fill()
 	require.Equal(t, s.URL+"/account/confirm?then=recovery-codes", v.header.Get("Location"))
 	v.send(http.MethodGet, "/account/confirm?then=https://evil.example", nil).fill("password", apptest.Password)

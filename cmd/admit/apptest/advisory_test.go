@@ -28,13 +28,15 @@ type attacked struct {
 	nobody, other, member, patient *apptest.Client
 	app                            string // a client with redirect URIs
 	ask                            func(more ...string) string
+	clock                          *apptest.Clock
 }
 
 // TestFaultsThatWerePublishedOfOthersAreNotOurs replays them one by one.
 func TestFaultsThatWerePublishedOfOthersAreNotOurs(t *testing.T) {
+	now := &apptest.Clock{}
 	withProvider(t, func(t *testing.T, h hospital) {
 		a := &attacked{
-			hospital: h, nobody: h.As(apptest.Anonymous), other: h.As(apptest.OtherAdmin),
+			hospital: h, clock: now, nobody: h.As(apptest.Anonymous), other: h.As(apptest.OtherAdmin),
 			member: h.As(apptest.Practitioner), patient: h.As(apptest.Patient),
 		}
 		a.app, a.ask = newApp(h.Server)
@@ -47,7 +49,7 @@ func TestFaultsThatWerePublishedOfOthersAreNotOurs(t *testing.T) {
 			}
 		}
 		require.GreaterOrEqual(t, len(seen), 50)
-	})
+	}, apptest.At(now))
 }
 
 // bearer is a caller with a token.

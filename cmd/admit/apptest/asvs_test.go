@@ -34,7 +34,7 @@ type asvs struct {
 	app                                         string // a client of the clinic
 	ask                                         func(more ...string) string
 	elsewhere                                   *apptest.Server // another service, which limits sign-ins
-	time                                        *skewed
+	time                                        *apptest.Clock
 	hospital                                    hospital // the same server, with the identity provider of a domain
 }
 
@@ -103,21 +103,21 @@ func TestASVS(t *testing.T) {
 }
 
 func newASVS(t *testing.T, db storetest.DB) *asvs {
-	now := &skewed{}
+	now := &apptest.Clock{}
 	s := apptest.Start(t, apptest.On(db), apptest.At(now), apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true"))
 	w := &asvs{Server: s, super: s.As(apptest.SuperAdmin), admin: s.As(apptest.Admin), staff: s.As(apptest.Practitioner), patient: s.As(apptest.Patient), other: s.As(apptest.OtherAdmin), nobody: s.As(apptest.Anonymous)}
 	w.app, w.ask = newApp(s)
 	w.time, w.hospital = now, newHospital(t, s)
 	w.hospital.invite(ann, "")
-	w.elsewhere = apptest.Start(t, apptest.With("ADMIT_BASE_URL=http://localhost", fmt.Sprint("ADMIT_LOGIN_RATE_LIMIT=", elsewhereLimit)))
+	w.elsewhere = apptest.Start(t, apptest.Standing(), apptest.With("ADMIT_BASE_URL=http://localhost", fmt.Sprint("ADMIT_LOGIN_RATE_LIMIT=", elsewhereLimit)))
 	w.elsewhere.As(apptest.Admin)
 	return w
 }
 
 // after does something when so much time has gone by, which then comes back.
 func (w *asvs) after(passed time.Duration, something func()) {
-	w.time.ahead = passed
-	defer func() { w.time.ahead = 0 }()
+	w.time.Ahead = passed
+	defer func() { w.time.Ahead = 0 }()
 	something()
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
-	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/secret"
 )
 
@@ -87,18 +86,10 @@ func authingSignatures(t *testing.T, s *apptest.Server, pool, other userPool) {
 	s.As(apptest.Anonymous).POST("/api/v3/get-management-token", `{"accessKeyId":"none","accessKeySecret":"x"}`).WantStatus(http.StatusNotFound)
 }
 
-// stopped is a clock that stands still, so that no minute begins.
-type stopped struct {
-	clock.System
-	at time.Time
-}
-
-func (c stopped) Now() time.Time { return c.at.UTC().Truncate(time.Millisecond) }
-
 // TestAuthingCountsGuesses of the secret of a pool, in every way that it can be guessed.
 func TestAuthingCountsGuesses(t *testing.T) {
 	const limit = 60
-	s := apptest.Start(t, apptest.With("ADMIT_AUTH_RATE_LIMIT="+strconv.Itoa(limit)), apptest.At(stopped{at: time.Now()}))
+	s := apptest.Start(t, apptest.With("ADMIT_AUTH_RATE_LIMIT="+strconv.Itoa(limit)), apptest.Standing())
 	pool := poolOf(s.As(apptest.Admin))
 	guess := signing{pool: pool.id, secret: "a guess", method: http.MethodPost, path: "/api/v3/list-users"}
 	for range limit {

@@ -25,11 +25,11 @@ type hospital struct {
 }
 
 // withProvider runs a test on each database.
-func withProvider(t *testing.T, test func(t *testing.T, h hospital)) {
+func withProvider(t *testing.T, test func(t *testing.T, h hospital), options ...apptest.Option) {
 	t.Helper()
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		test(t, newHospital(t, s))
-	}, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true"))
+	}, append(options, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true"))...)
 }
 
 func newHospital(t *testing.T, s *apptest.Server) hospital {

@@ -18,7 +18,7 @@ import (
 type abroad struct {
 	*apptest.Server
 	idp     *provider
-	time    *skewed
+	time    *apptest.Clock
 	admin   *apptest.Client
 	member  *apptest.Answer // of an invitation; the issuer knows them as emp-7
 	profile string
@@ -26,14 +26,14 @@ type abroad struct {
 
 func withIssuer(t *testing.T, test func(t *testing.T, a abroad), settings ...string) {
 	t.Helper()
-	idp, now := newProvider(t), &skewed{}
+	idp, now := newProvider(t), &apptest.Clock{}
 	options := append([]string{"ADMIT_ALLOW_PRIVATE_URLS=true", "ADMIT_TRUSTED_PROXIES=127.0.0.1", "ADMIT_EXTERNAL_ISSUERS=" + idp.URL}, settings...)
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := abroad{Server: s, idp: idp, time: now, admin: s.As(apptest.Admin)}
 		a.member = a.join(a.admin, "emp-7")
 		a.profile = a.member.Field("profile.reference")
 		test(t, a)
-		now.ahead = 0
+		now.Ahead = 0
 	}, apptest.With(options...), apptest.At(now))
 }
 
@@ -189,20 +189,20 @@ func TestATokenOfAnExternalIssuerEnds(t *testing.T) {
 		a.with(token).GET("/fhir/R4/Patient").WantStatus(http.StatusOK)
 		a.with(ends).GET("/fhir/R4/Patient").WantStatus(http.StatusOK)
 		a.revoke(token)
-		a.time.ahead = 31 * time.Second
+		a.time.Ahead = 31 * time.Second
 		a.with(token).GET("/fhir/R4/Patient").WantStatus(http.StatusOK) // as the README says
 		a.refused(t, ends, "over within what was remembered")
-		a.time.ahead = time.Minute + time.Second
+		a.time.Ahead = time.Minute + time.Second
 		a.refused(t, token, "revoked")
 		asked := a.idp.asked["/userinfo"]
 		a.confirmed(token, nil)
 		a.refused(t, token, "a refusal is remembered too")
 		assert.Equal(t, asked, a.idp.asked["/userinfo"])
-		a.time.ahead += 6 * time.Second
+		a.time.Ahead += 6 * time.Second
 		a.with(token).GET("/fhir/R4/Patient").WantStatus(http.StatusOK)
 
 		// An issuer that fails.
-		a.time.ahead += time.Minute
+		a.time.Ahead += time.Minute
 		a.idp.answers["/userinfo"] = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusBadGateway) }
 		a.refused(t, token, "userinfo fails")
 		delete(a.idp.answers, "/userinfo")
@@ -211,14 +211,14 @@ func TestATokenOfAnExternalIssuerEnds(t *testing.T) {
 		old := a.idp.key
 		defer func() { a.idp.key = old }()
 		a.idp.key = newProviderKey(t)
-		a.time.ahead += time.Minute
+		a.time.Ahead += time.Minute
 		asked = a.idp.asked["/jwks"]
 		a.with(a.token(nil, nil)).GET("/fhir/R4/Patient").WantStatus(http.StatusOK)
 		for range 3 {
 			a.refused(t, a.confirmed(signJWT(t, newProviderKey(t), a.claims(nil), nil), nil), "a stranger's key")
 		}
 		assert.Equal(t, asked+1, a.idp.asked["/jwks"])
-		a.time.ahead += time.Hour
+		a.time.Ahead += time.Hour
 		a.refused(t, a.confirmed(signJWT(t, old, a.claims(nil), nil), nil), "a key that was withdrawn")
 	})
 }
@@ -294,7 +294,7 @@ func TestATokenNamesThisServerOrWhatTheIssuerCallsIt(t *testing.T) {
 	t.Parallel()
 	idp := newProvider(t)
 	s := apptest.Start(t, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true", "ADMIT_EXTERNAL_ISSUERS="+idp.URL+";audience=api://admit"))
-	a := abroad{Server: s, idp: idp, time: &skewed{}, admin: s.As(apptest.Admin)}
+	a := abroad{Server: s, idp: idp, time: &apptest.Clock{}, admin: s.As(apptest.Admin)}
 	a.join(a.admin, "emp-7")
 	for _, aud := range []any{
 		a.URL, a.URL + "/", a.URL + "/fhir/R4", a.URL + "/fhir/R4/", "api://admit", []string{"https://other.example", "api://admit"},
@@ -307,7 +307,7 @@ func TestATokenNamesThisServerOrWhatTheIssuerCallsIt(t *testing.T) {
 // TestASubjectIsItsIssuersWhereThereAreSeveral: both issuers know an emp-7, and they are two people.
 func TestASubjectIsItsIssuersWhereThereAreSeveral(t *testing.T) {
 	another := newProvider(t)
-	idp, now := newProvider(t), &skewed{}
+	idp, now := newProvider(t), &apptest.Clock{}
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		a := abroad{Server: s, idp: idp, time: now, admin: s.As(apptest.Admin)}
 		b := a
@@ -336,7 +336,7 @@ func TestAnIssuersUserinfoCanBeNamed(t *testing.T) {
 	t.Parallel()
 	idp, other := newProvider(t), newProvider(t)
 	s := apptest.Start(t, apptest.With("ADMIT_ALLOW_PRIVATE_URLS=true", "ADMIT_EXTERNAL_ISSUERS="+idp.URL+"="+other.URL+"/userinfo"))
-	a := abroad{Server: s, idp: idp, time: &skewed{}, admin: s.As(apptest.Admin)}
+	a := abroad{Server: s, idp: idp, time: &apptest.Clock{}, admin: s.As(apptest.Admin)}
 	a.join(a.admin, "emp-7")
 	a.refused(t, a.token(nil, nil), "the one named does not know it")
 	token := signJWT(t, idp.key, a.claims(nil), nil)

@@ -25,7 +25,7 @@ const icureUser = "/rest/v2/user"
 // icureGuard is two projects that speak the dialect, and who asks.
 type icureGuard struct {
 	*apptest.Server
-	at                          *skewed
+	at                          *apptest.Clock
 	admin, other, staff, nobody *apptest.Client
 	mine, theirs                *apptest.Answer // a user of each
 }
@@ -34,7 +34,7 @@ type icureGuard struct {
 func TestICureAttacks(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
-		at := &skewed{}
+		at := &apptest.Clock{}
 		s := apptest.Start(t, apptest.On(db), apptest.At(at))
 		g := &icureGuard{Server: s, at: at, admin: s.As(apptest.Admin), other: s.As(apptest.OtherAdmin), staff: s.As(apptest.Practitioner), nobody: s.As(apptest.Anonymous)}
 		t.Run("off", g.off)
@@ -368,12 +368,12 @@ func (g *icureGuard) expired(t *testing.T) {
 	refresh := func() *apptest.Answer {
 		return g.nobody.With("Refresh-Token", session.Field("refreshToken")).POST("/rest/v2/auth/refresh", "")
 	}
-	g.at.ahead = 61 * time.Second
+	g.at.Ahead = 61 * time.Second
 	icureRefused(t, "a token after its time", g.enter("late", named), http.StatusUnauthorized)
 	current().WantStatus(http.StatusOK)
-	g.at.ahead = 23 * time.Hour
+	g.at.Ahead = 23 * time.Hour
 	icureRefused(t, "an access token after its time", current(), http.StatusUnauthorized)
 	refresh().WantStatus(http.StatusOK)
-	g.at.ahead = 25 * time.Hour
+	g.at.Ahead = 25 * time.Hour
 	icureRefused(t, "a renewal after its time", refresh(), http.StatusUnauthorized)
 }

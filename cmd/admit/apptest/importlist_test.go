@@ -40,7 +40,7 @@ func TestTheListsOfAProjectAreListedToItsAdministrators(t *testing.T) {
 }
 
 func TestOnlySoManyListsWait(t *testing.T) {
-	at := &skewed{}
+	at := &apptest.Clock{}
 	s := apptest.Start(t, apptest.At(at), apptest.With("ADMIT_PROJECT_IMPORT_LIMIT=3"))
 	admin := s.As(apptest.Admin)
 	for n := range 3 {
@@ -50,7 +50,7 @@ func TestOnlySoManyListsWait(t *testing.T) {
 	assert.Contains(t, refused.Field("issue.0.details.text"), "3 lists wait already to be applied")
 	finished(t, admin, admin.GET(importsOf(admin)+"?limit=1").Field("imports.0.id"), "apply")
 	uploaded(admin, listOf(1, "more"))
-	at.ahead = 25 * time.Hour
+	at.Ahead = 25 * time.Hour
 	again := s.Again(apptest.Admin)
 	id := uploaded(again, listOf(1, "later"))
 	kept := again.GET(importsOf(again)).WantStatus(http.StatusOK)
@@ -58,7 +58,7 @@ func TestOnlySoManyListsWait(t *testing.T) {
 }
 
 func TestAListIsTakenBackWithinADayByAnyAdministrator(t *testing.T) {
-	at := &skewed{}
+	at := &apptest.Clock{}
 	s := apptest.Start(t, apptest.At(at))
 	admin := s.As(apptest.Admin)
 	second := s.Invite(admin, "Practitioner", "second@clinic.example", `,"membership":{"admin":true}`)
@@ -70,7 +70,7 @@ func TestAListIsTakenBackWithinADayByAnyAdministrator(t *testing.T) {
 	assert.Len(t, membershipsIn(admin), before+1)
 	second.POST(importsOf(second)+"/"+id+"/apply", "").WantStatus(http.StatusConflict)
 
-	at.ahead = 24*time.Hour + time.Minute
+	at.Ahead = 24*time.Hour + time.Minute
 	again := s.Again(apptest.Admin)
 	refused := again.POST(importsOf(again)+"/"+late+"/undo", "").WantStatus(http.StatusConflict)
 	assert.Equal(t, "An import can be undone within 24 hours", refused.Field("issue.0.details.text"))

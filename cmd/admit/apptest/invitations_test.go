@@ -226,7 +226,7 @@ func TestARevokedInvitationLetsNobodyIn(t *testing.T) {
 }
 
 func TestAnInvitationEndsByItself(t *testing.T) {
-	at := &skewed{}
+	at := &apptest.Clock{}
 	s := apptest.Start(t, apptest.At(at))
 	i := newInviter(t, s, apptest.Admin)
 	const to = "late@example.com"
@@ -238,7 +238,7 @@ func TestAnInvitationEndsByItself(t *testing.T) {
 	for _, body := range []string{`{}`, `{"expiresAt":"2020-01-01T00:00:00Z"}`, `{"expiresAt":"2999-01-01T00:00:00Z"}`, `{"expiresAt":"soon"}`, `{"days":3}`} {
 		i.do("POST", i.path(longer, "extend"), body).WantStatus(http.StatusBadRequest)
 	}
-	at.ahead = 8 * 24 * time.Hour
+	at.Ahead = 8 * 24 * time.Hour
 	i = inviter{s.Again(apptest.Admin), s, i.told} // whose own token is as old
 	assert.Equal(t, "expired", i.GET(i.path(id)).Field("state"))
 	assert.Equal(t, []string{id}, idsIn(i.GET(i.path()+"?state=expired"), "invitations"))
@@ -361,7 +361,7 @@ func TestInvitationsAreTheAdministratorsOfTheirProject(t *testing.T) {
 
 // TestMailsOfNewAddressesCountToo: by giving a User one address after another a project would write to anybody.
 func TestMailsOfNewAddressesCountToo(t *testing.T) {
-	s := apptest.Start(t, apptest.With("ADMIT_PROJECT_MAIL_LIMIT=2"))
+	s := apptest.Start(t, apptest.Standing(), apptest.With("ADMIT_PROJECT_MAIL_LIMIT=2"))
 	i := newInviter(t, s, apptest.Admin)
 	_, membership := i.invite("first@example.com", `,"sendEmail":false,"scope":"project"`)
 	update := "/fhir/R4/" + i.GET("/fhir/R4/ProjectMembership/"+membership).Field("user.reference") + "/$update-email"
@@ -371,7 +371,7 @@ func TestMailsOfNewAddressesCountToo(t *testing.T) {
 }
 
 func TestResendsCountAsMails(t *testing.T) {
-	s := apptest.Start(t, apptest.With("ADMIT_PROJECT_MAIL_LIMIT=2"))
+	s := apptest.Start(t, apptest.Standing(), apptest.With("ADMIT_PROJECT_MAIL_LIMIT=2"))
 	i := newInviter(t, s, apptest.Admin)
 	id, _ := i.invite("limit@example.com", "")
 	i.POST(i.path(id, "resend"), "").WantStatus(http.StatusOK)

@@ -14,7 +14,7 @@ import (
 // TestAdministratorsSeeWhatIsUsedOfTheQuotas: of their project, and of each member they name.
 func TestAdministratorsSeeWhatIsUsedOfTheQuotas(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
-		s := apptest.Start(t, apptest.On(db), apptest.With("ADMIT_FHIR_QUOTA=1000"))
+		s := apptest.Start(t, apptest.On(db), apptest.Standing(), apptest.With("ADMIT_FHIR_QUOTA=1000"))
 		admin, member, other := s.As(apptest.Admin), s.As(apptest.Practitioner), s.As(apptest.OtherAdmin)
 		path := "/fhir/R4/Project/" + admin.Project + "/$rate-limits"
 		mine := func(as *apptest.Client) string { return as.GET("/auth/me").Field("membership.id") }

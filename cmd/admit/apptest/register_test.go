@@ -68,7 +68,7 @@ func TestClientsMayRegisterThemselvesWhereAProjectLetsThem(t *testing.T) {
 }
 
 func TestWhatRegistrationRefuses(t *testing.T) {
-	s := apptest.Start(t)
+	s := apptest.Start(t, apptest.Standing())
 	endpoint := registering(s, `,{"name":"clientRegistrationScope","valueString":"openid"},{"name":"clientRegistrationDayLimit","valueInteger":3}`)
 	nobody := s.As(apptest.Anonymous)
 	refusals := map[string]string{

@@ -28,7 +28,7 @@ func TestAProjectMailsABoundedNumberOfInvitations(t *testing.T) {
 		invite(admin, admin.Project, "a4", `,"sendEmail":false`).WantStatus(http.StatusOK)
 		invite(other, other.Project, "a5", "").WantStatus(http.StatusOK)
 		invite(s.As(apptest.SuperAdmin), admin.Project, "a6", "").WantStatus(http.StatusOK)
-	}, apptest.With("ADMIT_PROJECT_MAIL_LIMIT=3"))
+	}, apptest.Standing(), apptest.With("ADMIT_PROJECT_MAIL_LIMIT=3"))
 }
 
 func TestASecondFactorIsResetByWhoAnswersForTheMember(t *testing.T) {

@@ -24,14 +24,14 @@ const (
 type told struct {
 	*apptest.Server
 	t     *testing.T
-	time  *skewed
+	time  *apptest.Clock
 	admin *apptest.Client
 }
 
 func withPlaces(t *testing.T, test func(t *testing.T, w told)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
-		now := &skewed{}
+		now := &apptest.Clock{}
 		s := apptest.Start(t, apptest.On(db), apptest.At(now), apptest.With("ADMIT_TRUSTED_PROXIES=127.0.0.1", fmt.Sprint("ADMIT_LOGIN_RATE_LIMIT=", triesLetThrough)))
 		test(t, told{s, t, now, s.As(apptest.Admin)})
 	})
@@ -98,6 +98,7 @@ func TestPeopleAreToldOfASignInFromANewPlace(t *testing.T) {
 // stranger fills nobody's drawer with it.
 func TestPeopleAreToldOfWrongPasswords(t *testing.T) {
 	withPlaces(t, func(t *testing.T, w told) {
+		defer w.time.Stop()()
 		c := w.Invite(w.admin, "Practitioner", "ann@places.example", "")
 		right := func() { t.Helper(); w.login("127.0.0.1", "Go-http-client/1.1", c.Email, apptest.Password).OK() }
 		w.wrong(c.Email, 2)
@@ -111,7 +112,7 @@ func TestPeopleAreToldOfWrongPasswords(t *testing.T) {
 		right()
 		assert.Equal(t, 1, w.count(c.Email, "unlocked"))
 
-		w.time.ahead += time.Minute
+		w.time.Ahead += time.Minute
 		w.wrong(c.Email, triesLetThrough-1)
 		assert.Zero(t, w.count(c.Email, "guessed"))
 		w.wrong(c.Email, 1)
@@ -119,7 +120,7 @@ func TestPeopleAreToldOfWrongPasswords(t *testing.T) {
 		w.login("192.0.2.1", "curl/8", c.Email, apptest.Password).WantStatus(http.StatusTooManyRequests)
 		w.wrong("nobody@places.example", triesLetThrough)
 		for range 2 {
-			w.time.ahead += time.Minute
+			w.time.Ahead += time.Minute
 			w.wrong(c.Email, triesLetThrough)
 		}
 		assert.Equal(t, 1, w.count(c.Email, "guessed"))
