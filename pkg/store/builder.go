@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -12,7 +13,11 @@ type builder struct {
 	args     []any
 	aliases  int
 	projects []string // of the whole query: what chains may reach
+	places   []placed
 }
+
+// placed is a project or type that is a parameter already.
+type placed struct{ column, value, name string }
 
 // scope is what a condition is about: the rows of an alias of resource, and in which projects and
 // of which types they are. Chosen by probe, an index is asked of each row what values it has;
@@ -67,7 +72,7 @@ func (b *builder) list(values ...any) string {
 // alias is a new name for a table.
 func (b *builder) alias(prefix string) string {
 	b.aliases++
-	return fmt.Sprintf("%s%d", prefix, b.aliases)
+	return prefix + strconv.Itoa(b.aliases)
 }
 
 // oneOf is "column is one of values", with one parameter.
@@ -85,7 +90,22 @@ func (b *builder) oneOf(column string, values []string) string {
 
 // place limits a table to the projects and types of the scope.
 func (b *builder) place(alias string, s scope) string {
+	if s.single() {
+		return alias + ".project_id = " + b.known("project_id", s.projects[0]) + " AND " + alias + ".type = " + b.known("type", s.types[0])
+	}
 	return b.oneOf(alias+".project_id", s.projects) + " AND " + b.oneOf(alias+".type", s.types)
+}
+
+// known is the parameter that a value of a column has, since every table asks for the same.
+func (b *builder) known(column, value string) string {
+	for _, p := range b.places {
+		if p.column == column && p.value == value {
+			return p.name
+		}
+	}
+	name := b.arg(value)
+	b.places = append(b.places, placed{column, value, name})
+	return name
 }
 
 // condition renders p, which is simplified, about the rows of s.

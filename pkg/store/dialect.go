@@ -36,6 +36,9 @@ type dialect interface {
 	members(parameter string) string
 	// lateral says whether a subquery in FROM may refer to what is before it.
 	lateral() bool
+	// readsInOrder says whether resources whose ids an index gives are read in the order of the ids, no more
+	// than a page needs.
+	readsInOrder() bool
 	// keepsPlan says whether a statement may be carried out by a plan that was made for other values.
 	keepsPlan() bool
 	// forValues are the arguments of a statement that is to be planned for just these.
@@ -98,6 +101,8 @@ func (postgres) apart() string                                        { return "
 func (postgres) lateral() bool                                        { return true }
 func (postgres) statementContext(ctx context.Context) context.Context { return ctx }
 
+func (postgres) readsInOrder() bool { return false }
+
 func (d postgres) keepsPlan() bool { return d.prepares }
 
 // forValues has the statement go to the server without a name, whose plan is then for once.
@@ -141,6 +146,7 @@ func (lite) by(index string) string {
 	return " INDEXED BY " + index
 }
 func (lite) apart() string              { return "" }
+func (lite) readsInOrder() bool         { return true }
 func (lite) keepsPlan() bool            { return false }
 func (lite) forValues(args []any) []any { return args }
 func (lite) lateral() bool              { return false }

@@ -81,8 +81,30 @@ func (b *builder) few(f few, s scope) string {
 
 // ofFew is the condition of f on the rows of s.
 func (b *builder) ofFew(f few, s scope) string {
+	return areFew() + " AND " + s.alias + ".id IN (SELECT id FROM few) AND " + b.restOf(f, s)
+}
+
+// areFew holds when the index has no more rows than were looked at.
+func areFew() string { return "(SELECT count(*) FROM few) <= " + strconv.Itoa(fewRows) }
+
+func (b *builder) restOf(f few, s scope) string {
 	s.probe, s.apart = true, true
-	return "(SELECT count(*) FROM few) <= " + strconv.Itoa(fewRows) + " AND " + s.alias + ".id IN (SELECT id FROM few) AND " + b.condition(f.rest, s)
+	return b.condition(f.rest, s)
+}
+
+// fewByID reads the page of f in the order of the ids, which the index has given: resources are read, and asked
+// the rest, until the page is full.
+func (b *builder) fewByID(q Query, f few, s scope, keys sortKeys) (string, error) {
+	after, err := keys.after(b, q.position())
+	if err != nil {
+		return "", err
+	}
+	order := " ORDER BY f.id"
+	if q.backward() {
+		order += " DESC"
+	}
+	return "SELECT r.id, " + versionColumns + " FROM (SELECT DISTINCT r.id FROM few r WHERE 1 = 1" + after + keys.order() + ") f CROSS JOIN LATERAL (SELECT * FROM resource r WHERE " +
+		b.place("r", s) + " AND r.id = f.id AND NOT r.deleted AND " + b.restOf(f, s) + " OFFSET 0) r WHERE " + areFew() + order + b.page(q), nil
 }
 
 // orMany makes of the statement for few rows one that says when there are more: by a row without an id, which no

@@ -44,14 +44,13 @@ func (r reader) Get(ctx context.Context, ref Ref, visible Predicate) (Resource, 
 }
 
 func (b *base) getStatement(ref Ref, visible Predicate) (string, []any) {
-	query := b.dialect.text(`SELECT ` + currentVersion)
-	args := []any{ref.Project, ref.Type, ref.ID}
 	if visible == nil {
-		return query, args
+		return b.dialect.text(`SELECT ` + currentVersion), []any{ref.Project, ref.Type, ref.ID}
 	}
-	render := &builder{dialect: b.dialect, args: args, projects: []string{ref.Project}}
-	query += " AND " + render.condition(simplify(visible), scope{alias: "r", projects: render.projects, types: []string{ref.Type}, probe: true})
-	return query, render.args
+	s := scope{alias: "r", projects: []string{ref.Project}, types: []string{ref.Type}, probe: true}
+	render := &builder{dialect: b.dialect, projects: s.projects, args: make([]any, 0, 8), places: make([]placed, 0, 2)}
+	return "SELECT " + versionColumns + " FROM resource r WHERE " + render.place("r", s) + " AND r.id = " + render.arg(ref.ID) +
+		" AND " + render.condition(simplify(visible), s), render.args
 }
 
 func (r reader) oneVersion(ctx context.Context, ref Ref, query string, args []any) (Resource, error) {

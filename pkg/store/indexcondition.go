@@ -35,15 +35,18 @@ type way struct {
 // parameter have one together, as those of a name do that is kept in parts. A kind of predicate that nobody
 // has taught us has none.
 func (b *builder) ways(any []Predicate) []way {
+	if len(any) == 1 {
+		if w, ok := b.wayOf(any[0]); ok {
+			return []way{w}
+		}
+		return nil
+	}
 	var all []way
 	of := map[Predicate]int{}
 	for _, p := range any {
 		w, ok := b.wayOf(p)
 		if !ok {
 			continue
-		}
-		if len(any) == 1 {
-			return []way{w}
 		}
 		if shape := shapeOf(p); shape != nil {
 			if n, ok := of[shape]; ok {
@@ -162,6 +165,13 @@ func (b *builder) selects(w way, s scope) []string {
 
 // token groups the values by system, so that a list of codes is one alternative.
 func (b *builder) token(p Token, i string) []string {
+	if len(p.Values) == 1 && p.Values[0].Code != nil { // as most are
+		condition := "(" + i + ".code = " + b.arg(bounded(*p.Values[0].Code, maxValue))
+		if system := p.Values[0].System; system != nil {
+			condition += " AND " + i + ".system = " + b.arg(bounded(*system, maxValue))
+		}
+		return []string{condition + ")"}
+	}
 	var conditions []string
 	codes := map[string][]string{} // by system; " " stands for any
 	var order []string

@@ -138,7 +138,7 @@ func (b *builder) filter(q Query, where Predicate, s scope) string {
 	}
 	visible := simplify(q.Visible)
 	first := slices.IndexFunc(parts, isIndexed)
-	if first < 0 || asksResource(visible) {
+	if first < 0 || asksResource(visible) || len(q.Sort) == 0 && b.dialect.readsInOrder() {
 		each := s
 		each.probe, each.apart = true, true
 		return "(" + b.condition(wanted, s) + " AND " + b.condition(visible, each) + ")"
@@ -193,6 +193,10 @@ func (b *builder) search(q Query, where Predicate, f *few) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if f != nil && len(q.Sort) == 0 {
+		statement, err := b.fewByID(q, *f, s, keys)
+		return b.few(*f, s) + orMany(statement, 0), err
+	}
 	var filter string
 	if f != nil {
 		filter = b.ofFew(*f, s)
@@ -204,10 +208,7 @@ func (b *builder) search(q Query, where Predicate, f *few) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	page := " LIMIT " + strconv.Itoa(q.Limit) // a plan for any limit expects a tenth of all rows
-	if q.Offset > 0 {
-		page += " OFFSET " + b.arg(q.Offset)
-	}
+	page := b.page(q)
 	statement := "SELECT " + s.key("r") + ", " + versionColumns + keys.selected()
 	if !onIndex {
 		statement += from + after + keys.order() + page
@@ -219,4 +220,13 @@ func (b *builder) search(q Query, where Predicate, f *few) (string, error) {
 		statement = b.few(*f, s) + orMany(statement, keys.given)
 	}
 	return statement, nil
+}
+
+// page has the limit as text: a plan for any limit expects a tenth of all rows.
+func (b *builder) page(q Query) string {
+	page := " LIMIT " + strconv.Itoa(q.Limit)
+	if q.Offset > 0 {
+		page += " OFFSET " + b.arg(q.Offset)
+	}
+	return page
 }

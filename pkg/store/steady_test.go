@@ -2,11 +2,14 @@ package store_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/store/storetest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestPlansAreKeptOnlyWhereNoValueNeedsAnother: a plan that PostgreSQL has kept does not know whether it looks for
@@ -118,4 +121,25 @@ func TestAFewRowsAreLookedForWithoutKnowingHowMany(t *testing.T) {
 			t.Errorf("%s: %d statements", name, asked)
 		}
 	}
+}
+
+// TestAPageOfFewReadsNoMoreThanItShows: the ids are in order before resources are read.
+func TestAPageOfFewReadsNoMoreThanItShows(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	s := storetest.Open(t, storetest.Postgres(t))
+	project := clock.System{}.NewID()
+	loadForPlans(t, s, []string{project}, 1200)
+	yes := "true"
+	plan, err := s.PlanFew(t.Context(), store.Query{
+		Projects: []string{project}, Types: []string{"Patient"}, Limit: 20,
+		Where: store.String{Param: "name", Value: "v00"}, Visible: store.Token{Param: "active", Values: []store.TokenValue{{Code: &yes}}},
+	})
+	require.NoError(t, err)
+	above, loop, found := strings.Cut(plan, "Nested Loop")
+	require.True(t, found, plan)
+	assert.NotContains(t, above, "Sort", "resources are taken as they are read: %s", plan)
+	ids, _, _ := strings.Cut(loop, "resource r")
+	assert.Contains(t, ids, "Sort", "in the order of the ids: %s", plan)
 }
