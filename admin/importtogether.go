@@ -27,7 +27,7 @@ func (s *Service) withoutProfiles(ctx context.Context, tx *repo.Tx, project stri
 	found := map[string]bool{}
 	for resourceType, emails := range addresses {
 		query := url.Values{"email": {strings.Join(emails, ",")}, "_count": {strconv.Itoa(maxFound)}}
-		profiles, err := s.search(ctx, tx, "find the profiles of invited addresses", project, resourceType, query)
+		profiles, err := s.search(ctx, tx, "find the profile of an invited address", project, resourceType, query)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -78,7 +78,7 @@ func (s *Service) inviteAll(ctx context.Context, tx *repo.Tx, who caller.Caller,
 	made, err := tx.Gather(ctx, func(tx *repo.Tx) error {
 		for i, w := range plain {
 			invites[i] = inviting{s: s, tx: tx, who: who, in: w.in, hash: w.hash, project: described, ahead: invitedAhead{
-				user: tx.NewID(), membership: tx.NewID(), newProfile: true, mailsLeft: &mails,
+				user: newUserID(tx.Store()), membership: tx.NewID(), newProfile: true, mailsLeft: &mails,
 			}}
 		}
 		if err := claimAhead(ctx, tx, invites); err != nil {

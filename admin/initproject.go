@@ -86,7 +86,7 @@ func (s *Service) projectOwner(ctx context.Context, tx *repo.Tx, who caller.Call
 	case !errors.Is(err, store.ErrNotFound):
 		return ref, medplum.User{}, err
 	}
-	ref.ID = tx.Store().NewID()
+	ref.ID = newUserID(tx.Store())
 	name, domain, _ := strings.Cut(in.OwnerEmail, "@")
 	made := medplum.User{ResourceType: medplum.TypeUser, ID: ref.ID, FirstName: name, LastName: domain, Email: in.OwnerEmail}
 	return ref, made, s.makeUser(ctx, tx, "make the owner of a project", ref, made, newPassword{})

@@ -23,6 +23,11 @@ const secretBytes = 16
 // Invite makes somebody a member of a project: User, profile, membership, invitation and mail, all
 // of it or nothing. With an idempotency key a repeated request gets the first one's answer.
 //
+// Administrators learn neither by the answer nor by what they can read afterwards, the trail and the id of the User
+// included, whether the person is known elsewhere on the server. One thing they can find out by trying: a password
+// that comes with an invite is the User's if it is new, as clients rely on (contract §7.1), and somebody else's
+// account does not get a password from an administrator. So whether it signs in tells as much as InvitationLink.
+//
 // Parallel invites of one address take turns at its key, so one makes the User and the membership
 // and the others find them.
 //
@@ -160,6 +165,7 @@ func (v *inviting) post(ctx context.Context, invitation *store.Invitation) error
 		Project: v.project.ID, ProjectName: v.project.Name, Invitation: invitation.ID,
 	}
 	invitation.Request = ""
+	v.tx.Store().Because(showRequest) // whether or not there is one: the trail must not tell who has an account
 	if v.user.stranger {
 		request, secret, err := requestPassword(ctx, v.tx, v.user.Ref, store.RequestInvite, inviteAge)
 		if err != nil {
@@ -216,6 +222,8 @@ func (s *Service) mailsLeft(ctx context.Context, rows *store.Tx, project string)
 // mailWindow is the time over which a project's mails are counted.
 const mailWindow = 24 * time.Hour
 
+const showRequest = "show the request for a password"
+
 // requestPassword makes the single-use secret with which a User sets a password, and the
 // UserSecurityRequest by which FHIR clients see it.
 func requestPassword(ctx context.Context, tx *repo.Tx, user store.Ref, kind store.SecurityRequestType, age time.Duration) (id, plain string, err error) {
@@ -239,7 +247,7 @@ func makeRequest(ctx context.Context, tx *repo.Tx, user store.Ref, request store
 	if err != nil {
 		return "", "", err
 	}
-	if _, err := tx.System("show the request for a password", user.Project).Create(ctx, medplum.TypeUserSecurityRequest, body); err != nil {
+	if _, err := tx.System(showRequest, user.Project).Create(ctx, medplum.TypeUserSecurityRequest, body); err != nil {
 		return "", "", err
 	}
 	return request.ID, plain, rows.AddSecurityRequest(ctx, request)

@@ -9,14 +9,19 @@ import (
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/repo"
 	"github.com/admitdev/admit/fhir/search"
+	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
 
+// whoIsInvited is why an invite looks for a person, makes one and looks where they are a member: one reason for all,
+// because the trail must not tell an administrator whom other projects know.
+const whoIsInvited = "find or make the User of an invite"
+
 // findOrMakeUser finds the User of the address in its scope, or makes one. A User that is found
 // keeps its names, its password and its second factor.
 func (v *inviting) findOrMakeUser(ctx context.Context) error {
-	v.user = invitedUser{Ref: store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: cmp.Or(v.ahead.user, v.tx.Store().NewID())}}
+	v.user = invitedUser{Ref: store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: cmp.Or(v.ahead.user, newUserID(v.tx.Store()))}}
 	if v.in.projectScoped() {
 		v.user.Project = v.project.ID
 	}
@@ -64,7 +69,7 @@ func (v *inviting) claimAddress(ctx context.Context, user store.Ref) (holder sto
 }
 
 func (v *inviting) mustBeNoMember(ctx context.Context, user store.Ref) error {
-	found, err := v.s.membershipsOf(ctx, v.tx, v.project.ID, user)
+	found, err := v.s.findMemberships(ctx, v.tx, whoIsInvited, v.project.ID, user)
 	if err != nil {
 		return err
 	}
@@ -73,6 +78,10 @@ func (v *inviting) mustBeNoMember(ctx context.Context, user store.Ref) error {
 	}
 	return nil
 }
+
+// newUserID is the id of a new User. Memberships name it, in each project to which somebody comes: it does not tell
+// how long another one has known them.
+func newUserID(rows *store.Tx) string { return clock.Untimed(rows.NewID()) }
 
 func (v *inviting) makeUser(ctx context.Context) error {
 	user := medplum.User{
@@ -83,7 +92,7 @@ func (v *inviting) makeUser(ctx context.Context) error {
 		user.Project = new(v.reference())
 	}
 	v.user.made, v.user.stranger, v.user.hasPassword = true, true, v.hash != ""
-	return v.s.makeUser(ctx, v.tx, "make the User of an invite", v.user.Ref, user, v.password())
+	return v.s.makeUser(ctx, v.tx, whoIsInvited, v.user.Ref, user, v.password())
 }
 
 // password is the one that the request gives to a new User. Until the person has shown that the
@@ -122,7 +131,7 @@ func (s *Service) makeUser(ctx context.Context, tx *repo.Tx, reason string, ref 
 // another project's administrator, to be let in here (pre-hijacking). The link replaces that
 // password, and until it is used no sign-in leads to this project (SignIn.choices).
 func (v *inviting) recognise(ctx context.Context) error {
-	res, err := v.tx.System("find the User of an invited address", v.user.Project).Read(ctx, medplum.TypeUser, v.user.ID)
+	res, err := v.tx.System(whoIsInvited, v.user.Project).Read(ctx, medplum.TypeUser, v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -153,13 +162,17 @@ func (v *inviting) memberships(ctx context.Context) ([]medplum.ProjectMembership
 	if v.user.made || v.in.ForceNewMembership {
 		return nil, nil
 	}
-	return v.s.membershipsOf(ctx, v.tx, v.project.ID, v.user.Ref)
+	return v.s.findMemberships(ctx, v.tx, whoIsInvited, v.project.ID, v.user.Ref)
 }
 
 // membershipsOf are the memberships of a User, client or bot in a project.
 func (s *Service) membershipsOf(ctx context.Context, tx *repo.Tx, project string, user store.Ref) ([]medplum.ProjectMembership, error) {
+	return s.findMemberships(ctx, tx, "find the memberships of a User", project, user)
+}
+
+func (s *Service) findMemberships(ctx context.Context, tx *repo.Tx, reason, project string, user store.Ref) ([]medplum.ProjectMembership, error) {
 	query := url.Values{"user": {user.Type + "/" + user.ID}, "_count": {"100"}}
-	rows, err := s.search(ctx, tx, "find the memberships of a User", project, medplum.TypeProjectMembership, query)
+	rows, err := s.search(ctx, tx, reason, project, medplum.TypeProjectMembership, query)
 	if err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func (s *SignIn) register(ctx context.Context, in NewUser, client oauth.Client, 
 	var id string
 	err := s.Repo.System("register a User", ref.Project).InTx(ctx, func(tx *repo.Tx) error {
 		rows := tx.Store()
-		user.ID = rows.NewID()
+		user.ID = newUserID(rows)
 		ref.ID = user.ID
 		password := newPassword{hash, store.OpensAll} // the User of one project has no other
 		if ref.Project == store.SystemProject {

@@ -109,7 +109,7 @@ func (s *Service) setUp(ctx context.Context, tx *repo.Tx, in SuperAdmin, hash st
 	if holder != project {
 		return outcome.New(outcome.Conflict, "There is a super administrator already")
 	}
-	user := store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: rows.NewID()}
+	user := store.Ref{Project: store.SystemProject, Type: medplum.TypeUser, ID: newUserID(rows)}
 	err = s.makeUser(ctx, tx, "make the first super administrator", user, medplum.User{
 		ResourceType: medplum.TypeUser, ID: user.ID, FirstName: in.FirstName, LastName: in.LastName, Email: in.Email,
 		EmailVerified: true,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -52,6 +53,9 @@ func (a *access) CreateAs(ctx context.Context, resourceType, id string, body []b
 // that a super admin gives is nowhere else in use, because super admins find things by id alone.
 func (a *access) newOrGiven(ctx context.Context, resourceType, given string) (string, error) {
 	if given == "" || (a.system == "" && !a.who.SuperAdmin) {
+		if resourceType == medplum.TypeUser { // whose age is not told to the projects that they come to
+			return clock.Untimed(a.newID()), nil
+		}
 		return a.newID(), nil
 	}
 	if !ValidID(given) || (resourceType == medplum.TypeProject && !store.ValidProject(given)) {

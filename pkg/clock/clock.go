@@ -2,9 +2,11 @@
 //
 //   - Times are UTC and cut to the millisecond, the precision in which they are stored and served.
 //   - Ids are UUIDv7 (RFC 9562 §5.7), so keys grow in the order of creation.
+//   - An id that is shown to who must not know when it was made is Untimed.
 package clock
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +28,14 @@ func (System) Now() time.Time { return time.Now().UTC().Truncate(time.Millisecon
 
 // NewID implements Clock. It panics only when the operating system has no randomness.
 func (System) NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Untimed is an id that comes of another one and does not tell when it was made: a UUIDv8 (RFC 9562 §5.8).
+func Untimed(id string) string {
+	digest := sha256.Sum256([]byte(id))
+	untimed := uuid.UUID(digest[:16])
+	untimed[6], untimed[8] = untimed[6]&0x0f|0x80, untimed[8]&0x3f|0x80
+	return untimed.String()
+}
 
 // Of is when an id was made; false for one that is no UUIDv7.
 func Of(id string) (time.Time, bool) {

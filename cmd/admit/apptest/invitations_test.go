@@ -1,7 +1,9 @@
 package apptest_test
 
 import (
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/clock"
 )
 
 // inviter is somebody who invites and looks after it.
@@ -314,6 +317,55 @@ func TestTheDirectoryTellsNothingOfAnInvitedPersonsAccount(t *testing.T) {
 		assert.Contains(t, described[0], "givenName=Another familyName=Name")
 		setPassword(s, newestMail(t, s, "waits@example.com", 2)).WantStatus(http.StatusOK) // the mailed link goes on working
 	})
+}
+
+// TestAnInviteWithAPasswordTellsNothingByItself of whether somebody is known elsewhere, nor since when: neither its
+// answer nor what an administrator can read afterwards.
+func TestAnInviteWithAPasswordTellsNothingByItself(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		i, there := newInviter(t, s, apptest.Admin), newInviter(t, s, apptest.OtherAdmin)
+		for n, more := range []string{`,"sendEmail":false`, ``, `,"scope":"project","sendEmail":false`} {
+			people := []string{fmt.Sprintf("new%d@example.com", n), fmt.Sprintf("waits%d@example.com", n), fmt.Sprintf("account%d@example.com", n)}
+			_, _ = there.invite(people[1], `,"sendEmail":false`)
+			_, _ = there.invite(people[2], `,"password":"Quiet-harbour-47"`)
+			setPassword(s, newestMail(t, s, people[2], 1)).WantStatus(http.StatusOK)
+			var told []string
+			for _, to := range people {
+				invited := i.POST("/admin/projects/"+i.Project+"/invite", `{"resourceType":"Practitioner","firstName":"Ann","lastName":"Other","email":"`+to+
+					`","password":"Another-harbour-48","mfaRequired":true`+more+`}`).WantStatus(http.StatusOK)
+				member, user := invited.Field("id"), invited.Field("user.reference")
+				_, timed := clock.Of(strings.TrimPrefix(user, "User/"))
+				require.False(t, timed, "the id of a User tells when they came to the server")
+				answers := []*apptest.Answer{
+					invited, i.GET("/admin/projects/" + i.Project + "/members/" + member), i.GET("/admin/projects/" + i.Project + "/users/" + member),
+					i.GET("/fhir/R4/ProjectMembership/" + member + "/_history"), i.GET("/fhir/R4/" + user), i.GET("/fhir/R4/" + user + "/_history"),
+					i.GET("/fhir/R4/UserSecurityRequest?user=" + user), i.GET("/scim/v2/Users/" + member),
+					i.GET("/fhir/R4/AuditEvent?entity=" + user),
+				}
+				if strings.Contains(more, `"sendEmail":false`) { // a mail that is on its way changes its state
+					answers = append(answers, i.GET(i.path()+"?email="+to))
+				}
+				told = append(told, unlikely(answers, to))
+			}
+			assert.Equal(t, told[0], told[1], more)
+			assert.Equal(t, told[0], told[2], more)
+		}
+	})
+}
+
+var (
+	anyID   = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	anyTime = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)`)
+)
+
+// unlikely is what answers tell but for the ids, the times and the address, by which no two of them are alike.
+func unlikely(answers []*apptest.Answer, to string) string {
+	var out strings.Builder
+	for _, a := range answers {
+		text := anyTime.ReplaceAllString(anyID.ReplaceAllString(string(a.Body), "ID"), "TIME")
+		fmt.Fprintln(&out, a.Status, strings.ReplaceAll(text, to, "ADDRESS"))
+	}
+	return out.String()
 }
 
 func TestWhatAnInvitationGrantsIsChangedUntilItIsAccepted(t *testing.T) {
