@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -10,14 +11,15 @@ import (
 
 // addressRule lets addresses in or keeps them out.
 type addressRule struct {
-	text   string       // an address or how addresses begin; * for all
-	prefix netip.Prefix // set when text is in CIDR notation
+	all    bool         // whatever the address
+	prefix netip.Prefix // else those that begin so
 	allow  bool
 	origin string // "AccessPolicy/<id> ipAccessRule[<i>]"
 }
 
 func compileAddressRule(r medplum.IPAccessRule) (addressRule, error) {
-	rule := addressRule{text: strings.TrimSpace(r.Value)}
+	text := strings.TrimSpace(r.Value)
+	rule := addressRule{all: text == "*"}
 	switch r.Action {
 	case "allow":
 		rule.allow = true
@@ -25,34 +27,53 @@ func compileAddressRule(r medplum.IPAccessRule) (addressRule, error) {
 	default:
 		return rule, at(outcome.New(outcome.Invalid, "Unknown action: %s", r.Action), "action")
 	}
-	if rule.text == "" {
+	var ok bool
+	if rule.prefix, ok = prefixOf(text); text == "" {
 		return rule, at(outcome.New(outcome.Invalid, "An address is required"), "value")
-	}
-	if strings.Contains(rule.text, "/") {
-		prefix, err := netip.ParsePrefix(rule.text)
-		if err != nil {
-			return rule, at(outcome.New(outcome.Invalid, "%q is no range of addresses", rule.text), "value")
-		}
-		rule.prefix = prefix.Masked()
+	} else if !ok && !rule.all {
+		return rule, at(outcome.New(outcome.Invalid, "%q is no address, beginning of addresses or range of them", text), "value")
 	}
 	return rule, nil
 }
 
-// matches says whether the rule is about the address. 10.1 is about 10.1.2.3 and not about
-// 10.12.3.4: a part of an address that is written is whole.
-func (r addressRule) matches(address netip.Addr) bool {
-	if r.text == "*" {
-		return true
+// prefixOf is the range that a rule is about, whatever way it is written: an address, a range in CIDR notation or
+// how addresses begin. 10.1 is about 10.1.2.3 and not about 10.12.3.4: a part of an address that is written is
+// whole. What ends with :: could be an address or how some begin.
+func prefixOf(text string) (netip.Prefix, bool) {
+	if strings.HasSuffix(text, "::") {
+		return netip.Prefix{}, false
 	}
-	if r.prefix.IsValid() {
-		return r.prefix.Contains(address)
+	if address, err := netip.ParseAddr(text); err == nil {
+		address = address.Unmap().WithZone("")
+		return netip.PrefixFrom(address, address.BitLen()), true
 	}
-	if exact, err := netip.ParseAddr(r.text); err == nil {
-		return exact.Unmap() == address
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		prefix, err = netip.ParsePrefix(completed(text))
 	}
-	rest, ok := strings.CutPrefix(address.String(), r.text)
-	last := r.text[len(r.text)-1]
-	return ok && (last == '.' || last == ':' || rest == "" || rest[0] == '.' || rest[0] == ':')
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	if prefix.Addr().Is4In6() { // as addresses are compared
+		if prefix.Bits() < 96 {
+			return netip.Prefix{}, false
+		}
+		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+	}
+	return prefix.Masked(), true
+}
+
+// completed is the range of the addresses that begin with whole parts: 10.1 is 10.1.0.0/16.
+func completed(text string) string {
+	if strings.Contains(text, ":") {
+		parts := strings.Split(strings.TrimSuffix(text, ":"), ":")
+		return fmt.Sprintf("%s::/%d", strings.Join(parts, ":"), 16*len(parts))
+	}
+	parts := strings.Split(strings.TrimSuffix(text, "."), ".")
+	if len(parts) > 3 {
+		return ""
+	}
+	return fmt.Sprintf("%s%s/%d", strings.Join(parts, "."), strings.Repeat(".0", 4-len(parts)), 8*len(parts))
 }
 
 // AllowsAddress says whether the ipAccessRules let the address in: the first rule about it
@@ -72,7 +93,7 @@ func (p *Policy) address(address string) (allowed bool, origin string) {
 		return false, ""
 	}
 	for _, r := range p.addresses {
-		if r.matches(parsed.Unmap().WithZone("")) {
+		if r.all || r.prefix.Contains(parsed.Unmap().WithZone("")) {
 			return r.allow, r.origin
 		}
 	}
