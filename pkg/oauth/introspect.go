@@ -39,7 +39,7 @@ func (s *Server) introspect(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	project, err := s.asker(ctx, c.Request(), form)
+	project, err := s.asker(ctx, c, form)
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,10 @@ func (s *Server) introspect(c echo.Context) error {
 	return c.JSON(http.StatusOK, shown)
 }
 
-// asker is the project of whoever asks: a client by Basic or in the body, or a bearer.
-func (s *Server) asker(ctx context.Context, request *http.Request, form url.Values) (project string, err error) {
+// asker is the project of whoever asks: a client by Basic or in the body, or a bearer whom its policies let in from
+// there.
+func (s *Server) asker(ctx context.Context, c echo.Context, form url.Values) (project string, err error) {
+	request := c.Request()
 	values := request.Header["Authorization"]
 	if len(values) == 1 && (schemeOf(values[0]) == "bearer" || schemeOf(values[0]) == "dpop") {
 		claims, err := s.read(request, values)
@@ -66,7 +68,11 @@ func (s *Server) asker(ctx context.Context, request *http.Request, form url.Valu
 		if err == nil {
 			member, err = s.Directory.Membership(ctx, claims.Project, claims.Membership)
 		}
-		if err == nil && !member.Active {
+		in := member.Active
+		if err == nil && in {
+			in, err = s.letsIn(ctx, member, c.RealIP())
+		}
+		if err == nil && !in {
 			err = errToken
 		}
 		if errors.Is(err, errToken) || errors.Is(err, store.ErrNotFound) {

@@ -33,6 +33,12 @@ func (s *Server) userinfo(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	switch ok, err := s.letsIn(c.Request().Context(), member, c.RealIP()); {
+	case err != nil:
+		return err
+	case !ok:
+		return outcome.New(outcome.Forbidden, notAllowed)
+	}
 	_, id, _ := strings.Cut(member.User.Reference, "/")
 	shown := userinfo{Subject: id}
 	user := login.User()

@@ -80,6 +80,36 @@ func TestNobodyComesInFromAnAddressThatIsKeptOut(t *testing.T) {
 	}, apptest.With("ADMIT_TRUSTED_PROXIES=127.0.0.1", "ADMIT_ALLOW_PKCE_PLAIN=true"))
 }
 
+// TestATokenIsGoodWhereItsPolicyLetsIn: one that was got inside opens nothing outside, whatever it is shown to.
+func TestATokenIsGoodWhereItsPolicyLetsIn(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		admin := s.As(apptest.Admin)
+		member := s.Invite(admin, "Practitioner", "max@office.example", fmt.Sprintf(`,"accessPolicy":{"reference":%q}`, blocking(admin, elsewhere)))
+		inside, outside := member.With("X-Forwarded-For", office), member.With("X-Forwarded-For", elsewhere)
+		mapped := member.With("X-Forwarded-For", "::ffff:"+elsewhere)
+		batch := `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient"}}]}`
+		job := inside.With("Prefer", "respond-async").POST("/fhir/R4", batch).WantStatus(http.StatusAccepted).Header.Get("Content-Location")
+		at, err := url.Parse(job)
+		assert.NoError(t, err)
+		own := url.Values{"token": {inside.Token}}.Encode()
+		for _, get := range []string{
+			"/fhir/R4/Patient", "/auth/me", "/oauth2/userinfo", "/fhir/R4/Patient?name=x&_cursor=x", at.Path,
+			"/fhir/R4/$graphql?query=%7BPatientList%7Bid%7D%7D", "/scim/v2/Users",
+		} {
+			for _, from := range []*apptest.Client{outside, mapped} {
+				from.GET(get).WantStatus(http.StatusForbidden)
+			}
+			assert.NotEqual(t, http.StatusUnauthorized, inside.GET(get).Status, get)
+		}
+		outside.POST("/fhir/R4", batch).WantStatus(http.StatusForbidden)
+		inside.POST("/fhir/R4", batch).WantStatus(http.StatusOK)
+		outside.FORM("/oauth2/introspect", own).WantStatus(http.StatusUnauthorized)
+		assert.Equal(t, "true", inside.FORM("/oauth2/introspect", own).WantStatus(http.StatusOK).Field("active"))
+		outside.POST("/oauth2/logout", "").WantStatus(http.StatusOK) // which ends it for the thief as well
+		inside.GET("/fhir/R4/Patient").WantStatus(http.StatusUnauthorized)
+	}, apptest.With("ADMIT_TRUSTED_PROXIES=127.0.0.1"))
+}
+
 func TestNoTokenIsExchangedFromAnAddressThatIsKeptOut(t *testing.T) {
 	withProvider(t, func(t *testing.T, h hospital) {
 		h.invite("ann@hospital.example", fmt.Sprintf(`,"accessPolicy":{"reference":%q}`, blocking(h.admin, "127.0.0.1")))
