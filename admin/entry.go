@@ -226,11 +226,11 @@ func (s *SignIn) enter(ctx context.Context, in Entry, p proven, tried tries, fro
 // grant makes a login that needs nothing more a session.
 func (s *SignIn) grant(ctx context.Context, id, membership string, lasts time.Duration) (login store.Login, err error) {
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		granted, err := tx.GrantLogin(ctx, id, "", store.At(tx.Now().Add(lasts)))
+		err := tx.GrantLogin(ctx, id, "", store.At(tx.Now().Add(lasts)))
 		if err == nil {
 			login, err = tx.Login(ctx, id)
 		}
-		if err == nil && (!granted || login.Membership != membership) {
+		if errors.Is(err, store.ErrChanged) || err == nil && login.Membership != membership {
 			err = wrongPassword()
 		}
 		return err

@@ -54,11 +54,7 @@ func (s *Server) authorizationCode(ctx context.Context, r grantRequest) (tokens,
 		return tokens{}, refuse(invalidRequest, "Missing code")
 	}
 	hash := secret.SHA256(given)
-	code, err := s.Store.Code(ctx, hash)
-	if err != nil {
-		return tokens{}, notFoundIs(err, "Invalid code")
-	}
-	login, err := s.Store.Login(ctx, code.Login)
+	code, login, err := s.Store.CodeLogin(ctx, hash)
 	if err != nil {
 		return tokens{}, notFoundIs(err, "Invalid code")
 	}
@@ -97,7 +93,11 @@ func (s *Server) codeSession(ctx context.Context, r grantRequest, login store.Lo
 	if r.presented.id != login.Client { // RFC 6749 §4.1.3: a code is good for the client that it was given to
 		return session{}, refuse(invalidRequest, "Invalid client")
 	}
-	of, err := s.sessionOf(ctx, login)
+	client, err := s.clientOf(ctx, login)
+	if err != nil {
+		return session{}, err
+	}
+	of, err := s.sessionOf(ctx, login, client)
 	if err != nil {
 		return session{}, err
 	}
@@ -116,14 +116,17 @@ const (
 // needsFactor are the AuthMethods of which one may have taken a single factor.
 var needsFactor = []string{methodPassword, MethodExternal, MethodExchange}
 
-// sessionOf reads what the tokens of a login say. Whoever lost their membership gets none.
-func (s *Server) sessionOf(ctx context.Context, login store.Login) (of session, err error) {
-	of.login, of.now = login, s.Clock.Now()
-	if login.Client != "" {
-		if of.client, err = s.client(ctx, login.Client, "Invalid client"); err != nil {
-			return session{}, err
-		}
+// clientOf reads the client of a login, zero where it has none.
+func (s *Server) clientOf(ctx context.Context, login store.Login) (Client, error) {
+	if login.Client == "" {
+		return Client{}, nil
 	}
+	return s.client(ctx, login.Client, "Invalid client")
+}
+
+// sessionOf reads what the tokens of a login say. Whoever lost their membership gets none.
+func (s *Server) sessionOf(ctx context.Context, login store.Login, client Client) (of session, err error) {
+	of.login, of.client, of.now = login, client, s.Clock.Now()
 	of.member, err = s.Directory.Membership(ctx, login.MembershipProject, login.Membership)
 	switch {
 	case err != nil:
@@ -179,21 +182,20 @@ func (s *Server) exchange(ctx context.Context, of session, hash string) (tokens,
 	if err != nil {
 		return tokens{}, err
 	}
-	won := false
-	err = s.Store.InTx(ctx, func(tx *store.Tx) (err error) {
-		if won, err = tx.UseCode(ctx, hash); err != nil || !won {
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.UseCode(ctx, hash); err != nil {
 			return err
 		}
-		if won, err = tx.GrantLogin(ctx, of.login.ID, of.login.KeyThumbprint, store.At(of.now.Add(of.lasts()))); err != nil || !won {
+		if err := tx.GrantLogin(ctx, of.login.ID, of.login.KeyThumbprint, store.At(of.now.Add(of.lasts()))); err != nil {
 			return err
 		}
 		return s.keepRefreshToken(ctx, tx, of)
 	})
 	switch {
+	case errors.Is(err, store.ErrChanged):
+		return tokens{}, s.replayed(ctx, of.login.ID)
 	case err != nil:
 		return tokens{}, err
-	case !won:
-		return tokens{}, s.replayed(ctx, of.login.ID)
 	}
 	return made, nil
 }

@@ -18,15 +18,15 @@ func (s *Server) refreshToken(ctx context.Context, r grantRequest) (tokens, erro
 		return tokens{}, err
 	}
 	hash := secret.SHA256(claims.Secret)
-	kept, err := s.Store.RefreshToken(ctx, hash)
+	kept, login, err := s.Store.RefreshTokenLogin(ctx, hash)
+	if err == nil && login.ID != claims.LoginID {
+		err = store.ErrNotFound
+	}
 	if err != nil {
 		return tokens{}, notFoundIs(err, "Invalid refresh token")
 	}
-	login, err := s.Store.Login(ctx, kept.Login)
-	if err != nil || login.ID != claims.LoginID {
-		return tokens{}, notFoundIs(errors.Join(err, mismatch(login.ID == claims.LoginID)), "Invalid refresh token")
-	}
-	if err := s.refreshClient(ctx, r, login); err != nil {
+	client, err := s.refreshClient(ctx, r, login)
+	if err != nil {
 		return tokens{}, err
 	}
 	switch {
@@ -38,7 +38,7 @@ func (s *Server) refreshToken(ctx context.Context, r grantRequest) (tokens, erro
 	if login.KeyThumbprint, err = rebind(login, r.key); err != nil {
 		return tokens{}, err
 	}
-	of, err := s.sessionOf(ctx, login)
+	of, err := s.sessionOf(ctx, login, client)
 	if err == nil {
 		err = s.mayComeFrom(ctx, of.member, r.address)
 	}
@@ -48,32 +48,21 @@ func (s *Server) refreshToken(ctx context.Context, r grantRequest) (tokens, erro
 	return s.rotate(ctx, of, hash)
 }
 
-// mismatch is a login that is not the token's.
-func mismatch(same bool) error {
-	if same {
-		return nil
-	}
-	return store.ErrNotFound
-}
-
 // refreshClient holds a refresh to the client that the tokens were given to, and what it shows
 // itself with to be right.
-func (s *Server) refreshClient(ctx context.Context, r grantRequest, login store.Login) error {
+func (s *Server) refreshClient(ctx context.Context, r grantRequest, login store.Login) (Client, error) {
 	named := r.presented.id != "" || r.presented.secret != ""
 	if named && (r.presented.id != login.Client || login.Client == "") {
-		return refuse(invalidRequest, "Incorrect client")
+		return Client{}, refuse(invalidRequest, "Incorrect client")
 	}
-	if login.Client == "" {
-		return nil
-	}
-	client, err := s.client(ctx, login.Client, "Invalid client")
+	client, err := s.clientOf(ctx, login)
 	switch {
-	case err != nil:
-		return err
+	case err != nil || login.Client == "":
+		return client, err
 	case !r.presented.proves():
-		return s.mayGoUnproven(client)
+		return client, s.mayGoUnproven(client)
 	}
-	return s.authenticate(ctx, client, r.presented, "Incorrect client secret")
+	return client, s.authenticate(ctx, client, r.presented, "Incorrect client secret")
 }
 
 // rotate uses a refresh token up for new tokens. Of many that try at once one succeeds.
@@ -88,23 +77,20 @@ func (s *Server) rotate(ctx context.Context, of session, hash string) (tokens, e
 	if err != nil {
 		return tokens{}, err
 	}
-	var fresh, live bool
-	err = s.Store.InTx(ctx, func(tx *store.Tx) (err error) {
-		if fresh, err = tx.UseRefreshToken(ctx, hash); err != nil || !fresh {
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.UseRefreshToken(ctx, hash); err != nil {
 			return err
 		}
-		if live, err = tx.ExtendLogin(ctx, of.login.ID, of.login.KeyThumbprint, store.At(of.now.Add(of.lasts()))); err != nil || !live {
+		if err := tx.ExtendLogin(ctx, of.login.ID, of.login.KeyThumbprint, store.At(of.now.Add(of.lasts()))); err != nil {
 			return err
 		}
 		return s.keepRefreshToken(ctx, tx, of)
 	})
 	switch {
+	case errors.Is(err, store.ErrChanged): // by another refresh with the token, or by the end of the session
+		return tokens{}, s.reused(ctx, of.login.ID)
 	case err != nil:
 		return tokens{}, err
-	case !fresh:
-		return tokens{}, s.reused(ctx, of.login.ID)
-	case !live:
-		return tokens{}, refuse(invalidGrant, "Token revoked")
 	}
 	return made, nil
 }

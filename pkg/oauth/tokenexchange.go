@@ -148,7 +148,11 @@ func (s *Server) exchanged(ctx context.Context, r grantRequest, client Client, w
 		AuthMethod: MethodExchange, AuthTime: store.At(now), Nonce: secret.ID(), Scope: scope, Offline: OfflineScope(scope),
 		Recognition: who.How, MFAVerified: who.Several, Granted: true, RemoteAddress: r.address, UserAgent: r.agent, KeyThumbprint: r.key,
 	}
-	of, err := s.sessionOf(ctx, login)
+	client, err := s.clientOf(ctx, login) // again: the provider may have taken its time
+	if err != nil {
+		return tokens{}, err
+	}
+	of, err := s.sessionOf(ctx, login, client)
 	if err == nil {
 		err = s.mayComeFrom(ctx, of.member, r.address)
 	}

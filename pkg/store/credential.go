@@ -124,7 +124,7 @@ func (tx *Tx) ConfirmCredential(ctx context.Context, of Ref, kind CredentialKind
 // HoldCredential is ConfirmCredential for a transaction that does nothing if the credential is another: it fails
 // with ErrChanged, at the latest when it ends.
 func (tx *Tx) HoldCredential(ctx context.Context, of Ref, kind CredentialKind, hash string) error {
-	return tx.later(ctx, later{doing: "hold " + string(kind), table: "credential", holds: true, text: func(b *builder) string {
+	return tx.later(ctx, later{doing: "hold " + string(kind), table: "credential", must: held, text: func(b *builder) string {
 		return "SELECT 1 FROM credential WHERE project_id = " + b.arg(of.Project) + " AND type = " + b.arg(of.Type) + " AND id = " + b.arg(of.ID) +
 			" AND kind = " + b.arg(string(kind)) + " AND hash = " + b.arg(hash)
 	}})

@@ -51,6 +51,12 @@ func uniqueViolation(err error) bool {
 	return false
 }
 
+// divisionByZero is how a statement of ours undoes itself.
+func divisionByZero(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "22012"
+}
+
 // serialization says whether the database undid a transaction so that another could go on; it
 // certainly left nothing behind.
 func serialization(err error) bool {

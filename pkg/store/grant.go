@@ -40,21 +40,34 @@ func (tx *Tx) AddCode(ctx context.Context, code AuthorizationCode) error {
 	return tx.add(ctx, "add code", &code)
 }
 
-// Code reads a code by its hash, used or run out or not, or ErrNotFound.
-func (r reader) Code(ctx context.Context, hash string) (AuthorizationCode, error) {
-	var code AuthorizationCode
-	err := r.gorm(ctx).Where("hash = ?", hash).Take(&code).Error
-	return code, notFound(err, "read code")
+// CodeLogin reads a code by its hash, used or run out or not, with its login; ErrNotFound when there is none, or its
+// login has run out.
+func (r reader) CodeLogin(ctx context.Context, hash string) (AuthorizationCode, Login, error) {
+	var found struct {
+		AuthorizationCode `gorm:"embedded;embeddedPrefix:kept_"`
+		Login             `gorm:"embedded"`
+	}
+	err := r.withLogin(ctx, "authorization_code", "kept.redirect_uri AS kept_redirect_uri, ", hash, &found)
+	return found.AuthorizationCode, found.Login, notFound(err, "read code with its login")
 }
 
-// UseCode uses a code up; false when it was used before, has run out or was replaced.
-func (tx *Tx) UseCode(ctx context.Context, hash string) (bool, error) {
-	result := tx.gorm(ctx).Model(&AuthorizationCode{}).
-		Where("hash = ? AND NOT used AND expires_at > ?", hash, At(tx.Now())).UpdateColumn("used", true)
-	if result.Error != nil {
-		return false, fmt.Errorf("use code: %w", result.Error)
-	}
-	return result.RowsAffected == 1, nil
+// withLogin reads a row of a table that is kept by hash, with its login.
+func (r reader) withLogin(ctx context.Context, table, further, hash string, into any) error {
+	return r.gorm(ctx).Table(table+" kept").Joins("JOIN login ON login.id = kept.login_id AND login.expires_at > ?", At(r.clock.Now())).
+		Select("kept.hash AS kept_hash, kept.login_id AS kept_login_id, kept.used AS kept_used, kept.expires_at AS kept_expires_at, "+further+"login.*").
+		Where("kept.hash = ?", hash).Take(into).Error
+}
+
+// UseCode uses a code up. The transaction fails with ErrChanged, at the latest when it ends, if the code was used
+// before, has run out or was replaced.
+func (tx *Tx) UseCode(ctx context.Context, hash string) error {
+	return tx.useUp(ctx, AuthorizationCode{}.TableName(), hash)
+}
+
+func (tx *Tx) useUp(ctx context.Context, table, hash string) error {
+	return tx.later(ctx, later{doing: "use " + table, table: table, must: changed, text: func(b *builder) string {
+		return "UPDATE " + table + " SET used = true WHERE hash = " + b.arg(hash) + " AND NOT used AND expires_at > " + b.arg(At(tx.Now()))
+	}})
 }
 
 // AddRefreshToken stores a refresh token.
@@ -69,14 +82,21 @@ func (r reader) RefreshToken(ctx context.Context, hash string) (RefreshToken, er
 	return token, notFound(err, "read refresh token")
 }
 
-// UseRefreshToken uses a refresh token up; false when it was used before or has run out.
-func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) (bool, error) {
-	result := tx.gorm(ctx).Model(&RefreshToken{}).
-		Where("hash = ? AND NOT used AND expires_at > ?", hash, At(tx.Now())).UpdateColumn("used", true)
-	if result.Error != nil {
-		return false, fmt.Errorf("use refresh token: %w", result.Error)
+// RefreshTokenLogin reads a refresh token by its hash, used or not, with its login; ErrNotFound when there is none, or
+// its login has run out.
+func (r reader) RefreshTokenLogin(ctx context.Context, hash string) (RefreshToken, Login, error) {
+	var found struct {
+		RefreshToken `gorm:"embedded;embeddedPrefix:kept_"`
+		Login        `gorm:"embedded"`
 	}
-	return result.RowsAffected == 1, nil
+	err := r.withLogin(ctx, "refresh_token", "", hash, &found)
+	return found.RefreshToken, found.Login, notFound(err, "read refresh token with its login")
+}
+
+// UseRefreshToken uses a refresh token up. The transaction fails with ErrChanged, at the latest when it ends, if the
+// token was used before or has run out.
+func (tx *Tx) UseRefreshToken(ctx context.Context, hash string) error {
+	return tx.useUp(ctx, RefreshToken{}.TableName(), hash)
 }
 
 // ForgetRunOut removes what has run out of logins, codes, refresh tokens, client assertions,

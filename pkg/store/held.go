@@ -43,8 +43,8 @@ func (r reader) currentOf(ctx context.Context, all []*wanted) error {
 	return nil
 }
 
-// held finds a resource by its key. The key's table is a directory, which every node has.
-const held = `SELECT u.project_id, u.type, u.id, ` + versionColumns + `, coalesce(c.kind, ''), coalesce(c.hash, ''), coalesce(c.opens, '') FROM unique_key u
+// holder finds a resource by its key. The key's table is a directory, which every node has.
+const holder = `SELECT u.project_id, u.type, u.id, ` + versionColumns + `, coalesce(c.kind, ''), coalesce(c.hash, ''), coalesce(c.opens, '') FROM unique_key u
 JOIN resource r ON r.project_id = u.project_id AND r.type = u.type AND r.id = u.id
 LEFT JOIN credential c ON c.project_id = u.project_id AND c.type = u.type AND c.id = u.id AND (c.kind = $4 OR c.kind = $5)
 WHERE u.scope = $1 AND u.kind = $2 AND u.value = $3 AND NOT r.deleted`
@@ -55,7 +55,7 @@ func (r reader) Held(ctx context.Context, k Key, kind, other CredentialKind) (re
 	k = k.kept()
 	found := false
 	args := []any{k.Scope, k.Kind, k.Value, string(kind), string(other)}
-	err = each(r.dialect.statementContext(ctx), r.q, r.dialect.text(held), args, func(row scanner) error {
+	err = each(r.dialect.statementContext(ctx), r.q, r.dialect.text(holder), args, func(row scanner) error {
 		var c Credential
 		version := versionScan{resource: &res}
 		into := append([]any{&res.Project, &res.Type, &res.ID}, version.into()...)
@@ -96,7 +96,7 @@ CROSS JOIN resource r WHERE r.project_id = k.project_id AND r.type = k.type AND 
 // Project, in the order of their ids. What is deleted, or in a Project that is, is left out.
 func (r reader) HeldInProjects(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]InProject, error) {
 	query, args := ownersQuery(scope, kind, valuePrefix, limit)
-	var held []Resource
+	var holders []Resource
 	projects := map[string]Resource{}
 	err := each(r.dialect.statementContext(ctx), r.q, r.dialect.text(fmt.Sprintf(heldInProjects, query)), args, func(row scanner) error {
 		var res Resource
@@ -108,7 +108,7 @@ func (r reader) HeldInProjects(ctx context.Context, scope, kind, valuePrefix str
 		if res.Project == SystemProject && res.Type == "Project" {
 			projects[res.ID] = res
 		} else {
-			held = append(held, res)
+			holders = append(holders, res)
 		}
 		return nil
 	})
@@ -116,7 +116,7 @@ func (r reader) HeldInProjects(ctx context.Context, scope, kind, valuePrefix str
 		return nil, fmt.Errorf("read who holds keys of %s: %w", kind, err)
 	}
 	var all []InProject
-	for _, res := range held {
+	for _, res := range holders {
 		if project, there := projects[res.Project]; there {
 			all = append(all, InProject{Resource: res, Of: project})
 		}

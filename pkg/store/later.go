@@ -21,9 +21,28 @@ type later struct {
 	adds bool
 	// text renders the statement, which ends in a condition.
 	text func(b *builder) string
-	// holds says that it reads a row that must be there, and keeps it from changing until the transaction ends:
-	// where there is none, nothing is written, and the transaction fails with ErrChanged.
-	holds bool
+	// must says that it is about a row that must be there: where there is none nothing behind it is written, and
+	// the transaction fails with ErrChanged.
+	must must
+}
+
+// must is what is done to a row that must be there: it is held, so that it does not change until the transaction
+// ends, or changed.
+type must string
+
+const (
+	held    must = " FOR SHARE"
+	changed must = " RETURNING 1"
+)
+
+// mayNotShare says that w is not to be in one statement with another that came before it: the statement does not see
+// what it changes itself, and all of it depends on the rows that must be there.
+func (w later) mayNotShare(before later) bool {
+	switch {
+	case w.must == held, w.must == changed && before.must == "":
+		return true
+	}
+	return !w.adds && before.table == w.table
 }
 
 // ErrChanged is the error of a transaction in which something is no longer what it has to be.
@@ -36,8 +55,11 @@ func (tx *Tx) later(ctx context.Context, w later) error {
 	}
 	b := &builder{dialect: tx.dialect}
 	text := w.text(b)
-	if w.holds {
-		err := first(ctx, tx.q, text, b.args, new(int))
+	if w.must != "" {
+		if w.must == changed {
+			text += string(w.must)
+		}
+		err := first(tx.dialect.statementContext(ctx), tx.q, text, b.args, new(int))
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrChanged
 		}
@@ -65,28 +87,30 @@ func (tx *Tx) add(ctx context.Context, does string, row any) error {
 }
 
 // oneStatement is what waits as one statement, whose only row is how many of the rows that must be there are. What
-// must be there comes first.
+// must be there comes first. Where some are there and others are not, some may be changed already: the statement then
+// divides by zero, which undoes it.
 func oneStatement(dialect dialect, waiting []later) (query string, args []any) {
 	b := &builder{dialect: dialect}
-	var parts, held []string
+	var parts, needed []string
 	for _, w := range waiting {
 		name := fmt.Sprintf("w%d", len(parts))
 		text := w.text(b)
-		if w.holds {
-			text += " FOR SHARE"
-			held = append(held, name)
-		} else {
-			for _, other := range held {
+		if w.must != held {
+			for _, other := range needed {
 				text += " AND EXISTS (SELECT 1 FROM " + other + ")"
 			}
+		}
+		if w.must != "" {
+			text += string(w.must)
+			needed = append(needed, name)
 		}
 		parts = append(parts, name+" AS ("+text+")")
 	}
 	there := "0"
-	for _, name := range held {
+	for _, name := range needed {
 		there += " + (SELECT count(*) FROM " + name + ")"
 	}
-	return "WITH " + strings.Join(parts, ",\n") + "\nSELECT " + there, b.args
+	return "WITH " + strings.Join(parts, ",\n") + fmt.Sprintf("\nSELECT n / CASE WHEN n IN (0, %d) THEN 1 ELSE 0 END FROM (SELECT %s AS n) t", len(needed), there), b.args
 }
 
 // doing says what failed.

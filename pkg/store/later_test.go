@@ -50,7 +50,7 @@ func written(t *testing.T, s *store.Store, login store.Login) int {
 			t.Errorf("the login is %+v", got)
 		}
 	}
-	_, err2 := s.Code(t.Context(), login.ID)
+	_, _, err2 := s.CodeLogin(t.Context(), login.ID)
 	if err2 == nil {
 		n++
 	}
@@ -140,7 +140,7 @@ func TestReadsSeeWhatWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 		for hash, there := range map[string]bool{login.ID: false, second.Hash: false, login.ID + " 3": true} {
-			if _, err := s.Code(t.Context(), hash); (err == nil) != there {
+			if _, _, err := s.CodeLogin(t.Context(), hash); (err == nil) != there {
 				t.Errorf("code %s: %v", strings.TrimPrefix(hash, login.ID), err)
 			}
 		}
@@ -200,6 +200,142 @@ func TestAChangeOfThePasswordSeesASignIn(t *testing.T) {
 			t.Errorf("revoked %v, %v", got.Revoked, err)
 		}
 	})
+}
+
+// renew is what a refresh writes.
+func renew(ctx context.Context, login store.Login, token string) func(*store.Tx) error {
+	return func(tx *store.Tx) error {
+		return errors.Join(
+			tx.UseRefreshToken(ctx, token),
+			tx.ExtendLogin(ctx, login.ID, "key", store.At(login.ExpiresAt.Add(time.Hour))),
+			tx.AddRefreshToken(ctx, store.RefreshToken{Hash: token + " 2", Login: login.ID, ExpiresAt: login.ExpiresAt}),
+		)
+	}
+}
+
+// refreshable is a login with a refresh token of the same name.
+func refreshable(t *testing.T, s *store.Store) store.Login {
+	t.Helper()
+	_, login := session(t, s)
+	err := s.InTx(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(tx.AddLogin(t.Context(), login), tx.AddRefreshToken(t.Context(), store.RefreshToken{Hash: login.ID, Login: login.ID, ExpiresAt: login.ExpiresAt}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return login
+}
+
+// wantRenewed holds a refresh to all that it writes, or to nothing.
+func wantRenewed(t *testing.T, s *store.Store, login store.Login, renewed bool) {
+	t.Helper()
+	kept, of, err := s.RefreshTokenLogin(t.Context(), login.ID)
+	if err != nil || of.UserID != login.UserID || kept.Login != login.ID || !kept.ExpiresAt.Equal(login.ExpiresAt.Time) {
+		t.Fatalf("%+v of %+v, %v", kept, of, err)
+	}
+	_, _, err = s.RefreshTokenLogin(t.Context(), login.ID+" 2")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	if extended := of.ExpiresAt.After(login.ExpiresAt.Time); kept.Used != renewed || extended != renewed || (of.KeyThumbprint == "key") != renewed || (err == nil) != renewed {
+		t.Errorf("used %v, extended %v, followed %v", kept.Used, extended, err)
+	}
+}
+
+// TestARefreshIsAllOrNothing: in one statement on PostgreSQL, and behind another in a transaction.
+func TestARefreshIsAllOrNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		executed := &statementsOf{}
+		s := storetest.OpenFaulty(t, db, executed.hook)
+		for _, tc := range []struct {
+			name   string
+			before func(tx *store.Tx, login store.Login) error
+			behind func(tx *store.Tx, login store.Login) error
+			done   bool
+		}{
+			{"alone", nil, nil, true},
+			{"behind a read", nil, func(tx *store.Tx, login store.Login) error { _, err := tx.Login(t.Context(), login.ID); return err }, true},
+			{"used", func(tx *store.Tx, login store.Login) error { return tx.UseRefreshToken(t.Context(), login.ID) }, nil, false},
+			{"revoked", func(tx *store.Tx, login store.Login) error {
+				_, err := tx.RevokeLogin(t.Context(), login.ID)
+				return err
+			}, nil, false},
+			{"revoked, behind a read", func(tx *store.Tx, login store.Login) error {
+				_, err := tx.RevokeLogin(t.Context(), login.ID)
+				return err
+			},
+				func(tx *store.Tx, login store.Login) error { _, err := tx.Login(t.Context(), login.ID); return err }, false},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				login := refreshable(t, s)
+				if tc.before != nil {
+					if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tc.before(tx, login) }); err != nil {
+						t.Fatal(err)
+					}
+				}
+				executed.all = nil
+				err := s.InTx(t.Context(), func(tx *store.Tx) error {
+					if tc.behind != nil {
+						if err := tc.behind(tx, login); err != nil {
+							return err
+						}
+					}
+					return renew(t.Context(), login, login.ID)(tx)
+				})
+				if tc.done != (err == nil) || err != nil && !errors.Is(err, store.ErrChanged) {
+					t.Errorf("%v", err)
+				}
+				if db.Name == "postgres" && tc.behind == nil && len(executed.all) != 1 {
+					t.Errorf("%q", executed.all)
+				}
+				if tc.name != "used" {
+					wantRenewed(t, s, login, tc.done)
+				} else if _, _, err := s.RefreshTokenLogin(t.Context(), login.ID+" 2"); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("what follows a token that was used: %v", err)
+				}
+			})
+		}
+	})
+}
+
+// TestARefreshWaitsForWhatEndsIt: for another with the same token, and for the end of the session.
+func TestARefreshWaitsForWhatEndsIt(t *testing.T) {
+	if !storetest.HavePostgres(t) {
+		return
+	}
+	s := storetest.Open(t, storetest.Postgres(t))
+	for _, tc := range []struct {
+		name string
+		do   func(tx *store.Tx, login store.Login) error
+		done bool
+	}{
+		{"another", func(tx *store.Tx, login store.Login) error { return renew(t.Context(), login, login.ID)(tx) }, true},
+		{"the end", func(tx *store.Tx, login store.Login) error {
+			_, err := tx.RevokeLogin(t.Context(), login.ID)
+			return err
+		}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			login := refreshable(t, s)
+			late := make(chan error, 1)
+			err := s.InTx(t.Context(), func(tx *store.Tx) error {
+				err := tc.do(tx, login)
+				if err == nil {
+					_, err = tx.Login(t.Context(), login.ID) // what waits is written
+				}
+				go func() { late <- s.InTx(context.Background(), renew(context.Background(), login, login.ID)) }()
+				waitForALock(t, s)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := <-late; !errors.Is(err, store.ErrChanged) {
+				t.Errorf("%v", err)
+			}
+			wantRenewed(t, s, login, tc.done)
+		})
+	}
 }
 
 // waitForALock waits until somebody waits for a lock.

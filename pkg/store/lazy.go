@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,13 +17,9 @@ type lazy struct {
 	waiting []later
 }
 
-// add has w wait; behind what it might change.
+// add has w wait, alone if need be.
 func (l *lazy) add(ctx context.Context, w later) error {
-	conflict := false
-	for _, other := range l.waiting {
-		conflict = conflict || !w.adds && !w.holds && other.table == w.table
-	}
-	if conflict || w.holds && len(l.waiting) > 0 {
+	if slices.ContainsFunc(l.waiting, w.mayNotShare) {
 		if _, err := l.begun(ctx); err != nil {
 			return err
 		}
@@ -54,13 +51,17 @@ func (l *lazy) flush(ctx context.Context, q querier) error {
 	must := 0
 	for _, w := range waiting {
 		does = append(does, w.doing)
-		if w.holds {
+		if w.must != "" {
 			must++
 		}
 	}
 	query, args := oneStatement(l.store.dialect, waiting)
 	there := 0
-	if err := first(ctx, q, query, args, &there); err != nil {
+	err := first(ctx, q, query, args, &there)
+	if divisionByZero(err) { // of oneStatement
+		return ErrChanged
+	}
+	if err != nil {
 		return doing(strings.Join(does, ", "), err)
 	}
 	if there < must {

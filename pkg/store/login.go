@@ -222,16 +222,23 @@ func (tx *Tx) OpenAccount(ctx context.Context, id string) (bool, error) {
 		map[string]any{"granted": true})
 }
 
-// GrantLogin marks that tokens were given for the login, bound to a key or to none, which now lasts until
-// expires; false when they were before, or when it is revoked.
-func (tx *Tx) GrantLogin(ctx context.Context, id, key string, expires Stamp) (bool, error) {
-	return tx.changeLogin(ctx, "grant login", id, "NOT granted AND NOT revoked",
-		map[string]any{"granted": true, "key_thumbprint": key, "expires_at": expires})
+// GrantLogin marks that tokens were given for the login, bound to a key or to none, which now lasts until expires. The
+// transaction fails with ErrChanged, at the latest when it ends, if they were before, or if it is revoked.
+func (tx *Tx) GrantLogin(ctx context.Context, id, key string, expires Stamp) error {
+	return tx.prolong(ctx, "granted = true, ", id, key, expires, "NOT granted AND NOT revoked")
 }
 
-// ExtendLogin lets a live login, whose tokens are bound to a key or to none from now on, last until expires.
-func (tx *Tx) ExtendLogin(ctx context.Context, id, key string, expires Stamp) (bool, error) {
-	return tx.changeLogin(ctx, "extend login", id, "NOT revoked", map[string]any{"key_thumbprint": key, "expires_at": expires})
+// ExtendLogin lets a live login, whose tokens are bound to a key or to none from now on, last until expires. The
+// transaction fails with ErrChanged, at the latest when it ends, if it is revoked.
+func (tx *Tx) ExtendLogin(ctx context.Context, id, key string, expires Stamp) error {
+	return tx.prolong(ctx, "", id, key, expires, "NOT revoked")
+}
+
+func (tx *Tx) prolong(ctx context.Context, set, id, key string, expires Stamp, condition string) error {
+	return tx.later(ctx, later{doing: "prolong login", table: Login{}.TableName(), must: changed, text: func(b *builder) string {
+		return "UPDATE login SET " + set + "key_thumbprint = " + b.arg(key) + ", expires_at = " + b.arg(expires) +
+			", updated_at = " + b.arg(At(tx.Now())) + " WHERE id = " + b.arg(id) + " AND " + condition
+	}})
 }
 
 // RevokeLogin ends a login everywhere; false when it had ended.

@@ -3,6 +3,7 @@ package apptest
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,15 +25,33 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 		"client_credentials": {"postgres": {3, 0}, "sqlite": {4, 1}},
 		"introspect":         {"postgres": {3, 0}, "sqlite": {4, 0}},
 		"login":              {"postgres": {5, 0}, "sqlite": {12, 2}},
+		"authorization_code": {"postgres": {4, 0}, "sqlite": {7, 1}},
+		"refresh_token":      {"postgres": {4, 0}, "sqlite": {7, 1}},
 	}
 	storetest.Each(t, func(t *testing.T, db storetest.DB) {
 		w := newWorkload(t, db)
 		conn := connect(t, w.Server)
+		// Each readies a request and gives what sends it.
+		readied := map[string]func(n int) (send func()){
+			"authorization_code": func(int) func() { return w.tokens(w.code()) },
+			"refresh_token": func(int) func() {
+				given := w.anonymous().FORM("/oauth2/token", w.code().Encode()).WantStatus(http.StatusOK)
+				return w.tokens(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {given.Field("refresh_token")}})
+			},
+		}
 		for _, op := range append(operations(), signIn) {
-			t.Run(op.name, func(t *testing.T) {
-				w.warm(t, conn, op)
+			readied[op.name] = func(n int) func() {
+				request := op.request(w, 0, n)
+				return func() { require.NoError(t, conn.ask(request, op.status)) }
+			}
+		}
+		for name, ready := range readied {
+			t.Run(name, func(t *testing.T) {
+				for n := range warmings {
+					ready(n)()
+				}
 				var got cost
-				statements := w.record(func() { require.NoError(t, conn.ask(op.request(w, 0, warmings), op.status)) })
+				statements := w.record(ready(warmings))
 				for _, s := range statements {
 					switch {
 					case s.Text == "BEGIN":
@@ -41,7 +60,7 @@ func TestWhatARequestCostsTheDatabase(t *testing.T) {
 						got.statements++
 					}
 				}
-				if !assert.Equal(t, costs[op.name][db.Name], got) {
+				if !assert.Equal(t, costs[name][db.Name], got) {
 					for _, s := range statements {
 						t.Logf("%s", s.Text)
 					}
@@ -56,6 +75,26 @@ var signIn = operation{"login", http.StatusOK, func(w *workload, _, _ int) []byt
 	return w.anonymous().wire("POST", "/auth/login", "application/json", fmt.Sprintf(`{"email":%q,"password":%q,"scope":"openid","codeChallenge":"%043d","codeChallengeMethod":"S256"}`,
 		SuperAdminEmail, SuperAdminPassword, 0))
 }}
+
+// code is the code of a sign-in with a client, as it is exchanged.
+func (w *workload) code() url.Values {
+	code := w.anonymous().POST("/auth/login", body(map[string]any{
+		"email": w.admin.Email, "password": w.admin.Password, "clientId": w.program.ClientID, "remember": true, "scope": "openid",
+		"codeChallenge": challenge(), "codeChallengeMethod": "S256",
+	})).WantStatus(http.StatusOK).Field("code")
+	return w.ofClient(url.Values{"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier}})
+}
+
+func (w *workload) ofClient(form url.Values) url.Values {
+	form.Set("client_id", w.program.ClientID)
+	form.Set("client_secret", w.program.ClientSecret)
+	return form
+}
+
+// tokens asks the token endpoint as the client.
+func (w *workload) tokens(form url.Values) func() {
+	return func() { w.anonymous().FORM("/oauth2/token", w.ofClient(form).Encode()).WantStatus(http.StatusOK) }
+}
 
 // TestARefusedSignInCostsTheSameWhoeverItIs: somebody whose password it is not, somebody who has none, and nobody.
 func TestARefusedSignInCostsTheSameWhoeverItIs(t *testing.T) {
