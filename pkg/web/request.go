@@ -17,14 +17,14 @@ type trace struct{ requestID, traceID string }
 type traceKey struct{}
 
 // requestIDs gives each request its id, ours always, and the trace it belongs to, the client's
-// when it names one in a known form.
+// when it names one in a known form and one of its own otherwise.
 func requestIDs(ids clock.Clock) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			request := c.Request()
 			t := trace{requestID: ids.NewID(), traceID: traceOf(request.Header)}
 			if t.traceID == "" {
-				t.traceID = ids.NewID()
+				t.traceID = t.requestID
 			}
 			c.SetRequest(request.WithContext(context.WithValue(request.Context(), traceKey{}, t)))
 			c.Response().Header().Set(echo.HeaderXRequestID, t.requestID)
@@ -56,7 +56,7 @@ var correlationForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 // (R4 http.html#custom). Only plain text passes.
 func correlationOf(header http.Header) string {
 	for _, name := range []string{echo.HeaderXCorrelationID, echo.HeaderXRequestID} {
-		if id := header.Get(name); correlationForm.MatchString(id) {
+		if id := header.Get(name); id != "" && correlationForm.MatchString(id) {
 			return id
 		}
 	}
