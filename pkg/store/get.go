@@ -58,7 +58,9 @@ func (r reader) oneVersion(ctx context.Context, ref Ref, query string, args []an
 		return Resource{}, err
 	}
 	found := versionScan{resource: &Resource{Ref: ref}}
-	err := first(r.dialect.statementContext(ctx), r.q, query, args, found.into()...)
+	err := firstOf(func(row func(scanner) error) error {
+		return eachBounded(r.dialect.statementContext(ctx), r.q, query, args, row)
+	}, found.into())
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Resource{}, ErrNotFound

@@ -116,6 +116,11 @@ func (b *builder) indexed(s scope, any ...Predicate) string {
 		}
 		return "(1 = 0)"
 	}
+	if len(any) == 1 {
+		if w, ok := b.wayOf(any[0]); ok {
+			return b.probed(w, s)
+		}
+	}
 	var probes []string
 	for _, w := range b.ways(any) {
 		probes = append(probes, b.probed(w, s))

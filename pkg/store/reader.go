@@ -31,8 +31,13 @@ func (r reader) gorm(ctx context.Context) *gorm.DB {
 
 // first runs a query and scans its first row; sql.ErrNoRows when there is none.
 func first(ctx context.Context, q querier, query string, args []any, into ...any) error {
+	return firstOf(func(row func(scanner) error) error { return each(ctx, q, query, args, row) }, into)
+}
+
+// firstOf scans the first of rows.
+func firstOf(rows func(row func(scanner) error) error, into []any) error {
 	found := false
-	err := each(ctx, q, query, args, func(row scanner) error {
+	err := rows(func(row scanner) error {
 		if found {
 			return nil
 		}
