@@ -2,6 +2,8 @@ package search
 
 import (
 	"errors"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -12,26 +14,24 @@ import (
 // coded is a token condition whose codes a Terminology has yet to say: Resolve puts a store.Token
 // in its place.
 type coded struct {
-	store.Token // the rows, without values
-	param       *definitions.SearchParam
+	store.Token          // the rows, without values
+	bound       []string // to which value sets the code elements are bound that it finds
 	modifier    string
 	values      []store.TokenValue // of :above and :below
 	sets        []string           // of :in
 }
 
-// maxSets bounds what one search asks of a Terminology.
+// maxSets bounds what one search asks of a Terminology. What is asked for several types in the same way is
+// asked once, and counts once.
 const maxSets = 10
 
-// coded reads value set URLs (:in) or codes with their systems (:above, :below).
-func (p *parser) coded(param *definitions.SearchParam, modifier, value string) (store.Predicate, error) {
+// codes reads value set URLs (:in) or codes with their systems (:above, :below).
+func (p *parser) codes(param *definitions.SearchParam, modifier, value string) (store.Predicate, error) {
 	if p.closed {
 		return nil, outcome.New(outcome.NotSupported, "A criteria cannot have the modifier %s of %s", modifier, param.Code)
 	}
-	c := coded{Token: store.Token{Param: param.Code}, param: param, modifier: modifier}
+	c := coded{Token: store.Token{Param: param.Code}, bound: boundSets(param.Expression), modifier: modifier}
 	for _, raw := range splitEscaped(value, ',') {
-		if p.sets++; p.sets > maxSets {
-			return nil, outcome.New(outcome.Invalid, "Search asks for too many value sets (max %d)", maxSets)
-		}
 		if modifier == "in" {
 			url, err := p.text(raw)
 			if err != nil {
@@ -52,8 +52,18 @@ func (p *parser) coded(param *definitions.SearchParam, modifier, value string) (
 		}
 		c.values = append(c.values, v)
 	}
+	if slices.ContainsFunc(p.coded, c.equal) {
+		return c, nil
+	}
+	p.coded = append(p.coded, c)
+	if p.sets += len(c.sets) + len(c.values); p.sets > maxSets {
+		return nil, outcome.New(outcome.Invalid, "Search asks for too many value sets (max %d)", maxSets)
+	}
 	return c, nil
 }
+
+// equal says whether two conditions resolve to the same.
+func (c coded) equal(other coded) bool { return reflect.DeepEqual(c, other) }
 
 // Resolve asks for the codes that the search means by value sets and hierarchies. It must be done
 // before Query, by the session that runs it.
@@ -61,8 +71,9 @@ func (p *parser) coded(param *definitions.SearchParam, modifier, value string) (
 // Errors: outcome Value for a value set, system or code that is not known; TooCostly for too many
 // codes; NotSupported when t is nil and something would have to be asked.
 func (r *Request) Resolve(t Terminology) error {
+	asked := &resolver{terminology: t}
 	for name, of := range r.filters {
-		resolved, err := resolve(t, of)
+		resolved, err := asked.resolve(of)
 		if err != nil {
 			return err
 		}
@@ -71,38 +82,56 @@ func (r *Request) Resolve(t Terminology) error {
 	return nil
 }
 
-func resolve(t Terminology, p store.Predicate) (store.Predicate, error) {
+// resolver keeps what has been asked: the types of a search share the codes.
+type resolver struct {
+	terminology Terminology
+	asked       []coded
+	answers     []store.Predicate
+}
+
+func (r *resolver) resolve(p store.Predicate) (store.Predicate, error) {
 	if !hasCoded(p) {
 		return p, nil
 	}
 	var err error
 	switch p := p.(type) {
 	case coded:
-		return p.resolve(t)
+		return r.codes(p)
 	case store.Not:
-		p.Of, err = resolve(t, p.Of)
+		p.Of, err = r.resolve(p.Of)
 		return p, err
 	case store.Chain:
-		p.Of, err = resolve(t, p.Of)
+		p.Of, err = r.resolve(p.Of)
 		return p, err
 	case store.Has:
-		p.Of, err = resolve(t, p.Of)
+		p.Of, err = r.resolve(p.Of)
 		return p, err
 	case store.And:
-		parts, err := resolveEach(t, p)
+		parts, err := r.each(p)
 		return store.And(parts), err
 	case store.Or:
-		parts, err := resolveEach(t, p)
+		parts, err := r.each(p)
 		return store.Or(parts), err
 	}
 	return p, nil
 }
 
-func resolveEach(t Terminology, parts []store.Predicate) ([]store.Predicate, error) {
+func (r *resolver) codes(c coded) (store.Predicate, error) {
+	if at := slices.IndexFunc(r.asked, c.equal); at >= 0 {
+		return r.answers[at], nil
+	}
+	answer, err := c.resolve(r.terminology)
+	if err == nil {
+		r.asked, r.answers = append(r.asked, c), append(r.answers, answer)
+	}
+	return answer, err
+}
+
+func (r *resolver) each(parts []store.Predicate) ([]store.Predicate, error) {
 	out := make([]store.Predicate, len(parts))
 	for i, part := range parts {
 		var err error
-		if out[i], err = resolve(t, part); err != nil {
+		if out[i], err = r.resolve(part); err != nil {
 			return nil, err
 		}
 	}
@@ -139,7 +168,7 @@ func anyCoded(parts []store.Predicate) bool {
 
 func (c coded) resolve(t Terminology) (store.Predicate, error) {
 	if t == nil {
-		return nil, outcome.New(outcome.NotSupported, "Modifier %s of search parameter %s is not supported here", c.modifier, c.param.Code)
+		return nil, outcome.New(outcome.NotSupported, "Modifier %s of search parameter %s is not supported here", c.modifier, c.Param)
 	}
 	any := store.Token{Param: c.Param}
 	for _, url := range c.sets {
@@ -148,7 +177,7 @@ func (c coded) resolve(t Terminology) (store.Predicate, error) {
 			return nil, unknownCodes(err)
 		}
 		for _, v := range members {
-			any.Values = append(any.Values, impliedToo(c.param, v)...)
+			any.Values = append(any.Values, boundToo(c.bound, v)...)
 		}
 	}
 	for _, v := range c.values {
@@ -161,7 +190,7 @@ func (c coded) resolve(t Terminology) (store.Predicate, error) {
 			return nil, unknownCodes(err)
 		}
 		for i := range codes {
-			any.Values = append(any.Values, impliedToo(c.param, store.TokenValue{System: v.System, Code: &codes[i]})...)
+			any.Values = append(any.Values, boundToo(c.bound, store.TokenValue{System: v.System, Code: &codes[i]})...)
 		}
 	}
 	return any, nil

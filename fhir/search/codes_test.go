@@ -41,3 +41,45 @@ func compile(t *testing.T, criteria string) (store.Predicate, error) {
 	}
 	return read.Compile(func(string) (string, error) { return "", nil })
 }
+
+// countedTerms counts what is asked.
+type countedTerms struct {
+	terms
+	sets *int
+}
+
+func (c countedTerms) ValueSet(url string) ([]store.TokenValue, error) {
+	*c.sets++
+	return c.terms.ValueSet(url)
+}
+
+// TestAValueSetCountsOnceForAllTypes that ask it in the same way.
+func TestAValueSetCountsOnceForAllTypes(t *testing.T) {
+	const vitals, others = "http://example.org/vitals", ",1,2,3,4,5,6,7,8,9"
+	for query, asked := range map[string]int{
+		"_tag:in=" + vitals: 1,
+		"_tag:in=" + vitals + "&_security:not-in=" + vitals:             2,
+		"_type=Patient,Observation,Condition&_tag:in=" + vitals:         1,
+		"_tag:in=" + vitals + "," + vitals + "&_tag:in=" + vitals + ",": 0,
+		"_tag:in=" + vitals + others + ",10":                            0,
+	} {
+		sets := 0
+		r, err := search.Parse(nil, query, base)
+		if asked == 0 {
+			if !outcome.Has(err, outcome.Invalid) {
+				t.Errorf("%s: %v", query, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		if err := r.Resolve(countedTerms{sets: &sets}); err != nil || sets != asked {
+			t.Errorf("%s asks %d value sets: %v", query, sets, err)
+		}
+	}
+	if _, err := search.Parse(nil, "_tag:in="+vitals+others, base); err != nil {
+		t.Errorf("ten sets: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/admitdev/admit/fhir/definitions"
@@ -8,23 +9,21 @@ import (
 )
 
 // impliedToo adds to a token with a system the one by which a code element is indexed: such an
-// element has no system of its own, its required binding implies it (R4 search.html#token).
+// element has no system of its own, the value sets to which it is bound imply it (R4 search.html#token).
 func impliedToo(param *definitions.SearchParam, v store.TokenValue) []store.TokenValue {
-	if v.System == nil || *v.System == "" || !implies(param, *v.System, v.Code) {
+	if v.System == nil { // most have none
+		return []store.TokenValue{v}
+	}
+	return boundToo(boundSets(param.Expression), v)
+}
+
+// boundToo is impliedToo, of a token with a system, for code elements that are bound to value sets.
+func boundToo(sets []string, v store.TokenValue) []store.TokenValue {
+	if *v.System == "" || !slices.ContainsFunc(sets, func(set string) bool { return holds(set, *v.System, v.Code, 0) }) {
 		return []store.TokenValue{v}
 	}
 	none := ""
 	return []store.TokenValue{v, {System: &none, Code: v.Code}}
-}
-
-// implies says whether a code element that the parameter finds has the code in the system.
-func implies(param *definitions.SearchParam, system string, code *string) bool {
-	for _, set := range boundSets(param.Expression) {
-		if holds(set, system, code, 0) {
-			return true
-		}
-	}
-	return false
 }
 
 // boundSets are the value sets to which the code elements at the ends of an expression are bound.

@@ -100,6 +100,7 @@ type parser struct {
 	listed     bool // a _list is among them
 	conditions int  // of the type at hand
 	sets       int  // value sets and codes to ask a Terminology for
+	coded      []coded
 	uses       map[Use]bool
 	used       []Use
 	reaches    []string

@@ -31,11 +31,11 @@ func (p *parser) tokenParam(param *definitions.SearchParam, modifier, value stri
 			base, err := p.tokens(param, param.Code+index.MIMESuffix, value)
 			return store.Or{whole, base}, err
 		}
-		return p.coded(param, modifier, value)
+		return p.codes(param, modifier, value)
 	case "in", "above":
-		return p.coded(param, modifier, value)
+		return p.codes(param, modifier, value)
 	case "not-in":
-		in, err := p.coded(param, "in", value)
+		in, err := p.codes(param, "in", value)
 		return store.Not{Of: in}, err
 	}
 	return nil, unknownModifier(param.Code, modifier)
