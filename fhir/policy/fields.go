@@ -2,6 +2,7 @@ package policy
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -20,7 +21,8 @@ func splitPath(field string) []string { return strings.Split(field, ".") }
 func choiceName(step string) (string, bool) { return strings.CutSuffix(step, "[x]") }
 
 // CheckSearch refuses a search that filters, sorts or follows by what may be hidden from the
-// caller: whether a resource is found would tell it.
+// caller: whether a resource is found would tell it. An include of every reference includes by the others,
+// which tell nothing about it.
 //
 // Errors: outcome Forbidden.
 func (p *Policy) CheckSearch(r *search.Request) error {
@@ -28,6 +30,15 @@ func (p *Policy) CheckSearch(r *search.Request) error {
 		t := p.table(use.Type)
 		if _, hidden := t.hides(use); hidden != "" {
 			return outcome.New(outcome.Forbidden, "Search parameter %s reads a hidden field", use.Param)
+		}
+	}
+	for i := range r.Includes {
+		if in := &r.Includes[i]; in.Every {
+			t := p.table(in.Source)
+			in.Params = slices.DeleteFunc(in.Params, func(code string) bool {
+				_, hidden := t.hides(search.Use{Type: in.Source, Param: code})
+				return hidden != ""
+			})
 		}
 	}
 	return nil

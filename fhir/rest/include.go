@@ -58,7 +58,7 @@ func (in *inclusion) follow(ctx context.Context, include search.Include, from []
 				targets = append(targets, store.ReferenceValue{Type: row.Type, ID: row.ID})
 			}
 		}
-		if len(targets) == 0 {
+		if len(targets) == 0 || len(include.Params) == 0 {
 			return nil
 		}
 		var pointing store.Or

@@ -164,3 +164,33 @@ func TestAnAnswerIsNotKeptPastARight(t *testing.T) {
 		assert.Equal(t, "completed outcome forbidden", status+" "+name+" "+gjson.Get(output, "issue.0.code").String())
 	})
 }
+
+// TestIncludesOfEveryReferenceLeaveOutTheHidden, whether it is there or not, in both directions.
+func TestIncludesOfEveryReferenceLeaveOutTheHidden(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		org := s.create(t, `{"resourceType":"Organization","name":"Acme"}`)
+		doc := s.create(t, `{"resourceType":"Practitioner","name":[{"family":"Doc"}]}`)
+		of := func(more string) string {
+			return s.create(t, `{"resourceType":"Patient","generalPractitioner":[{"reference":"Practitioner/`+doc+`"}]`+more+`}`)
+		}
+		member, stranger := of(`,"managingOrganization":{"reference":"Organization/`+org+`"}`), of("")
+		s.may(t, "some", "", medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"managingOrganization"}},
+			medplum.PolicyResource{ResourceType: "Organization"}, medplum.PolicyResource{ResourceType: "Practitioner"})
+		s.may(t, "none", "", medplum.PolicyResource{ResourceType: "Patient", HiddenFields: []string{"managingOrganization", "generalPractitioner", "link"}},
+			medplum.PolicyResource{ResourceType: "Organization"}, medplum.PolicyResource{ResourceType: "Practitioner"})
+		assert.Contains(t, s.search(t, "/Patient?_id="+member+"&_include=*").found(), org, "so there is something to hide")
+		for _, include := range []string{"_include=*", "_include=Patient:*", "_include:iterate=Patient:*", "_include=Patient:*:Practitioner"} {
+			for _, id := range []string{member, stranger} {
+				search := "/Patient?_id=" + id + "&" + include
+				assert.Equal(t, "match Patient/"+id+", include Practitioner/"+doc, s.search(t, search, "As", "some").found(), include)
+				assert.Equal(t, "match Patient/"+id, s.search(t, search, "As", "none").found(), include)
+			}
+		}
+		assert.Equal(t, "match Organization/"+org, s.search(t, "/Organization?_id="+org+"&_revinclude=Patient:*", "As", "some").found())
+		assert.Equal(t, "match Practitioner/"+doc, s.search(t, "/Practitioner?_id="+doc+"&_revinclude=Patient:*", "As", "none").found())
+		assert.Contains(t, s.search(t, "/Practitioner?_id="+doc+"&_revinclude=Patient:*", "As", "some").found(), member)
+		for _, named := range []string{"_include=Patient:organization", "_include=Patient:*&_include=Patient:organization"} {
+			s.do(t, http.MethodGet, "/Patient?"+named, "", "As", "some").want(t, http.StatusForbidden)
+		}
+	})
+}

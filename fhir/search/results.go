@@ -316,7 +316,7 @@ func (r *Request) include(name, value string, in Include) (parameter, error) {
 	return parameter{name, value}, nil
 }
 
-// follow checks the includes. What is followed tells of a resource as a filter does.
+// follow checks the includes. What is followed by its name tells of a resource as a filter does.
 func (p *parser) follow(r *Request) error {
 	if len(r.Includes) > 0 && r.Summary == SummaryText {
 		return outcome.New(outcome.Invalid, "_summary=text does not go with _include and _revinclude")
@@ -330,7 +330,8 @@ func (p *parser) follow(r *Request) error {
 			}
 		}
 		if in.Params[0] == wildcard {
-			in.Params = referencesOf(in.Source)
+			in.Params, in.Every = referencesOf(in.Source), true
+			continue
 		}
 		for _, code := range in.Params {
 			param, err := p.lookUp(in.Source, code)

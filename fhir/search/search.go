@@ -61,6 +61,7 @@ const (
 type Include struct {
 	Source  string
 	Params  []string
+	Every   bool   // Params are all of the source: what may be hidden from the caller is left out
 	Target  string // a type, or empty for any
 	Reverse bool
 	Iterate bool
