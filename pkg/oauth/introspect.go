@@ -39,7 +39,7 @@ func (s *Server) introspect(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	project, err := s.asker(ctx, c, form)
+	by, err := s.asker(ctx, c, form)
 	if err != nil {
 		return err
 	}
@@ -47,16 +47,27 @@ func (s *Server) introspect(c echo.Context) error {
 	if token == "" {
 		return c.String(http.StatusBadRequest, "Token to introspect must be provided")
 	}
-	shown, err := s.look(ctx, token, project)
+	shown, err := s.look(ctx, token, by)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, shown)
 }
 
-// asker is the project of whoever asks: a client by Basic or in the body, or a bearer whom its policies let in from
-// there.
-func (s *Server) asker(ctx context.Context, c echo.Context, form url.Values) (project string, err error) {
+// asking is who asks about a token: a client or somebody with a login, of a project.
+type asking struct{ project, client, login string }
+
+// owns says whether a refresh token was issued to whoever asks. Nobody else has a use for one, unlike for an access
+// token, which a resource server is shown.
+func (a asking) owns(r registered) bool {
+	if a.login != "" {
+		return r.LoginID == a.login
+	}
+	return r.ClientID == a.client
+}
+
+// asker is whoever asks: a client by Basic or in the body, or a bearer whom its policies let in from there.
+func (s *Server) asker(ctx context.Context, c echo.Context, form url.Values) (asking, error) {
 	request := c.Request()
 	values := request.Header["Authorization"]
 	if len(values) == 1 && (schemeOf(values[0]) == "bearer" || schemeOf(values[0]) == "dpop") {
@@ -76,12 +87,12 @@ func (s *Server) asker(ctx context.Context, c echo.Context, form url.Values) (pr
 			err = errToken
 		}
 		if errors.Is(err, errToken) || errors.Is(err, store.ErrNotFound) {
-			return "", s.basicChallenge()
+			return asking{}, s.basicChallenge()
 		}
-		return claims.Project, err
+		return asking{project: claims.Project, login: claims.LoginID}, err
 	}
 	client, err := s.askingClient(ctx, request, form)
-	return client.Project, err
+	return asking{project: client.Project, client: client.ID}, err
 }
 
 // askingClient is the client that proves itself, with the 401 of RFC 7662 §2.3 and RFC 7009 §2.2.1
@@ -100,13 +111,13 @@ func (s *Server) askingClient(ctx context.Context, request *http.Request, form u
 }
 
 // look says what a token of the project is good for. Anything else is inactive, without a reason.
-func (s *Server) look(ctx context.Context, token, project string) (introspection, error) {
+func (s *Server) look(ctx context.Context, token string, by asking) (introspection, error) {
 	shown, claims, err := s.decode(ctx, token)
-	if err != nil || !shown.Active {
+	if err != nil || !shown.Active || shown.Use != useAccess && !by.owns(claims) {
 		return introspection{}, err
 	}
 	login, _, err := s.liveLogin(ctx, claims.LoginID)
-	if err != nil || login.MembershipProject != project {
+	if err != nil || login.MembershipProject != by.project {
 		return introspection{}, ignore(err, store.ErrNotFound)
 	}
 	member, err := s.Directory.Membership(ctx, login.MembershipProject, login.Membership)

@@ -25,11 +25,16 @@ func introspectionIsForClientsOfTheProject(t *testing.T, w *world) {
 	require.Equal(t, true, w.form("/oauth2/introspect", bearer(token), "token", got.text("refresh_token")).json["active"])
 
 	inactive := map[string]any{"active": false}
+	// A refresh token is its client's, or its login's; an access token is shown to resource servers.
+	require.Equal(t, inactive, w.form("/oauth2/introspect", basic("client-a", clientSecret), "token", got.text("refresh_token")).json)
+	require.Equal(t, inactive, w.form("/oauth2/introspect", bearer(w.tokens().text("access_token")), "token", got.text("refresh_token")).json)
+	own := w.tokensOf(func(l *store.Login) { l.Client = "client-a" })
+	require.Equal(t, true, w.form("/oauth2/introspect", basic("client-a", clientSecret), "token", own.text("refresh_token")).json["active"])
 	require.Equal(t, inactive, w.form("/oauth2/introspect", basic("client-b", clientSecret), "token", token).json)
 	require.Equal(t, inactive, w.form("/oauth2/introspect", basic("client-a", clientSecret), "token", "junk").json)
 	require.Equal(t, inactive, w.form("/oauth2/introspect", basic("client-a", clientSecret), "token", got.text("id_token")).json)
 	w.refresh(got.text("refresh_token"))
-	require.Equal(t, inactive, w.form("/oauth2/introspect", basic("client-a", clientSecret), "token", got.text("refresh_token")).json)
+	require.Equal(t, inactive, w.form("/oauth2/introspect", bearer(token), "token", got.text("refresh_token")).json)
 	w.do("POST", "/oauth2/logout", "", bearer(token), "")
 	require.Equal(t, inactive, w.form("/oauth2/introspect", basic("client-a", clientSecret), "token", token).json)
 
