@@ -93,23 +93,6 @@ func recovered() echo.MiddlewareFunc {
 	})
 }
 
-// clientAddress is the peer, or what trusted proxies say in X-Forwarded-For: the nearest address
-// that is not itself a trusted proxy, since anything left of it is the client's own claim.
-func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, prefix := range trusted {
-		prefix = prefix.Masked()
-		options = append(options, echo.TrustIPRange(&net.IPNet{
-			IP:   prefix.Addr().AsSlice(),
-			Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
-		}))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
-}
-
 // Serve answers on listener until ctx ends; then it takes no new request and gives those in
 // flight the time of grace to finish.
 func Serve(ctx context.Context, handler http.Handler, listener net.Listener, log *slog.Logger, grace time.Duration) error {

@@ -227,7 +227,14 @@ func TestForwardedForCountsOnlyFromTrustedProxies(t *testing.T) {
 		{"a trusted proxy", "10.1.2.3:1", "203.0.113.7", "203.0.113.7"},
 		{"a client that lies to the proxy", "10.1.2.3:1", "1.2.3.4, 203.0.113.7", "203.0.113.7"},
 		{"a chain of trusted proxies", "10.1.2.3:1", "203.0.113.7, 10.9.9.9", "203.0.113.7"},
-		{"garbage", "10.1.2.3:1", "x", "10.1.2.3"},
+		{"no address", "10.1.2.3:1", "x", "unknown"}, // and not the proxy's, which a rule might let in
+		{"no address behind one", "10.1.2.3:1", "x, 203.0.113.7", "203.0.113.7"},
+		{"nothing", "10.1.2.3:1", "", "10.1.2.3"},
+		{"with a port", "10.1.2.3:1", "203.0.113.7:4711", "203.0.113.7"},
+		{"IPv6 with a port", "10.1.2.3:1", "[2001:db8::1]:4711", "2001:db8::1"},
+		{"IPv6 in brackets", "10.1.2.3:1", "[2001:db8::1]", "2001:db8::1"},
+		{"IPv4 within IPv6", "10.1.2.3:1", "203.0.113.7, ::ffff:10.9.9.9", "203.0.113.7"},
+		{"proxies alone", "10.1.2.3:1", "10.8.8.8, 10.9.9.9", "10.8.8.8"},
 		{"loopback is not trusted by itself", "127.0.0.1:1", "203.0.113.7", "127.0.0.1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
