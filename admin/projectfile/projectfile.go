@@ -65,7 +65,7 @@ type File struct {
 	places   map[string]*yaml.Node
 }
 
-// Read reads a file; getenv knows the environment. The error joins every fault.
+// Read reads a file; getenv knows the environment. The error joins every fault, in the order of the file.
 func Read(name string, content []byte, getenv func(string) (string, bool)) (*File, error) {
 	if len(content) > maxSize {
 		return nil, fmt.Errorf("%s: a project file has at most %d bytes", name, maxSize)
@@ -91,8 +91,8 @@ func Read(name string, content []byte, getenv func(string) (string, bool)) (*Fil
 		top.close()
 	}
 	r.distinct(f)
-	if len(r.faults) > 0 {
-		return nil, errors.Join(r.faults...)
+	if err := r.inOrder(); err != nil {
+		return nil, err
 	}
 	return f, nil
 }

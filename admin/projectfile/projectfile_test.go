@@ -49,6 +49,15 @@ func TestEveryFaultNamesItsPlace(t *testing.T) {
 	require.Len(t, strings.Split(err.Error(), "\n"), 3, "all of them at once: %v", err)
 }
 
+func TestFaultsAreInTheOrderOfTheFile(t *testing.T) {
+	_, err := read("nonsense: 1\nprojects:\n  - polices: []\n    name: Clinic\n    policies: Nurse\n    clients:\n      - name: A\n      - name: A\n    more: []\n")
+	var places []string
+	for line := range strings.Lines(err.Error()) {
+		places = append(places, strings.Join(strings.SplitN(line, ":", 4)[1:3], ":"))
+	}
+	require.Equal(t, []string{"1:1", "3:5", "5:15", "8:9", "9:5"}, places)
+}
+
 func TestSecretsComeFromWhereTheFileSays(t *testing.T) {
 	f, err := read("projects: [{name: Clinic, clients: [{name: a, secret: {env: KNOWN}}, {name: b, secret: {value: inside}}]}]")
 	require.NoError(t, err)

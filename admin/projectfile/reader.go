@@ -1,7 +1,9 @@
 package projectfile
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -18,11 +20,30 @@ type reader struct {
 	file   string
 	getenv func(string) (string, bool)
 	places map[string]*yaml.Node
-	faults []error
+	faults []fault
 }
 
+// fault is what is wrong with a node.
+type fault struct {
+	node *yaml.Node
+	err  error
+}
+
+// fault keeps what is wrong with a node.
 func (r *reader) fault(node *yaml.Node, path, format string, args ...any) {
-	r.faults = append(r.faults, fmt.Errorf("%s: %s", position(r.file, node, path), fmt.Sprintf(format, args...)))
+	r.faults = append(r.faults, fault{node, fmt.Errorf("%s: %s", position(r.file, node, path), fmt.Sprintf(format, args...))})
+}
+
+// inOrder joins the faults in the order of the file.
+func (r *reader) inOrder() error {
+	slices.SortStableFunc(r.faults, func(a, b fault) int {
+		return cmp.Or(cmp.Compare(a.node.Line, b.node.Line), cmp.Compare(a.node.Column, b.node.Column))
+	})
+	var all []error
+	for _, f := range r.faults {
+		all = append(all, f.err)
+	}
+	return errors.Join(all...)
 }
 
 // object is a mapping of which each field is read once.
