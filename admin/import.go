@@ -35,6 +35,9 @@ const (
 	importUndo   = 24 * time.Hour
 )
 
+// importsKept is how many lists of a project are kept for each that may wait.
+const importsKept = 10
+
 // ImportJob is the job that applies or undoes an import.
 type ImportJob struct {
 	Project string `json:"project"`

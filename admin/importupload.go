@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -69,12 +70,8 @@ func (s *Service) keepList(ctx context.Context, who caller.Caller, in store.Impo
 		if err := tx.Store().ForgetImports(ctx, project, now.Add(-importKept), now.Add(-importUnused)); err != nil {
 			return err
 		}
-		waiting, err := tx.Store().CountImports(ctx, project, store.ImportChecked)
-		if err != nil {
+		if err := s.roomForImport(ctx, tx.Store(), project, now); err != nil {
 			return err
-		}
-		if s.ImportLimit >= 0 && waiting >= s.ImportLimit {
-			return outcome.New(outcome.Conflict, "%d lists wait already to be applied; apply them, or wait until they are forgotten, a day after each was sent", waiting)
 		}
 		e := event(who, project, audit.Import)
 		e.Description = "import " + in.ID + " was uploaded"
@@ -83,6 +80,29 @@ func (s *Service) keepList(ctx context.Context, who caller.Caller, in store.Impo
 		}
 		return tx.Store().AddImport(ctx, in, slices.Clone(rows))
 	})
+}
+
+// roomForImport refuses one list too many. Those that are over and can no longer be undone make room for it.
+func (s *Service) roomForImport(ctx context.Context, tx *store.Tx, project string, now time.Time) error {
+	if s.ImportLimit < 0 {
+		return nil
+	}
+	waiting, err := tx.CountImports(ctx, project, store.ImportChecked)
+	if err != nil {
+		return err
+	}
+	if waiting >= s.ImportLimit {
+		return outcome.New(outcome.Conflict, "%d lists wait already to be applied; apply them, or wait until they are forgotten, a day after each was sent", waiting)
+	}
+	most := s.ImportLimit * importsKept
+	kept, err := tx.KeepImports(ctx, project, most-1, now.Add(-importUndo))
+	if err != nil {
+		return err
+	}
+	if kept >= most {
+		return outcome.New(outcome.Conflict, "%d lists are kept already; wait until one can no longer be undone, a day after it was applied", kept)
+	}
+	return nil
 }
 
 // planList makes the rows of a list.

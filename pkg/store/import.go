@@ -110,11 +110,39 @@ func (tx *Tx) ForgetImports(ctx context.Context, project string, before, unused 
 	err := tx.gorm(ctx).Model(&Import{}).
 		Where("project_id = ? AND state NOT IN ? AND (created_at < ? OR state = ? AND created_at < ?)", project,
 			[]ImportState{ImportRunning, ImportUndoing}, At(before), ImportChecked, At(unused)).Pluck("id", &old).Error
-	if err == nil && len(old) > 0 {
-		err = tx.gorm(ctx).Where("project_id = ? AND import_id IN ?", project, old).Delete(&ImportRow{}).Error
-		if err == nil {
-			err = tx.gorm(ctx).Where("project_id = ? AND id IN ?", project, old).Delete(&Import{}).Error
-		}
+	if err != nil {
+		return fmt.Errorf("forget imports: %w", err)
+	}
+	return tx.forgetImports(ctx, project, old)
+}
+
+// KeepImports removes the oldest of a project's imports that are over and have not changed since a time, so that at most
+// so many of all are left. It gives how many are.
+func (tx *Tx) KeepImports(ctx context.Context, project string, most int, since time.Time) (left int, err error) {
+	var all int64
+	if err := tx.gorm(ctx).Model(&Import{}).Where("project_id = ?", project).Count(&all).Error; err != nil {
+		return 0, fmt.Errorf("count imports: %w", err)
+	}
+	if int(all) <= most {
+		return int(all), nil
+	}
+	var oldest []string
+	err = tx.gorm(ctx).Model(&Import{}).
+		Where("project_id = ? AND state IN ? AND updated_at < ?", project, []ImportState{ImportStopped, ImportDone, ImportUndone}, At(since)).
+		Order("id").Limit(int(all)-most).Pluck("id", &oldest).Error
+	if err != nil {
+		return 0, fmt.Errorf("list the oldest imports: %w", err)
+	}
+	return int(all) - len(oldest), tx.forgetImports(ctx, project, oldest)
+}
+
+func (tx *Tx) forgetImports(ctx context.Context, project string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	err := tx.gorm(ctx).Where("project_id = ? AND import_id IN ?", project, ids).Delete(&ImportRow{}).Error
+	if err == nil {
+		err = tx.gorm(ctx).Where("project_id = ? AND id IN ?", project, ids).Delete(&Import{}).Error
 	}
 	if err != nil {
 		return fmt.Errorf("forget imports: %w", err)

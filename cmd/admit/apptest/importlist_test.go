@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/store/storetest"
 )
 
 func TestTheListsOfAProjectAreListedToItsAdministrators(t *testing.T) {
@@ -55,6 +56,29 @@ func TestOnlySoManyListsWait(t *testing.T) {
 	id := uploaded(again, listOf(1, "later"))
 	kept := again.GET(importsOf(again)).WantStatus(http.StatusOK)
 	assert.Equal(t, []string{id, "done", ""}, []string{kept.Field("imports.0.id"), kept.Field("imports.1.state"), kept.Field("imports.2.id")})
+}
+
+// TestOnlySoManyListsAreKept: the oldest make room once they can no longer be undone.
+func TestOnlySoManyListsAreKept(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		at := &apptest.Clock{}
+		s := apptest.Start(t, apptest.On(db), apptest.At(at), apptest.With("ADMIT_PROJECT_IMPORT_LIMIT=1"))
+		admin := s.As(apptest.Admin)
+		var ids []string
+		for n := range 10 {
+			ids = append(ids, uploaded(admin, listOf(1, fmt.Sprint("kept", n))))
+			finished(t, admin, ids[n], "apply")
+		}
+		refused := upload(admin, "text/csv", listOf(1, "more")).WantStatus(http.StatusConflict)
+		assert.Contains(t, refused.Field("issue.0.details.text"), "10 lists are kept already")
+		at.Ahead = 25 * time.Hour
+		again := s.Again(apptest.Admin)
+		uploaded(again, listOf(1, "more"))
+		again.GET(importsOf(again) + "/" + ids[0]).WantStatus(http.StatusNotFound)
+		for _, id := range ids[1:] {
+			again.GET(importsOf(again) + "/" + id).WantStatus(http.StatusOK)
+		}
+	})
 }
 
 func TestAListIsTakenBackWithinADayByAnyAdministrator(t *testing.T) {
