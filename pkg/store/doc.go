@@ -22,9 +22,10 @@
 //
 // # How a read goes
 //
-// One statement. On PostgreSQL it goes to pgx without database/sql between (direct), and reads by key
-// without a condition that meet each other share one (gather): a round trip costs more than the row.
-// Such a read cannot be cancelled by itself; it ends after ten seconds at the latest.
+// One statement. On PostgreSQL it goes to pgx without database/sql between (direct). Reads that meet each
+// other go together (gather): those by key without a condition share a statement, other reads by key and
+// searches by a kept plan, which look at a bounded number of rows, a pipeline (eachBounded): a round trip
+// costs more than the rows. Such a read cannot be cancelled by itself; it ends after ten seconds at the latest.
 //
 // # How a table is added
 //
