@@ -3,6 +3,7 @@ package apptest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -39,7 +41,7 @@ type workload struct {
 func newWorkload(t testing.TB, db storetest.DB) *workload {
 	t.Helper()
 	w := &workload{recorder: &recorder{open: map[int64]*transaction{}}, db: db}
-	w.Server = Start(t, On(db), Watched(w.watch), With("ADMIT_LOG_LEVEL=info", "ADMIT_LOGIN_RATE_LIMIT=100000"))
+	w.Server = Start(t, On(db), Watched(w.watch), With("ADMIT_LOG_LEVEL=info", "ADMIT_LOGIN_RATE_LIMIT=100000", auditSetting()))
 	w.admin, w.staff, w.program = w.As(Admin), w.As(Practitioner), w.As(Program)
 	for range patients {
 		w.patients = append(w.patients, w.staff.POST("/fhir/R4/Patient", w.patient("", true)).WantStatus(http.StatusCreated).Field("id"))
@@ -120,7 +122,13 @@ func (c *Client) wire(method, path, contentType, body string) []byte {
 // be measured, since nothing stands between the store and the driver in production.
 func (w *workload) unwatched(t testing.TB) *Server {
 	t.Helper()
-	return Start(t, On(w.db), With("ADMIT_LOG_LEVEL=info", "ADMIT_BASE_URL="+w.URL))
+	return Start(t, On(w.db), With("ADMIT_LOG_LEVEL=info", "ADMIT_BASE_URL="+w.URL, auditSetting()))
+}
+
+// auditSetting is what the environment says of the audit trail of FHIR access: a server that writes none is
+// compared with others that do not.
+func auditSetting() string {
+	return "ADMIT_AUDIT_FHIR=" + cmp.Or(os.Getenv("ADMIT_AUDIT_FHIR"), "writes")
 }
 
 // connection is a keep-alive client that does no more than HTTP asks of it, since it shares the
