@@ -136,6 +136,22 @@ func TestADefinitionComesToNothingHidden(t *testing.T) {
 	})
 }
 
+// TestATransactionDefinesFirst, in whatever order its entries are: a profile is bound to a value set that comes with
+// it, and rules what comes with it.
+func TestATransactionDefinesFirst(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		s.definers(t)
+		transaction := func(code string) string {
+			return bundleOf("transaction", entry("POST", "Patient", married("urn:new", code)), entry("POST", "StructureDefinition", wanting("urn:new", "urn:new-set")),
+				entry("POST", "ValueSet", setOf("urn:new-set", `{"system":"urn:new-system"}`, `,"publisher":"open"`)),
+				entry("POST", "CodeSystem", strings.Replace(systemOf("urn:new-system"), `"status"`, `"publisher":"open","status"`, 1)))
+		}
+		secret := strings.Replace(transaction("secret"), "urn:listed", "urn:new-system", 1)
+		assert.Equal(t, http.StatusBadRequest, s.do(t, "POST", "", strings.Replace(secret, `"code":"secret"`, `"code":"wrong"`, 1), "As", "spy").status)
+		s.do(t, "POST", "", secret, "As", "spy").want(t, http.StatusOK)
+	})
+}
+
 // TestADefinitionThatIsKeptMayStay: who corrects a profile of an administrator's need not see what it is bound to.
 func TestADefinitionThatIsKeptMayStay(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/admitdev/admit/fhir/bundle"
 	"github.com/admitdev/admit/fhir/definitions"
@@ -14,7 +15,7 @@ import (
 // This file says when a transaction's writes are done. Creates come before changes, and what has conditional
 // references after what has none (R4 http.html#trules). Beyond that, what comes of a Bundle does not depend
 // on the order of its entries: a write waits for what its conditional references mean, and for the Patients
-// whose accounts it inherits.
+// whose accounts it inherits; definitions come before what they rule, and before others that are made of them.
 
 // write does the creates and changes.
 func (t *transaction) write(ctx context.Context, as actor) error {
@@ -48,14 +49,27 @@ func (t *transaction) writes() []int {
 	var entries []int
 	for _, conditional := range []bool{false, true} {
 		for _, phase := range []int{bundle.Creates, bundle.Changes} {
+			var group []int
 			for i := range t.entries {
 				if t.entries[i].Phase() == phase && len(t.conditional[i]) > 0 == conditional {
-					entries = append(entries, i)
+					group = append(group, i)
 				}
 			}
+			slices.SortStableFunc(group, func(i, j int) int { return t.rank(i) - t.rank(j) })
+			entries = append(entries, group...)
 		}
 	}
 	return entries
+}
+
+// defining are the types of definitions, those before that others are made of.
+var defining = []string{"CodeSystem", "ValueSet", "StructureDefinition"}
+
+func (t *transaction) rank(i int) int {
+	if at := slices.Index(defining, t.targets[i].resourceType); at >= 0 {
+		return at
+	}
+	return len(defining)
 }
 
 // writeReady does those of the entries that wait for nothing, and gives the others.
