@@ -17,9 +17,9 @@ import (
 // of a type, or of the caller's project.
 type HistoryRequest struct {
 	Type, ID string
-	// Since, From, To and After are as in store.HistoryQuery.
+	// Since, From, To, After and Before are as in store.HistoryQuery.
 	Since, From, To time.Time
-	After           store.HistoryPosition
+	After, Before   store.HistoryPosition
 	// Count is the greatest number of versions of the page, Offset how many are skipped.
 	Count, Offset int
 }
@@ -28,8 +28,8 @@ type HistoryRequest struct {
 // size is bounded.
 type HistoryPage struct {
 	Versions []Version
-	// Next is where the next page begins, when there is more.
-	Next *store.HistoryPosition
+	// Next is where the next page begins, when there is more; Previous is where the one before ends.
+	Next, Previous *store.HistoryPosition
 	// Total is how many versions the caller may see; nil when to know it would take too long.
 	Total *int
 }
@@ -62,12 +62,16 @@ func (a *access) History(ctx context.Context, r HistoryRequest) (HistoryPage, er
 	if err := h.read(ctx); err != nil {
 		return HistoryPage{}, err
 	}
+	if h.back() {
+		slices.Reverse(h.rows)
+	}
 	hidden, err := h.hiddenOfPage(ctx)
 	if err != nil {
 		return HistoryPage{}, err
 	}
 	a.noteHistory(ctx, r)
-	page := HistoryPage{Next: h.next}
+	page := HistoryPage{}
+	page.Next, page.Previous = h.around()
 	for _, row := range h.rows {
 		v := Version{Resource: row.Resource, First: row.First}
 		if !v.Deleted {
@@ -119,7 +123,7 @@ type history struct {
 
 func (a *access) historyOf(ctx context.Context, r HistoryRequest) (*history, error) {
 	h := &history{access: a, request: r, visible: map[string]store.Predicate{}, contexts: map[string]bool{}}
-	h.query = store.HistoryQuery{Project: a.who.Project, Since: r.Since, From: r.From, To: r.To, After: r.After, ID: r.ID}
+	h.query = store.HistoryQuery{Project: a.who.Project, Since: r.Since, From: r.From, To: r.To, After: r.After, Before: r.Before, ID: r.ID}
 	if r.Type == "" {
 		return h, h.ofProject()
 	}
@@ -184,8 +188,34 @@ func (h *history) read(ctx context.Context) error {
 		if all {
 			return nil
 		}
-		h.query.After, h.query.Offset = h.last, 0
+		h.query.Offset = 0
+		if h.back() {
+			h.query.Before = h.last
+		} else {
+			h.query.After = h.last
+		}
 	}
+}
+
+// back says whether the page is read from its end, towards what is newer.
+func (h *history) back() bool { return !h.request.Before.Time.IsZero() }
+
+// around are the places of the pages next to this one. On the way back the one that was come from is the next, and on
+// the way on from a cursor there is one before; an empty page does not tell where.
+func (h *history) around() (next, previous *store.HistoryPosition) {
+	if len(h.rows) > 0 {
+		newest, oldest := h.rows[0].Position(), h.rows[len(h.rows)-1].Position()
+		if h.back() {
+			return &oldest, h.next
+		}
+		if !h.request.After.Time.IsZero() {
+			previous = &newest
+		}
+	}
+	if h.back() {
+		return nil, h.next
+	}
+	return h.next, previous
 }
 
 // candidates reads versions until enough of them may be visible to fill the page; all says that
@@ -304,7 +334,7 @@ func (h *history) total(ctx context.Context) (*int, error) {
 	r := h.request
 	filtered := !r.Since.IsZero() || !r.From.IsZero() || !r.To.IsZero()
 	switch {
-	case r.Count > 0 && h.next == nil && r.Offset == 0 && r.After.Time.IsZero():
+	case r.Count > 0 && h.next == nil && r.Offset == 0 && r.After.Time.IsZero() && !h.back():
 		n := len(h.rows)
 		return &n, nil
 	case r.ID == "" || filtered:
@@ -314,7 +344,7 @@ func (h *history) total(ctx context.Context) (*int, error) {
 		return &n, err
 	}
 	q := h.query
-	q.After, q.Offset, q.Limit = store.HistoryPosition{}, 0, maxHistoryCounted+1
+	q.After, q.Before, q.Offset, q.Limit = store.HistoryPosition{}, store.HistoryPosition{}, 0, maxHistoryCounted+1
 	var versions []candidate
 	err := h.access.rows.EachVersion(ctx, q, func(row store.HistoryRow) (bool, error) {
 		v, err := h.sees(row)

@@ -61,7 +61,7 @@ func (h *Handler) versionsOf(ctx context.Context, session actor, resourceType, i
 	}
 	request.Type, request.ID = resourceType, id
 	page, err := session.History(ctx, request)
-	bundle := r4.Bundle{Type: "history", Total: page.Total, Links: h.historyLinks(request, query, page.Next)}
+	bundle := r4.Bundle{Type: "history", Total: page.Total, Links: h.historyLinks(request, query, page)}
 	for _, v := range page.Versions {
 		bundle.Entries = append(bundle.Entries, h.historyEntry(v))
 	}
@@ -85,8 +85,7 @@ func historyRequest(query url.Values) (r repo.HistoryRequest, err error) {
 	if r.From, r.To, err = interval(query, "_at"); err != nil {
 		return r, err
 	}
-	r.After, err = readHistoryCursor(query)
-	return r, err
+	return r, readHistoryCursor(query, &r)
 }
 
 // interval is the time from which and the time before which a date lies.
@@ -101,30 +100,38 @@ func interval(query url.Values, name string) (from, to time.Time, err error) {
 	return time.UnixMicro(low).UTC(), time.UnixMicro(high + 1).UTC(), nil
 }
 
-// A cursor of a history is time/type/id of the version before.
-func readHistoryCursor(query url.Values) (at store.HistoryPosition, err error) {
+// A cursor of a history is time/type/id of the version that the page begins after or, with /back, ends before.
+func readHistoryCursor(query url.Values, r *repo.HistoryRequest) error {
 	if !query.Has("_cursor") {
-		return at, nil
+		return nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(query.Get("_cursor"))
-	parts := strings.Split(string(raw), "/")
+	text, back := strings.CutSuffix(string(raw), onTheWayBack)
+	parts := strings.Split(text, "/")
 	if err != nil || len(parts) != 3 {
-		return at, outcome.New(outcome.Invalid, "Invalid value of _cursor")
+		return outcome.New(outcome.Invalid, "Invalid value of _cursor")
 	}
 	millis, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil || parts[2] != "" && !repo.ValidID(parts[2]) {
-		return at, outcome.New(outcome.Invalid, "Invalid value of _cursor")
+		return outcome.New(outcome.Invalid, "Invalid value of _cursor")
 	}
-	return store.HistoryPosition{Time: time.UnixMilli(millis), Type: parts[1], ID: parts[2]}, nil
+	at := store.HistoryPosition{Time: time.UnixMilli(millis), Type: parts[1], ID: parts[2]}
+	if back {
+		r.Before = at
+	} else {
+		r.After = at
+	}
+	return nil
 }
 
-func writeHistoryCursor(at store.HistoryPosition) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.Time.UnixMilli(), 10) + "/" + at.Type + "/" + at.ID))
+const onTheWayBack = "/back"
+
+func writeHistoryCursor(at *store.HistoryPosition, direction string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.Time.UnixMilli(), 10) + "/" + at.Type + "/" + at.ID + direction))
 }
 
-// historyLinks are the pages of a history (R4 http.html#paging). What came before a page that a cursor
-// began is not told: pages are read towards the past alone.
-func (h *Handler) historyLinks(r repo.HistoryRequest, query url.Values, next *store.HistoryPosition) []r4.Link {
+// historyLinks are the pages of a history (R4 http.html#paging).
+func (h *Handler) historyLinks(r repo.HistoryRequest, query url.Values, around repo.HistoryPage) []r4.Link {
 	path := h.base + strings.TrimPrefix(r.Type+"/", "/")
 	if r.ID != "" {
 		path += r.ID + "/"
@@ -151,9 +158,11 @@ func (h *Handler) historyLinks(r repo.HistoryRequest, query url.Values, next *st
 			before = strconv.Itoa(r.Offset - r.Count)
 		}
 		links = append(links, link("previous", page("_offset", before)))
+	} else if around.Previous != nil {
+		links = append(links, link("previous", page("_cursor", writeHistoryCursor(around.Previous, onTheWayBack))))
 	}
-	if next != nil {
-		links = append(links, link("next", page("_cursor", writeHistoryCursor(*next))))
+	if around.Next != nil {
+		links = append(links, link("next", page("_cursor", writeHistoryCursor(around.Next, ""))))
 	}
 	return links
 }

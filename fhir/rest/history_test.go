@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -150,6 +151,51 @@ func TestHistoryPagesByLink(t *testing.T) {
 				s.do(t, "POST", "/Patient", `{"resourceType":"Patient"}`).want(t, http.StatusCreated)
 			}
 			assert.Equal(t, whole.did(), strings.Join(paged, ", "), address)
+		}
+	})
+}
+
+// TestHistoryPagesGoBack: from the last page the previous links lead to the first, past what is hidden.
+func TestHistoryPagesGoBack(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		p := s.past(t)
+		for range 3 {
+			s.create(t, `{"resourceType":"Patient","active":false}`)
+			s.create(t, eve)
+		}
+		s.members["inactive"] = s.With(t, s.A.ID, medplum.PolicyResource{ResourceType: "Patient", Criteria: "Patient?active=false"}).Claims
+		for _, as := range []string{"staff", "inactive"} {
+			for _, address := range []string{"/Patient/_history", "/_history", "/Patient/" + p.ann + "/_history", "/Patient/_history?_since=" + url.QueryEscape(p.since)} {
+				separator := "?"
+				if strings.Contains(address, "?") {
+					separator = "&"
+				}
+				for _, count := range []string{"1", "2"} {
+					var pages []string
+					last := ""
+					for at := address + separator + "_count=" + count; at != ""; {
+						got := s.do(t, "GET", at, "", "As", as).page(t)
+						assert.Equal(t, len(pages) > 0, got.linked()["previous"] != "", at)
+						pages, last = append(pages, got.did()), at
+						at = got.next(t)
+					}
+					var back []string
+					for at := last; at != ""; {
+						got := s.do(t, "GET", at, "", "As", as).page(t)
+						back = append([]string{got.did()}, back...)
+						if len(back) > 1 {
+							onward := s.do(t, "GET", got.next(t), "", "As", as).page(t)
+							assert.Equal(t, back[1], onward.did(), "the next of the previous")
+						}
+						at = got.linked()["previous"]
+					}
+					assert.Equal(t, pages, back, "%s as %s", address, as)
+				}
+			}
+		}
+		for _, cursor := range []string{"/back", "1/back", "1/Patient/x/back/back", "x/Patient/x/back", "1/Patient/ /back"} {
+			at := "/_history?_cursor=" + base64.RawURLEncoding.EncodeToString([]byte(cursor))
+			s.do(t, "GET", at, "").wantIssue(t, http.StatusBadRequest, "", "invalid", "Invalid value of _cursor")
 		}
 	})
 }

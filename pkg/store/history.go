@@ -22,7 +22,10 @@ type HistoryQuery struct {
 	// From and To keep those that were current at some time from From until before To.
 	From, To time.Time
 	// After is the position at which the page before ended; with only Time it is the time.
-	After         HistoryPosition
+	After HistoryPosition
+	// Before, in the place of After, is the position at which the page after began. The rows before it come in the
+	// opposite order, oldest first.
+	Before        HistoryPosition
 	Limit, Offset int
 	// Decides asks for Was and Last, which nobody needs who may see everything.
 	Decides bool
@@ -99,7 +102,7 @@ func (h *historyText) statement() string {
 	for _, group := range h.groups() {
 		merged = append(merged, h.ofGroup(group))
 	}
-	order := ` ORDER BY v.last_updated DESC, v.type DESC, v.id DESC`
+	order := h.order("v.last_updated", "v.type", "v.id")
 	page := order + " LIMIT " + h.arg(h.q.Limit)
 	if h.q.Offset > 0 {
 		page += " OFFSET " + h.arg(h.q.Offset)
@@ -191,8 +194,19 @@ func (h *historyText) branch(from, of, condition string) string {
 		place += " AND v.id = " + h.arg(clean(h.q.ID))
 	}
 	return "SELECT " + historyColumns + " FROM " + from + " WHERE " + place + " AND " + condition +
-		" ORDER BY v.last_updated DESC, v.id DESC LIMIT " + h.limit
+		h.order("v.last_updated", "v.id") + " LIMIT " + h.limit
 }
+
+// order is newest first, or the opposite on the way back.
+func (h *historyText) order(columns ...string) string {
+	direction := " DESC"
+	if h.back() {
+		direction = " ASC"
+	}
+	return " ORDER BY " + strings.Join(columns, direction+", ") + direction
+}
+
+func (h *historyText) back() bool { return !h.q.Before.Time.IsZero() }
 
 // visible is Where of the current version.
 func (h *historyText) visible(alias string, g historyGroup) string {
@@ -218,17 +232,23 @@ func (h *historyText) passes(v string) string {
 				".type AND n.id = " + v + ".id AND n.last_updated > " + v + ".last_updated AND n.last_updated <= " + from + ")")
 		}
 	}
-	if after := h.q.After; !after.Time.IsZero() {
-		at := h.millis(after.Time)
-		if after.ID == "" {
-			s.WriteString(" AND " + v + ".last_updated < " + at)
-			return s.String()
-		}
-		t, id := h.arg(after.Type), h.arg(after.ID)
-		s.WriteString(" AND " + v + ".last_updated <= " + at + " AND (" + v + ".last_updated < " + at + " OR " + v + ".type < " + t +
-			" OR (" + v + ".type = " + t + " AND " + v + ".id < " + id + "))")
+	if h.back() {
+		s.WriteString(h.beyond(v, h.q.Before, ">"))
+	} else if !h.q.After.Time.IsZero() {
+		s.WriteString(h.beyond(v, h.q.After, "<"))
 	}
 	return s.String()
+}
+
+// beyond keeps what comes later than a position in the order; than is how it compares.
+func (h *historyText) beyond(v string, position HistoryPosition, than string) string {
+	at := h.millis(position.Time)
+	if position.ID == "" {
+		return " AND " + v + ".last_updated " + than + " " + at
+	}
+	t, id := h.arg(position.Type), h.arg(position.ID)
+	return " AND " + v + ".last_updated " + than + "= " + at + " AND (" + v + ".last_updated " + than + " " + at + " OR " + v + ".type " + than + " " + t +
+		" OR (" + v + ".type = " + t + " AND " + v + ".id " + than + " " + id + "))"
 }
 
 func (h *historyText) millis(t time.Time) string { return h.arg(t.UnixMilli()) }

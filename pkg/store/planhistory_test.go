@@ -45,6 +45,9 @@ func TestNoPageOfHistoryReadsAWholeTable(t *testing.T) {
 			"next": func(q *store.HistoryQuery) {
 				q.After = store.HistoryPosition{Time: at, Type: "Observation", ID: "id00100"}
 			},
+			"previous": func(q *store.HistoryQuery) {
+				q.Before = store.HistoryPosition{Time: at, Type: "Observation", ID: "id00100"}
+			},
 			"since": func(q *store.HistoryQuery) { q.Since = at },
 			"at":    func(q *store.HistoryQuery) { q.From, q.To = at, at.Add(time.Second) },
 			"far":   func(q *store.HistoryQuery) { q.Offset = 50 },

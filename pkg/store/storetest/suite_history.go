@@ -80,6 +80,7 @@ func historyOfTypes(t *testing.T, f fixture) {
 		{"a page", store.HistoryQuery{Types: bothTypes, Limit: 2}, "Patient/d/v7 Observation/c/v7"},
 		{"an offset", store.HistoryQuery{Types: bothTypes, Limit: 2, Offset: 3}, "Patient/b/v5 Patient/a/v4"},
 		{"before a time", store.HistoryQuery{Types: bothTypes, After: store.HistoryPosition{Time: at(4)}}, "Observation/c/v3 Patient/b/v2 Patient/a/v1"},
+		{"back to a time", store.HistoryQuery{Types: bothTypes, Before: store.HistoryPosition{Time: at(5)}}, "Observation/c/v6 Observation/c/v7 Patient/d/v7"},
 	} {
 		t.Run(tc.name, func(t *testing.T) { assert.Equal(t, tc.want, strings.Join(told(t, f, tc.q), " ")) })
 	}
@@ -101,6 +102,16 @@ func historyPages(t *testing.T, f fixture) {
 			}))
 		}
 		assert.Equal(t, all, paged, limit)
+		paged, q.Before = paged[len(all)-1:], q.After
+		for range all {
+			require.NoError(t, f.s.EachVersion(f.ctx, q, func(row store.HistoryRow) (bool, error) {
+				paged = append(paged, row.Type+"/"+row.ID+"/"+row.Version)
+				q.Before = row.Position()
+				return true, nil
+			}))
+		}
+		slices.Reverse(paged)
+		assert.Equal(t, all, paged, "%d, back", limit)
 	}
 }
 
