@@ -44,6 +44,12 @@ var commonParams = [...]r4.CapabilitySearchParam{
 	{Name: "_list", Type: "special"},
 }
 
+// searchNotes are where searches differ from what a reader of R4 search.html might expect.
+const searchNotes = "Searches do not look into contained resources, nor do chains (search.html#contained): only _contained=false is taken. " +
+	"A bare id as the value of a reference parameter finds the references to it of every type: name the type where ids may be the same (subject:Patient=1). " +
+	"Reference parameters have neither :above nor :below, but for :below of canonical ones. " +
+	"A parameter that is not supported is refused, or left out with Prefer: handling=lenient; a modifier or value that is not supported is always refused."
+
 // oauthURIs is the extension by which SMART clients of old find the endpoints.
 const oauthURIs = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
@@ -69,7 +75,7 @@ func capabilities(o Options) ([]byte, error) {
 		FhirVersion:    fhir.FHIRVersion4_0_1,
 		Format:         []string{"json"},
 		Rest: []fhir.CapabilityStatementRest{{
-			Mode: fhir.RestfulCapabilityModeServer, Security: security(root),
+			Mode: fhir.RestfulCapabilityModeServer, Documentation: new(searchNotes), Security: security(root),
 			Interaction: []fhir.CapabilityStatementRestInteraction{
 				{Code: fhir.SystemRestfulInteractionTransaction}, {Code: fhir.SystemRestfulInteractionBatch}, {Code: fhir.SystemRestfulInteractionSearchSystem},
 				{Code: fhir.SystemRestfulInteractionHistorySystem},

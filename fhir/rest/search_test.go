@@ -195,6 +195,30 @@ func TestIncludes(t *testing.T) {
 	})
 }
 
+// TestABareIdMeansEveryType: what else has the id is not looked for, so the client names the type.
+func TestABareIdMeansEveryType(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		of := func(subject string) string {
+			return s.create(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"`+subject+`/same"}}`)
+		}
+		patient, group := of("Patient"), of("Group")
+		assert.ElementsMatch(t, []string{"match Observation/" + patient, "match Observation/" + group}, strings.Split(s.search(t, "/Observation?subject=same").found(), ", "))
+		assert.Equal(t, "match Observation/"+patient, s.search(t, "/Observation?subject:Patient=same").found())
+		assert.Equal(t, "match Observation/"+group, s.search(t, "/Observation?subject=Group/same").found())
+	})
+}
+
+// TestContainedResourcesAreNotSearched, which the README and the CapabilityStatement say.
+func TestContainedResourcesAreNotSearched(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		id := s.create(t, `{"resourceType":"Observation","status":"final","code":{"text":"x"},"contained":[{"resourceType":"Patient","id":"p1","name":[{"family":"Inside"}]}],"subject":{"reference":"#p1"}}`)
+		assert.Empty(t, s.search(t, "/Observation?subject:Patient.name=inside").found())
+		assert.Empty(t, s.search(t, "/Patient?name=inside").found())
+		assert.Equal(t, "match Observation/"+id, s.search(t, "/Observation?_id="+id+"&_include=Observation:subject").found())
+		assert.Contains(t, s.do(t, http.MethodGet, "/metadata", "").body, "Searches do not look into contained resources")
+	})
+}
+
 // TestNobodyIsShownMoreBySearching holds for matches, chains, includes and hidden fields.
 func TestNobodyIsShownMoreBySearching(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {

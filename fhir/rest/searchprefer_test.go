@@ -18,6 +18,8 @@ func TestUnknownParametersAreLeftOutOnlyOnRequest(t *testing.T) {
 			{"lenient leaves it out", "handling=lenient", "nope=1&name=Searchable", "_count=20&name=Searchable", ""},
 			{"with other preferences", "return=minimal, handling=\"lenient\"; x=y", "nope=1&name=Searchable", "_count=20&name=Searchable", ""},
 			{"and what is not supported", "handling=lenient", "_text=x&_query=q&name=Searchable", "_count=20&name=Searchable", ""},
+			{"contained or not", "handling=lenient", "_containedType=contained&name=Searchable", "_count=20&name=Searchable", ""},
+			{"but who asks for the contained is told that there are none", "handling=lenient", "_contained=true", "", "Contained resources are not searched: _contained=true"},
 			{"and a chain through it", "handling=lenient", "nope:Patient.name=x&name=Searchable", "_count=20&name=Searchable", ""},
 			{"what is known stays", "handling=lenient", "identifier=S-1&nope.name=x", "_count=20&identifier=S-1", ""},
 			{"an unknown modifier is refused all the same", "handling=lenient", "name:nope=1", "", "Unknown modifier of search parameter name: nope"},

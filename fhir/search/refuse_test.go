@@ -82,6 +82,7 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"_include=Patient", "Invalid value of _include: Patient"},
 		{"_include=Patient:organization:Nope", "Unknown resource type"},
 		{"organization:below=Organization/x", "Unknown modifier of search parameter organization: below"},
+		{"organization:above=Organization/x", "Unknown modifier of search parameter organization: above"},
 		{"organization:text=x", "Unknown modifier of search parameter organization: text"},
 		{"_lastUpdated:missing=maybe", "Invalid value of _lastUpdated:missing: maybe"},
 		{"_lastUpdated:not=2020", "Unknown modifier of search parameter _lastUpdated: not"},
