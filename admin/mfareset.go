@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/admitdev/admit/fhir/caller"
 	"github.com/admitdev/admit/fhir/medplum"
@@ -15,7 +16,8 @@ import (
 
 // ResetMemberMFA ends every second factor of a member who has lost it, and tells them by mail. A User of
 // several projects is a super administrator's to help: one project's administrator would weaken what
-// guards the others, after an invite that nobody asked the person about.
+// guards the others, after an invite that nobody asked the person about. Of whoever has not come in since they were
+// invited nothing is told, neither whether they have a factor nor whether they have other projects.
 //
 // Errors: outcome Forbidden, NotFound, Gone, Invalid.
 func (s *Service) ResetMemberMFA(ctx context.Context, who caller.Caller, projectID, id, method string) error {
@@ -30,7 +32,7 @@ func (s *Service) ResetMemberMFA(ctx context.Context, who caller.Caller, project
 		if err != nil {
 			return err
 		}
-		if err := s.mayResetMFA(ctx, tx, who, ref, user); err != nil {
+		if err := s.mayResetMFA(ctx, tx, who, id, ref, user); err != nil {
 			return err
 		}
 		if err := unenroll(ctx, tx, ref); err != nil {
@@ -47,11 +49,18 @@ func (s *Service) ResetMemberMFA(ctx context.Context, who caller.Caller, project
 	})
 }
 
-func (s *Service) mayResetMFA(ctx context.Context, tx *repo.Tx, who caller.Caller, ref store.Ref, user medplum.User) error {
+func (s *Service) mayResetMFA(ctx context.Context, tx *repo.Tx, who caller.Caller, member string, ref store.Ref, user medplum.User) error {
+	notEnrolled := outcome.New(outcome.Invalid, "User is not enrolled in MFA")
 	if ref.ID == "" {
-		return outcome.New(outcome.Invalid, "User is not enrolled in MFA")
+		return notEnrolled
 	}
 	if ref.Project == store.SystemProject && !who.SuperAdmin {
+		switch entered, err := hasEntered(ctx, tx.Store(), who.Project, member); {
+		case err != nil:
+			return err
+		case !entered:
+			return notEnrolled
+		}
 		projects, err := projectsOf(ctx, tx.Store(), ref.ID)
 		if err != nil {
 			return err
@@ -61,11 +70,18 @@ func (s *Service) mayResetMFA(ctx context.Context, tx *repo.Tx, who caller.Calle
 		}
 	}
 	_, err := tx.Store().Credential(ctx, ref, store.TOTP) // one that waits to be enrolled goes as well
-	switch {
-	case errors.Is(err, store.ErrNotFound) && !user.MFAEnrolled:
-		return outcome.New(outcome.Invalid, "User is not enrolled in MFA")
-	case errors.Is(err, store.ErrNotFound):
-		return nil
+	if errors.Is(err, store.ErrNotFound) {
+		if user.MFAEnrolled {
+			return nil
+		}
+		return notEnrolled
 	}
 	return err
+}
+
+// hasEntered says whether a member was not only invited but came.
+func hasEntered(ctx context.Context, rows *store.Tx, project, member string) (bool, error) {
+	invitations, err := rows.InvitationsOf(ctx, project, member)
+	accepted := slices.ContainsFunc(invitations, func(in store.Invitation) bool { return in.State == store.InvitationAccepted })
+	return accepted || len(invitations) == 0, err
 }

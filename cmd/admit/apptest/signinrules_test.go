@@ -63,6 +63,22 @@ func TestASecondFactorIsResetByWhoAnswersForTheMember(t *testing.T) {
 	})
 }
 
+// TestAResetTellsNothingOfWhoWasInvited: to ask for the reset of somebody who has not come in tells neither of their
+// factors nor of their other projects.
+func TestAResetTellsNothingOfWhoWasInvited(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		admin, other := s.As(apptest.Admin), s.As(apptest.OtherAdmin)
+		there := s.Invite(other, "Practitioner", "guarded@clinic.example", "")
+		enrol(t, there)
+		_ = s.Invite(other, "Practitioner", "known@clinic.example", "")
+		for _, email := range []string{"new@clinic.example", "known@clinic.example", "guarded@clinic.example"} {
+			member := admin.POST("/admin/projects/"+admin.Project+"/invite", `{"resourceType":"Practitioner","firstName":"A","lastName":"B","email":"`+email+`"}`).WantStatus(http.StatusOK).Field("id")
+			admin.POST("/admin/projects/"+admin.Project+"/members/"+member+"/mfa/reset", "{}").WantStatus(http.StatusBadRequest).WantText("User is not enrolled in MFA")
+		}
+		assert.Equal(t, "true", there.GET("/auth/mfa/status").Field("enrolled"))
+	})
+}
+
 func TestADomainWithItsOwnIdentityProviderIsToldByMethod(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		super, nobody := s.As(apptest.SuperAdmin), s.As(apptest.Anonymous)
