@@ -126,12 +126,13 @@ func (r reader) Logins(ctx context.Context, user Ref, limit int) ([]Login, error
 // Place is from where somebody has signed in.
 type Place struct{ Address, Agent string }
 
-const before = `SELECT f.n, l.remote_address, l.user_agent FROM (SELECT coalesce(sum(count), 0) AS n FROM rate_limit WHERE name = $1) f
-LEFT JOIN (SELECT remote_address, user_agent FROM login WHERE user_type = $2 AND user_id = $3 AND user_project = $4
-AND auth_method IN ('password', 'passkey', 'external') ORDER BY auth_time DESC, id DESC LIMIT $5) l ON true`
+const before = `SELECT f.n, l.remote_address, l.user_agent FROM (SELECT CAST(coalesce(sum(count), 0) AS bigint) AS n FROM rate_limit WHERE name = $1) f
+LEFT JOIN (SELECT DISTINCT remote_address, user_agent FROM (SELECT remote_address, user_agent FROM login
+WHERE user_type = $2 AND user_id = $3 AND user_project = $4 AND auth_method IN ('password', 'passkey', 'external')
+ORDER BY auth_time DESC LIMIT $5) newest) l ON true`
 
-// Before is what was before a sign-in of a person: what is counted under name, and from where they have signed in,
-// of the logins that are still kept, newest first.
+// Before is what was before a sign-in of a person: what is counted under name, and the places from which they have
+// signed in, each once, by the newest logins that are still kept, up to limit of these.
 func (s *Store) Before(ctx context.Context, name string, user Ref, limit int) (count int, places []Place, err error) {
 	args := []any{name, user.Type, user.ID, user.Project, limit}
 	err = each(ctx, s.q, s.dialect.text(before), args, func(row scanner) error {
