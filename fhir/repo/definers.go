@@ -136,14 +136,7 @@ func (a *access) unseenBy(ctx context.Context, doc *document.Node) (map[string]b
 
 // wholly is definitions without those of which an element is hidden.
 func (a *access) wholly(ctx context.Context, resourceType, url string) ([]store.Row, error) {
-	visible, err := a.narrow(policy.Search, resourceType)
-	if outcome.Has(err, outcome.Forbidden) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	rows, err := a.withURL(ctx, resourceType, url, a.partitions(resourceType), visible)
+	rows, err := a.visibleWithURL(ctx, resourceType, url)
 	if err != nil || !a.hasFields(resourceType) {
 		return rows, err
 	}

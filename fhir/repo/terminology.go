@@ -30,14 +30,7 @@ func (a *access) Terminology(ctx context.Context) terminology.Source {
 // definitions are the resources of a type that have a canonical URL, as the caller may see them,
 // the best first.
 func (a *access) definitions(ctx context.Context, resourceType, url string) ([]store.Row, error) {
-	visible, err := a.narrow(policy.Search, resourceType)
-	if outcome.Has(err, outcome.Forbidden) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	rows, err := a.withURL(ctx, resourceType, url, a.partitions(resourceType), visible)
+	rows, err := a.visibleWithURL(ctx, resourceType, url)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +40,18 @@ func (a *access) definitions(ctx context.Context, resourceType, url string) ([]s
 		}
 	}
 	return rows, nil
+}
+
+// visibleWithURL is withURL for those that the caller sees at all.
+func (a *access) visibleWithURL(ctx context.Context, resourceType, url string) ([]store.Row, error) {
+	visible, err := a.narrow(policy.Search, resourceType)
+	if outcome.Has(err, outcome.Forbidden) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.withURL(ctx, resourceType, url, a.partitions(resourceType), visible)
 }
 
 // withURL finds the resources with a canonical URL: those of the first partition before others,
