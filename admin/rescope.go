@@ -33,11 +33,13 @@ func (s *Service) RescopeUser(ctx context.Context, who caller.Caller, id string,
 	}
 	ref, err := s.Store.Owner(ctx, store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: id})
 	switch {
-	case errors.Is(err, store.ErrNotFound) || err == nil && !who.SuperAdmin && ref.Project != store.SystemProject && ref.Project != who.Project:
-		return store.Resource{}, outcome.New(outcome.NotFound, "")
+	case errors.Is(err, store.ErrNotFound):
+		return store.Resource{}, s.refuseUser(ctx, who, audit.UserRescope, store.Ref{ID: id})
 	case err != nil:
 		return store.Resource{}, err
-	case !who.SuperAdmin && (ref.Project == store.SystemProject || in.Scope == scopeProject):
+	case !who.SuperAdmin && ref.Project != who.Project:
+		return store.Resource{}, s.refuseUser(ctx, who, audit.UserRescope, ref)
+	case !who.SuperAdmin && in.Scope == scopeProject:
 		return store.Resource{}, s.refuse(ctx, who, audit.UserRescope, outcome.New(outcome.Forbidden, ""))
 	}
 	to, err := in.home(ref)

@@ -37,14 +37,12 @@ func (s *Service) UpdateEmail(ctx context.Context, who caller.Caller, id string,
 	ref, err := s.Store.Owner(ctx, store.Key{Scope: store.SystemProject, Kind: medplum.TypeUser, Value: id})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return store.Resource{}, outcome.New(outcome.NotFound, "")
+		return store.Resource{}, s.refuseUser(ctx, who, audit.EmailChange, store.Ref{ID: id})
 	case err != nil:
 		return store.Resource{}, err
 	case who.SuperAdmin:
-	case ref.Project == store.SystemProject:
-		return store.Resource{}, s.refuse(ctx, who, audit.EmailChange, outcome.New(outcome.Forbidden, ""))
 	case ref.Project != who.Project:
-		return store.Resource{}, s.refuse(ctx, who, audit.EmailChange, outcome.New(outcome.NotFound, ""))
+		return store.Resource{}, s.refuseUser(ctx, who, audit.EmailChange, ref)
 	}
 	var fields outcome.Fields
 	fields.Check(mail.ValidAddress(in.Email), "email", "Valid email address is required")
@@ -62,6 +60,20 @@ func (s *Service) UpdateEmail(ctx context.Context, who caller.Caller, id string,
 		})
 	})
 	return made, err
+}
+
+// refuseUser is the refusal of what an administrator may do to a User of the project alone. To them there is nobody
+// but the members, and the trail tells nothing else.
+func (s *Service) refuseUser(ctx context.Context, who caller.Caller, action audit.Action, user store.Ref) error {
+	projects, err := projectsOf(ctx, s.Store, user.ID)
+	if err != nil {
+		return err
+	}
+	refusal := outcome.New(outcome.NotFound, "")
+	if slices.Contains(projects, who.Project) {
+		refusal = outcome.New(outcome.Forbidden, "")
+	}
+	return s.refuse(ctx, who, action, refusal)
 }
 
 func (s *Service) updateEmail(ctx context.Context, tx *repo.Tx, who caller.Caller, ref store.Ref, in EmailUpdate) error {

@@ -93,6 +93,11 @@ func TestAdministrationDoesWhatMedplumsClientsKnow(t *testing.T) {
 
 			_, own, _ := strings.Cut(admin.User, "/")
 			admin.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example"}`).WantStatus(http.StatusForbidden)
+			there := s.As(apptest.OtherAdmin).User // of whom the project knows nothing
+			for _, of := range []string{there, "User/" + admin.Project} {
+				admin.POST("/fhir/R4/"+of+"/$update-email", `{"email":"x@clinic.example"}`).WantStatus(http.StatusNotFound)
+				admin.POST("/fhir/R4/"+of+"/$rescope", `{"scope":"server"}`).WantStatus(http.StatusNotFound)
+			}
 			super.POST("/fhir/R4/User/"+own+"/$update-email", `{"email":"x@clinic.example","updateProfileTelecom":true}`).
 				WantStatus(http.StatusBadRequest).WantText("Cannot update profile of server-scoped User")
 		})
