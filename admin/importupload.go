@@ -299,21 +299,14 @@ func (c *listCheck) patient(ctx context.Context, named medplum.Reference) error 
 	return err
 }
 
-// there refuses what is not in the project.
+// there refuses what is not in the project. Whether it is in another one is not told.
 func (c *listCheck) there(ctx context.Context, named medplum.Reference, what, field string) error {
 	resourceType, id := named.Split()
 	_, err := c.s.Repo.System("look up what a list refers to", c.project).Read(ctx, resourceType, id)
 	if !outcome.Has(err, outcome.NotFound) && !outcome.Has(err, outcome.Gone) {
 		return err
 	}
-	text := what + " %s does not exist"
-	switch _, err := c.s.Store.Locate(ctx, resourceType, id); {
-	case err == nil:
-		text = what + " %s does not belong to this project"
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	}
-	return outcome.New(outcome.Invalid, text, named.Reference).At(field)
+	return outcome.New(outcome.Invalid, what+" %s does not exist", named.Reference).At(field)
 }
 
 // look looks each thing up once.

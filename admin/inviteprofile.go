@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -116,7 +115,7 @@ func escapeToken(value string) string {
 	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `$`, `\$`, `|`, `\|`).Replace(value)
 }
 
-// mustHavePatient holds the patient of a RelatedPerson to the project.
+// mustHavePatient holds the patient of a RelatedPerson to the project. Whether another one has it is not told.
 func (v *inviting) mustHavePatient(ctx context.Context) error {
 	if v.in.ResourceType != "RelatedPerson" || v.in.Patient == nil {
 		return nil // without one, the RelatedPerson that is made fails its own validation
@@ -127,12 +126,6 @@ func (v *inviting) mustHavePatient(ctx context.Context) error {
 	}
 	_, err := v.tx.System("read the patient of an invited RelatedPerson", v.project.ID).Read(ctx, resourceType, id)
 	if !outcome.Has(err, outcome.NotFound) && !outcome.Has(err, outcome.Gone) {
-		return err
-	}
-	switch at, err := v.tx.Store().Locate(ctx, resourceType, id); {
-	case err == nil && at.Project != v.project.ID:
-		return outcome.New(outcome.Invalid, "Patient %s does not belong to project", v.in.Patient.Reference).At("patient")
-	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	}
 	return outcome.New(outcome.Invalid, "Patient %s does not exist", v.in.Patient.Reference).At("patient")

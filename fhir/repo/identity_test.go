@@ -59,7 +59,7 @@ func TestAMembershipPointsAtNothingButItsOwnProject(t *testing.T) {
 			text string
 		}{
 			"another project":             {membership(w.B.ID, w.A.Staff, ""), outcome.Forbidden, "Forbidden"},
-			"a policy of another project": {membership(w.A.ID, w.A.Staff, `,"accessPolicy":{"reference":"AccessPolicy/`+foreign+`"}`), outcome.Invalid, "does not belong to this project"},
+			"a policy of another project": {membership(w.A.ID, w.A.Staff, `,"accessPolicy":{"reference":"AccessPolicy/`+foreign+`"}`), outcome.Invalid, "does not exist"},
 			"a policy that is not there":  {membership(w.A.ID, w.A.Staff, `,"access":[{"policy":{"reference":"AccessPolicy/x"}}]`), outcome.Invalid, "does not exist"},
 			"a profile of another":        {membership(w.A.ID, stranger, ""), outcome.Invalid, "Profile"},
 			"a user of another":           {membership(w.A.ID, nobody, ""), outcome.Invalid, "User"},

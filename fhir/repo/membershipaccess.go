@@ -51,12 +51,12 @@ func sameMember(before, after *document.Node, name string) bool {
 func (a *access) checkEntry(ctx context.Context, project string, m medplum.ProjectMembership, entry medplum.Access, path string, compile bool) error {
 	resourceType, id := entry.Policy.Split()
 	if resourceType != medplum.TypeAccessPolicy || !ValidID(id) {
-		return a.noPolicy(ctx, entry.Policy)
+		return noPolicy(entry.Policy)
 	}
 	got, err := a.rows.Get(ctx, store.Ref{Project: project, Type: resourceType, ID: id}, nil)
 	switch {
 	case errors.Is(err, store.ErrNotFound) || err == nil && got.Deleted:
-		return a.noPolicy(ctx, entry.Policy)
+		return noPolicy(entry.Policy)
 	case err != nil:
 		return err
 	case !compile:
@@ -107,16 +107,7 @@ func issueOf(err error) (text, expression string) {
 	return o.Error(), expression
 }
 
-// noPolicy words the refusal (contract §7).
-func (a *access) noPolicy(ctx context.Context, ref medplum.Reference) error {
-	text := "Access policy %s does not exist"
-	if resourceType, id := ref.Split(); resourceType == medplum.TypeAccessPolicy && ValidID(id) {
-		switch _, err := a.rows.Locate(ctx, resourceType, id); {
-		case err == nil:
-			text = "Access policy %s does not belong to this project"
-		case !errors.Is(err, store.ErrNotFound):
-			return err
-		}
-	}
-	return outcome.New(outcome.Invalid, text, ref.Reference).At("ProjectMembership.accessPolicy")
+// noPolicy words the refusal (contract §7), the same of what is another project's and of what is nowhere.
+func noPolicy(ref medplum.Reference) error {
+	return outcome.New(outcome.Invalid, "Access policy %s does not exist", ref.Reference).At("ProjectMembership.accessPolicy")
 }

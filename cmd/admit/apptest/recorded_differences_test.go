@@ -66,6 +66,7 @@ var deliberate = []difference{
 	{"09", "admin of project 2 names project 1 in the path", "status", "the project in the path counts"},
 	{"09", "unknown access policy", "status", "a policy that does not exist is refused"},
 	{"09", "policy of another project", "body.issue[0].expression", "the place of the mistake is told"},
+	{"09", "policy of another project", "body.issue[0].details.text", "what another project has does not exist here"},
 	{"10", "user with mfaRequired: POST /auth/login", "body.enrollUri", "Admit is the issuer"},
 	{"11", "list*", "body.link[2].url", "pages are found by key, so that none repeats or is lost"},
 	{"11", "list", "body.total", "without the member whose policy does not exist"},
