@@ -76,11 +76,11 @@ func bareToken(b *testing.B, db storetest.DB, client string) func() {
 	}
 	const held = `SELECT u.project_id, u.type, u.id, r.version, r.last_updated, r.deleted, r.content, r.meta, c.kind, c.hash FROM unique_key u
 JOIN resource r ON r.project_id = u.project_id AND r.type = u.type AND r.id = u.id
-LEFT JOIN credential c ON c.project_id = u.project_id AND c.type = u.type AND c.id = u.id WHERE u.scope = $1 AND u.kind = $2 AND u.value = $3`
+LEFT JOIN credential c ON c.project_id = u.project_id AND c.type = u.type AND c.id = u.id WHERE u.scope = $1 AND u.kind = CAST($2 AS text) AND u.value = $3`
 	const both = `SELECT r.version, r.last_updated, r.deleted, r.content, r.meta FROM unique_key u
-JOIN resource r ON r.project_id = u.project_id AND r.type = u.type AND r.id = u.id WHERE u.scope = $1 AND u.kind = $2 AND u.value >= $3 AND u.value < $4
+JOIN resource r ON r.project_id = u.project_id AND r.type = u.type AND r.id = u.id WHERE u.scope = $1 AND u.kind = CAST($2 AS text) AND u.value >= $3 AND u.value < $4
 UNION ALL SELECT r.version, r.last_updated, r.deleted, r.content, r.meta FROM unique_key u
-JOIN resource r ON r.project_id = $5 AND r.type = 'Project' AND r.id = CAST(u.project_id AS text) WHERE u.scope = $1 AND u.kind = $2 AND u.value >= $3 AND u.value < $4`
+JOIN resource r ON r.project_id = $5 AND r.type = 'Project' AND r.id = CAST(u.project_id AS text) WHERE u.scope = $1 AND u.kind = CAST($2 AS text) AND u.value >= $3 AND u.value < $4`
 	columns := strings.Repeat(", ''", 14)
 	insert := `INSERT INTO login (id, user_project, user_type, user_id, client_id, wanted_project, profile_type, membership_project, membership_id,
 auth_method, scope, nonce, code_challenge, code_challenge_method, remote_address, user_agent,

@@ -130,10 +130,10 @@ func (tx *Tx) addChanges(ctx context.Context, changes []Change) error {
 func (r reader) OwnersOf(ctx context.Context, keys []Key) (map[Key]Ref, error) {
 	owners := map[Key]Ref{}
 	if _, on := r.dialect.(postgres); !on {
-		const query = `SELECT project_id, type, id FROM unique_key WHERE scope = ?1 AND kind = ?2 AND value = ?3`
+		const query = `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = ` + anyKind + ` AND value = $3`
 		for _, k := range keys {
 			kept := k.kept()
-			err := each(ctx, r.q, query, []any{kept.Scope, kept.Kind, kept.Value}, func(row scanner) error {
+			err := each(ctx, r.q, r.dialect.text(query), []any{kept.Scope, kept.Kind, kept.Value}, func(row scanner) error {
 				var owner Ref
 				err := row.Scan(&owner.Project, &owner.Type, &owner.ID)
 				owners[k] = owner

@@ -47,7 +47,7 @@ func (r reader) currentOf(ctx context.Context, all []*wanted) error {
 const holder = `SELECT u.project_id, u.type, u.id, ` + versionColumns + `, coalesce(c.kind, ''), coalesce(c.hash, ''), coalesce(c.opens, '') FROM unique_key u
 JOIN resource r ON r.project_id = u.project_id AND r.type = u.type AND r.id = u.id
 LEFT JOIN credential c ON c.project_id = u.project_id AND c.type = u.type AND c.id = u.id AND (c.kind = $4 OR c.kind = $5)
-WHERE u.scope = $1 AND u.kind = $2 AND u.value = $3 AND NOT r.deleted`
+WHERE u.scope = $1 AND u.kind = ` + anyKind + ` AND u.value = $3 AND NOT r.deleted`
 
 // Held reads the resource that holds a key, with what its credentials of two kinds are compared with, the other of
 // which may be empty; ErrNotFound when there is none.

@@ -194,7 +194,7 @@ WHERE project_id = $1::uuid AND type = $2 AND id = $3 AND (NOT pinned OR $4) ORD
 func (r reader) Owner(ctx context.Context, k Key) (Ref, error) {
 	k = k.kept()
 	var owner Ref
-	const query = `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = $2 AND value = $3`
+	const query = `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = ` + anyKind + ` AND value = $3`
 	err := first(ctx, r.q, r.dialect.text(query), []any{k.Scope, k.Kind, k.Value}, &owner.Project, &owner.Type, &owner.ID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -204,6 +204,10 @@ func (r reader) Owner(ctx context.Context, k Key) (Ref, error) {
 	}
 	return owner, nil
 }
+
+// anyKind is the kind that is the second parameter. One index has the keys of a single kind: SQLite would compile a
+// statement again whenever it is executed, to see whether the parameter is that kind, as it does for a limit that is one.
+const anyKind = `CAST($2 AS text)`
 
 // Owners lists who holds the keys whose value begins with valuePrefix, in the order of the values.
 func (r reader) Owners(ctx context.Context, scope, kind, valuePrefix string, limit int) ([]Ref, error) {
@@ -217,13 +221,13 @@ func (r reader) Owners(ctx context.Context, scope, kind, valuePrefix string, lim
 
 func ownersQuery(scope, kind, valuePrefix string, limit int) (query string, args []any) {
 	valuePrefix = clean(valuePrefix)
-	query = `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = $2 AND value >= $3`
-	args = []any{clean(scope), clean(kind), valuePrefix, limit}
+	query = `SELECT project_id, type, id FROM unique_key WHERE scope = $1 AND kind = ` + anyKind + ` AND value >= $3`
+	args = []any{clean(scope), clean(kind), valuePrefix}
 	if end, ok := prefixEnd(valuePrefix); ok {
-		query += ` AND value < $5`
+		query += ` AND value < $4`
 		args = append(args, end)
 	}
-	return query + ` ORDER BY value LIMIT $4`, args
+	return query + fmt.Sprintf(` ORDER BY value LIMIT %d`, limit), args
 }
 
 // OwnersAmong lists who holds the key of a kind and value in one of the scopes, in the order of these.
