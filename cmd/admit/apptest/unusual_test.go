@@ -131,6 +131,7 @@ func TestPeopleAreToldOfWrongPasswords(t *testing.T) {
 // TestPeopleAreToldOfWrongCodes, which follow the right password.
 func TestPeopleAreToldOfWrongCodes(t *testing.T) {
 	withPlaces(t, func(t *testing.T, w told) {
+		defer w.time.Stop()()
 		c := w.Invite(w.admin, "Practitioner", "ann@places.example", "")
 		enrol(t, c)
 		login := w.login("127.0.0.1", "Go-http-client/1.1", c.Email, apptest.Password).OK().Field("login")
