@@ -10,6 +10,8 @@ import (
 
 	"github.com/admitdev/admit/fhir/definitions"
 	"github.com/admitdev/admit/fhir/document"
+	"github.com/admitdev/admit/fhir/index"
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/fhir/profile"
 	"github.com/admitdev/admit/fhir/terminology"
@@ -39,12 +41,36 @@ func (a *access) partlySees(resourceType string) bool {
 func (a *access) defines() bool {
 	for _, resourceType := range []string{typeStructureDefinition, typeValueSet} {
 		for _, interaction := range []policy.Interaction{policy.Create, policy.Update} {
-			if _, err := a.narrow(interaction, resourceType); err == nil {
+			if visible, err := a.narrow(interaction, resourceType); err == nil && a.maybeDefinition(visible) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// maybeDefinition says whether a definition could satisfy a predicate. It is in nobody's compartment unless it is
+// put there, so the rule by which patients may add anything to their own makes them no definers.
+func (a *access) maybeDefinition(visible store.Predicate) bool {
+	switch p := visible.(type) {
+	case store.And:
+		return !slices.ContainsFunc(p, func(one store.Predicate) bool { return !a.maybeDefinition(one) })
+	case store.Or:
+		return slices.ContainsFunc(p, a.maybeDefinition)
+	case store.Reference:
+		return p.Param != index.CompartmentParam || slices.ContainsFunc(p.Values, a.maybeWithin)
+	}
+	return true
+}
+
+// maybeWithin says whether a definition could be in a compartment: the project's or one that the policy stamps.
+func (a *access) maybeWithin(compartment store.ReferenceValue) bool {
+	if stamped := a.who.Policy.Compartment(); stamped != nil {
+		if resourceType, id := stamped.Split(); resourceType == compartment.Type && id == compartment.ID {
+			return true
+		}
+	}
+	return compartment.Type == medplum.TypeProject
 }
 
 // rulers finds the definitions that rule what the caller writes, and says whether they are the same for

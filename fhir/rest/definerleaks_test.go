@@ -112,6 +112,8 @@ func TestADefinitionLeadsToNothingHidden(t *testing.T) {
 		s.do(t, "POST", "/Patient", married("urn:mine", "secret"), "As", "spy").want(t, http.StatusCreated)
 		refused("spy", "POST", "/Patient", married("urn:mine", "wrong"))
 		refused("writer", "POST", "/Patient", married("urn:hidden-profile", "wrong")) // who writes no definitions is bound all the same
+		s.may(t, "patient", "", medplum.PolicyResource{ResourceType: "*", Criteria: "*?_compartment=Patient/x"}, medplum.PolicyResource{ResourceType: "Patient"})
+		refused("patient", "POST", "/Patient", married("urn:hidden-profile", "wrong")) // nor does a patient, who may write all of their own
 	})
 }
 
