@@ -24,21 +24,17 @@ type Trail struct {
 	Seal func(ctx context.Context, project string) error
 }
 
-// mayAudit keeps the records from those who do not administer a project, and from change.
+// mayAudit keeps the records from those who do not administer a project, and from change, also by Admit itself.
 func (a *access) mayAudit(interaction policy.Interaction, resourceType string) error {
-	if resourceType != typeAuditEvent || a.system != "" {
+	switch {
+	case resourceType != typeAuditEvent:
 		return nil
-	}
-	switch interaction {
-	case policy.Create:
-		return nil
-	case policy.Update, policy.Delete:
+	case interaction == policy.Update || interaction == policy.Delete:
 		return outcome.New(outcome.NotSupported, "AuditEvents are never changed")
+	case interaction == policy.Create || a.system != "" || a.administers(a.who.Project):
+		return nil
 	}
-	if !a.administers(a.who.Project) {
-		return outcome.New(outcome.Forbidden, "")
-	}
-	return nil
+	return outcome.New(outcome.Forbidden, "")
 }
 
 // recorded is the record of a caller's write; nil when it is not recorded. What Admit does with its

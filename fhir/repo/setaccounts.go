@@ -165,11 +165,12 @@ func (t *Tx) setAccounts(ctx context.Context, res store.Resource, accounts []med
 	return written, err
 }
 
-// compartment is a page of a patient's compartment, the patient aside.
+// compartment is a page of a patient's compartment, the patient aside, and the records of what was done to it,
+// which never change.
 func (t *Tx) compartment(ctx context.Context, job AccountsJob, after []string, limit int) ([]store.Row, error) {
 	var types []string
 	for _, resourceType := range definitions.ResourceTypes() {
-		if _, ok := definitions.Compartment("Patient", resourceType); ok && !ServerMade(resourceType) {
+		if goesWithPatient(resourceType) || resourceType == "Patient" {
 			types = append(types, resourceType)
 		}
 	}

@@ -63,3 +63,23 @@ func TestWhatHappensIsRecordedAndTamperingIsFound(t *testing.T) {
 		assert.Zero(t, code, out)
 	})
 }
+
+// TestNothingChangesARecord: accounts go down a patient's compartment, in which the records of what was done to the
+// patient are too.
+func TestNothingChangesARecord(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db storetest.DB) {
+		s := apptest.Start(t, apptest.On(db))
+		admin := s.As(apptest.Admin)
+		patient := admin.POST("/fhir/R4/Patient", `{"resourceType":"Patient"}`).WantStatus(http.StatusCreated).Field("id")
+		about := `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/` + patient + `"}}`
+		admin.POST("/fhir/R4/Observation", about).WantStatus(http.StatusCreated)
+		records := "/fhir/R4/AuditEvent?_total=accurate&_compartment=Patient/" + patient
+		require.Equal(t, "2", admin.GET(records).OK().Field("total"), "and asking has made them resources")
+
+		changed := admin.POST("/fhir/R4/Patient/"+patient+"/$set-accounts", `{"accounts":[{"reference":"Organization/o"}],"propagate":true}`).OK()
+		assert.Equal(t, "2", changed.Field("parameter.0.valueInteger"), "the patient and the observation")
+		assert.Equal(t, "0", admin.GET("/fhir/R4/AuditEvent?_total=accurate&_compartment=Organization/o").OK().Field("total"))
+		code, out := verifyAudit(t, db.URL, "--project", admin.Project)
+		assert.Zero(t, code, out)
+	})
+}
