@@ -75,7 +75,7 @@ func capabilities(o Options) ([]byte, error) {
 		FhirVersion:    fhir.FHIRVersion4_0_1,
 		Format:         []string{"json"},
 		Rest: []fhir.CapabilityStatementRest{{
-			Mode: fhir.RestfulCapabilityModeServer, Documentation: new(searchNotes), Security: security(root),
+			Mode: fhir.RestfulCapabilityModeServer, Documentation: new(searchNotes), Security: security(root, o.CORS),
 			Interaction: []fhir.CapabilityStatementRestInteraction{
 				{Code: fhir.SystemRestfulInteractionTransaction}, {Code: fhir.SystemRestfulInteractionBatch}, {Code: fhir.SystemRestfulInteractionSearchSystem},
 				{Code: fhir.SystemRestfulInteractionHistorySystem},
@@ -91,8 +91,8 @@ func capabilities(o Options) ([]byte, error) {
 	return r4.Capabilities(statement, resources)
 }
 
-func security(root string) *fhir.CapabilityStatementRestSecurity {
-	s := &fhir.CapabilityStatementRestSecurity{Cors: new(true)}
+func security(root string, cors bool) *fhir.CapabilityStatementRestSecurity {
+	s := &fhir.CapabilityStatementRestSecurity{Cors: new(cors)}
 	for _, code := range []string{"OAuth", "Basic", "SMART-on-FHIR"} {
 		s.Service = append(s.Service, fhir.CodeableConcept{Coding: []fhir.Coding{{System: new(securityServices), Code: new(code)}}})
 	}

@@ -31,6 +31,8 @@ type Options struct {
 	// Version is the software's, Released when it was made; both for the CapabilityStatement.
 	Version  string
 	Released time.Time
+	// CORS says whether pages of other origins may call the server; for the CapabilityStatement.
+	CORS bool
 	// Shelf keeps the content of Binaries, URLs are the signed ones that lead to it.
 	Shelf *blobs.Shelf
 	URLs  *attachment.URLs

@@ -92,7 +92,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		OwnPages: c.AppURL.String() == c.BaseURL.String(), Counter: r.counter, ClientLimit: c.ClientRateLimit,
 	})
 	r.callers = caller.NewResolver(caller.Options{Logins: logins{r.oauth}, Records: r.repo, Changes: rows, Clock: o.Clock, Log: o.Log, Hear: r.repo.Hear})
-	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), Queue: r.jobs, Callers: r.callers, Box: box, Quota: c.FHIRQuota, Counter: r.counter,
+	r.fhir, err = rest.New(rest.Options{Repo: r.repo, Shelf: r.blobs, URLs: urls, Base: c.BaseURL.JoinPath("fhir/R4/").String(), Version: o.Version, Released: o.Clock.Now(), CORS: len(c.AllowedOrigins) > 0, Queue: r.jobs, Callers: r.callers, Box: box, Quota: c.FHIRQuota, Counter: r.counter,
 		Limits: rest.Limits{Bytes: c.BundleMax, Entries: c.BundleEntries, Searches: c.BundleSearches}})
 	if err != nil {
 		return nil, fmt.Errorf("describe the FHIR surface: %w", err)

@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/admitdev/admit/cmd/admit/apptest"
 )
@@ -64,4 +66,13 @@ func TestTheCapabilityStatementNamesTheOperationsThatExist(t *testing.T) {
 	slices.Sort(routed)
 	slices.Sort(named)
 	assert.Equal(t, slices.Compact(routed), named)
+}
+
+func TestTheCapabilityStatementSaysWhetherOtherOriginsMayCall(t *testing.T) {
+	for want, variables := range map[string][]string{"false": nil, "true": {"ADMIT_ALLOWED_ORIGINS=https://app.example"}} {
+		nobody := apptest.Start(t, apptest.With(variables...)).As(apptest.Anonymous)
+		require.Equal(t, want, nobody.GET("/fhir/R4/metadata").WantStatus(http.StatusOK).Field("rest.0.security.cors"))
+		allowed := nobody.With("Origin", "https://app.example").GET("/fhir/R4/metadata").Header.Get("Access-Control-Allow-Origin") != ""
+		require.Equal(t, want, strconv.FormatBool(allowed))
+	}
 }
