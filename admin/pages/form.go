@@ -135,17 +135,15 @@ func (f *form) named(expression []string) *field {
 	return nil
 }
 
-// focus puts the cursor where it is needed: the first field that is wrong, or the first.
+// focus puts the cursor where it is needed: the first field that is wrong, else the first that is to be filled
+// in. After a wrong password that is not the address, where it would be typed for all to see.
 func (f *form) focus() {
-	at := 0
-	for i := range f.fields {
-		f.fields[i].focused = false
-		if f.fields[i].problem != "" && f.fields[at].problem == "" {
-			at = i
-		}
+	at := slices.IndexFunc(f.fields, func(f field) bool { return f.problem != "" })
+	if at < 0 {
+		at = slices.IndexFunc(f.fields, func(f field) bool { return f.value == "" && !f.readonly })
 	}
-	if len(f.fields) > 0 {
-		f.fields[at].focused = true
+	for i := range f.fields {
+		f.fields[i].focused = i == max(at, 0)
 	}
 }
 
