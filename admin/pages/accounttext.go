@@ -38,8 +38,8 @@ func sessionScope(s admin.Session) string {
 		return "allowed to do all that you may"
 	}
 	var may []string
-	for word := range strings.FieldsSeq(s.Scope) {
-		may = append(may, scopeText(word))
+	for _, o := range scopeOptions(s.Scope) {
+		may = append(may, o.text)
 	}
 	return "allowed to: " + strings.Join(may, ", ")
 }

@@ -303,9 +303,7 @@ func (h *Handler) consentForm(a asked, login string) form {
 	case !oauth.AboutData(a.Scope):
 		f.intro += " It can then see and change all that you can."
 	}
-	for word := range strings.FieldsSeq(a.Scope) {
-		f.choices.options = append(f.choices.options, option{word, scopeText(word), true})
-	}
+	f.choices.options = scopeOptions(a.Scope)
 	return f
 }
 

@@ -1,6 +1,24 @@
 package pages
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// scopeOptions asks for each thing that a scope gives, once: profile and fhirUser give the same, and are allowed
+// or refused together.
+func scopeOptions(scope string) []option {
+	var options []option
+	for word := range strings.FieldsSeq(scope) {
+		text := scopeText(word)
+		if at := slices.IndexFunc(options, func(o option) bool { return o.text == text }); at >= 0 {
+			options[at].value += " " + word
+			continue
+		}
+		options = append(options, option{word, text, true})
+	}
+	return options
+}
 
 // scopeText says in words what a scope gives.
 func scopeText(word string) string {
