@@ -236,7 +236,7 @@ func (h *Handler) page200(c echo.Context, a asked, f form) error {
 func (h *Handler) letThrough(c echo.Context, a asked) {
 	keepOrigin(c)
 	to, err := url.Parse(a.RedirectURI)
-	if err != nil {
+	if err != nil || to.Scheme == "" { // nobody waits to be led back to
 		return
 	}
 	source := to.Scheme + ":"

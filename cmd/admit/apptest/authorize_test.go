@@ -159,6 +159,8 @@ func TestAClientIsLetInOnOurOwnPages(t *testing.T) {
 		v.fill("email", member.Email, "password", "wrong-password-1")
 		assert.Equal(t, http.StatusBadRequest, v.status)
 		assert.Contains(t, v.page, "Email or password is invalid")
+		assert.Regexp(t, `name="password"[^>]* autofocus`, v.page, "and not the address, where it would be typed for all to see")
+		assert.NotRegexp(t, `name="email"[^>]* autofocus`, v.page)
 		v.fill("email", member.Email, "password", apptest.Password)
 		require.Equal(t, http.StatusOK, v.status, v.page)
 		assert.Contains(t, v.page, "https://app.example")
@@ -350,4 +352,17 @@ func TestTheAuthorizationPagesInABrowser(t *testing.T) {
 	b.shoot("profile")
 	b.tabTo("Go on")
 	b.wants("Allow Growth")
+}
+
+func TestConsentAsksForEachThingOnce(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		member := s.As(apptest.Practitioner)
+		client, ask := newApp(s)
+		v := newVisitor(t, s).send(http.MethodGet, ask("scope", "openid profile fhirUser user/Patient.rs"), nil)
+		v.fill("email", member.Email, "password", apptest.Password)
+		require.Equal(t, http.StatusOK, v.status, v.page)
+		assert.Equal(t, 1, strings.Count(v.page, "see your name and your record of yourself"))
+		code := v.fill("answer", "allow").at(appRedirect).Get("code")
+		assert.Equal(t, "openid profile fhirUser user/Patient.rs", exchangeApp(s, client, code).WantStatus(http.StatusOK).Field("scope"))
+	})
 }

@@ -80,5 +80,8 @@ func TestWithoutAHintThePersonIsAskedBeforeTheyAreSignedOut(t *testing.T) {
 		stranger := newVisitor(t, s).send(http.MethodPost, "/oauth2/end-session", url.Values{})
 		assert.Equal(t, http.StatusOK, stranger.status)
 		assert.Contains(t, stranger.page, "You are signed out")
+		alone := v.send(http.MethodGet, endSession(), nil)
+		assert.Contains(t, alone.page, "This ends every session")
+		assert.Contains(t, alone.header.Get("Content-Security-Policy"), "form-action 'self';", "nobody is led back")
 	})
 }
