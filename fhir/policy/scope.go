@@ -30,10 +30,10 @@ type smartScope struct {
 	tells map[string]bool
 }
 
-// aboutData is how every SMART scope begins. One that begins so and is not understood grants
-// nothing; to overlook it would grant everything.
+// aboutData is a scope about data, however it is spelt. One that is not understood grants nothing; to overlook it
+// would grant everything. Scopes of a launch are none.
 var (
-	aboutData = regexp.MustCompile(`^(patient|user|system)/`)
+	aboutData = regexp.MustCompile(`^(\*|[A-Z][A-Za-z]*)\.|/`)
 	smart     = regexp.MustCompile(`^(patient|user|system)/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(\?.*)?$`)
 )
 
@@ -41,7 +41,7 @@ var (
 func (c *compiler) scope() {
 	c.scopes.given = c.subject.ScopeOnly
 	for text := range strings.FieldsSeq(c.subject.Scope) {
-		if !aboutData.MatchString(text) {
+		if !aboutData.MatchString(text) || strings.HasPrefix(text, "launch/") {
 			continue
 		}
 		c.scopes.given = true

@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -38,7 +40,11 @@ func readForm(c echo.Context) (url.Values, error) {
 // words splits a scope.
 func words(scope string) []string { return strings.Fields(scope) }
 
-// ValidScope says whether scope is one or more words of RFC 6749 §3.3, and of a sane length.
+// misspelt is a scope that means to be about data, or about a launch, in another spelling than SMART's (SMART App
+// Launch 2, scopes-and-launch-context). One that is overlooked would leave a token everything.
+var misspelt = regexp.MustCompile(`^(\*|[A-Z][A-Za-z]*)\.|/`)
+
+// ValidScope says whether scope is one or more words of RFC 6749 §3.3 that SMART may spell so, and of a sane length.
 func ValidScope(scope string) bool {
 	if len(scope) > maxScope {
 		return false
@@ -48,7 +54,10 @@ func ValidScope(scope string) bool {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(words(scope), func(word string) bool {
+		room, _, _ := strings.Cut(word, "/")
+		return misspelt.MatchString(word) && !slices.Contains([]string{"patient", "user", "system", "launch"}, room)
+	})
 }
 
 // OfflineScope says whether a scope asks for refresh tokens.
