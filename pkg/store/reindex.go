@@ -93,11 +93,12 @@ func (r reader) Unfinished(ctx context.Context, project string) ([]Reindex, erro
 	return tasks, nil
 }
 
-// Advance records how far a task is, unless another has moved it from where it was.
+// Advance records how far a task is, unless another has moved it from where it was. One that has finished keeps no
+// place, which would name a project that is erased.
 func (tx *Tx) Advance(ctx context.Context, was, is Reindex) (bool, error) {
 	finished := int64(0)
 	if !is.Finished.IsZero() {
-		finished = is.Finished.UnixMilli()
+		finished, is.At = is.Finished.UnixMilli(), Ref{}
 	}
 	result := tx.gorm(ctx).Model(&reindexRow{}).
 		Where("project_id = ? AND id = ? AND at_project = ? AND at_type = ? AND at_id = ? AND finished = 0", was.Project, was.ID, was.At.Project, was.At.Type, was.At.ID).
