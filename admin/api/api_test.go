@@ -33,6 +33,10 @@ func TestRoutesAnswerAsMedplumsClientsExpect(t *testing.T) {
 		assert.Equal(t, string(first.Body), string(again.Body))
 		key.POST(base+"/invite", `{"resourceType":"Practitioner","firstName":"B","lastName":"Ob","email":"other@example.com"}`).WantStatus(http.StatusUnprocessableEntity)
 
+		misspelt := admin.POST(base+"/invite", `{"resourceType":"Practitioner","firstName":"C","lastName":"D","email":"cd@example.com","acessPolicy":{"reference":"AccessPolicy/x"}}`).WantStatus(http.StatusBadRequest)
+		assert.Equal(t, []string{"Unknown field", "acessPolicy"}, []string{misspelt.Field("issue.0.details.text"), misspelt.Field("issue.0.expression.0")})
+		assert.Equal(t, "0", admin.GET("/fhir/R4/User?email=cd@example.com&_total=accurate").OK().Field("total"))
+
 		project := admin.GET(base).WantStatus(http.StatusOK)
 		assert.Equal(t, "Clinic", project.Field("project.name"))
 		secrets := admin.POST(base+"/secrets", `[{"name":"KEY","valueString":"v"}]`).WantStatus(http.StatusOK)

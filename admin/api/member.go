@@ -10,10 +10,11 @@ import (
 	"github.com/admitdev/admit/pkg/web"
 )
 
-// invite answers as a FHIR create would, but with 200 (contract §7.4).
+// invite answers as a FHIR create would, but with 200 (contract §7.4). Unlike Medplum it refuses a field that it does
+// not know: a policy whose name is misspelt would leave the member the default ones.
 func (h *Handler) invite(c echo.Context) error {
 	var in admin.Invitation
-	if err := web.ReadJSON(c, &in); err != nil {
+	if err := web.ReadJSON(c, &in, web.RefuseUnknown()); err != nil {
 		return err
 	}
 	key := c.Request().Header.Get("Idempotency-Key")
