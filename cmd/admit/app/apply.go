@@ -60,7 +60,7 @@ func applyCommand(version string, environ []string, load loader) *cobra.Command 
 
 // onlyLook keeps a dry run from making or migrating a database: where there is none, one in memory stands for it.
 func onlyLook(ctx context.Context, c *config.Config, log io.Writer) error {
-	if !exists(c.DatabaseURL) {
+	if errors.Is(found(c.DatabaseURL), os.ErrNotExist) {
 		c.DatabaseURL = "sqlite::memory:"
 		return nil
 	}

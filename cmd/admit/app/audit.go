@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/pkg/audit"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
@@ -30,8 +31,8 @@ func auditCommand(load loader) *cobra.Command {
 			if project != "" && !store.ValidProject(project) {
 				return fmt.Errorf("--project: %q is no id of a project", project)
 			}
-			if !exists(c.DatabaseURL) {
-				return fmt.Errorf("ADMIT_DATABASE_URL: there is no such file: %w", os.ErrNotExist)
+			if err := found(c.DatabaseURL); err != nil {
+				return fmt.Errorf("ADMIT_DATABASE_URL: %w", err)
 			}
 			return withStore(cmd.Context(), c, cmd.ErrOrStderr(), func(rows *store.Store) error {
 				return verifyAudit(cmd.Context(), rows, project, cmd.OutOrStdout())
@@ -50,11 +51,9 @@ func verifyAudit(ctx context.Context, rows *store.Store, project string, out io.
 	if err != nil {
 		return fmt.Errorf("open the server key: %w", err)
 	}
-	projects := []string{project}
-	if project == "" {
-		if projects, err = rows.AuditedProjects(ctx); err != nil {
-			return err
-		}
+	projects, err := audited(ctx, rows, project)
+	if err != nil {
+		return err
 	}
 	if len(projects) == 0 {
 		fmt.Fprintln(out, "no record has been sealed yet; a running server seals them")
@@ -77,4 +76,20 @@ func verifyAudit(ctx context.Context, rows *store.Store, project string, out io.
 		return errAudit
 	}
 	return nil
+}
+
+// audited are the projects that have a chain, or the one that is asked for: a slip in its id must not pass for a
+// chain without faults.
+func audited(ctx context.Context, rows *store.Store, project string) ([]string, error) {
+	projects, err := rows.AuditedProjects(ctx)
+	if err != nil || project == "" {
+		return projects, err
+	}
+	if !slices.Contains(projects, project) {
+		_, err = rows.Get(ctx, store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: project}, nil)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("--project: there is no project %s", project)
+	}
+	return []string{project}, err
 }

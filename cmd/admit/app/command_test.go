@@ -274,7 +274,12 @@ func TestAnUnknownCommandIsRefused(t *testing.T) {
 
 func TestAuditVerifySaysWhenThereIsNothing(t *testing.T) {
 	environ := []string{sqlite(t)}
-	code, _, stderr := run(t, environ, "migrate", "up")
+	_, path, _ := strings.Cut(environ[0], "sqlite:")
+	code, _, stderr := run(t, environ, "audit", "verify")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "ADMIT_DATABASE_URL: stat "+path+": ")
+	require.NoFileExists(t, path)
+	code, _, stderr = run(t, environ, "migrate", "up")
 	require.Zero(t, code, stderr)
 	code, out, stderr := run(t, environ, "audit", "verify")
 	require.Zero(t, code, stderr)

@@ -25,7 +25,7 @@ func migrateCommand(load loader) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if missing != "" && !exists(c.DatabaseURL) {
+			if missing != "" && errors.Is(found(c.DatabaseURL), os.ErrNotExist) {
 				c.DatabaseURL = config.Secret(missing)
 			}
 			return withStore(cmd.Context(), c, cmd.ErrOrStderr(), func(rows *store.Store) error {
@@ -40,14 +40,14 @@ func migrateCommand(load loader) *cobra.Command {
 	return migrate
 }
 
-// exists says whether there is a file of a SQLite database; whoever only looks makes none.
-func exists(database config.Secret) bool {
+// found says what keeps the file of a SQLite database from being found, with its path; whoever only looks makes none.
+func found(database config.Secret) error {
 	path, ok := strings.CutPrefix(database.Reveal(), "sqlite:")
 	if !ok || path == ":memory:" {
-		return true
+		return nil
 	}
 	_, err := os.Stat(path)
-	return !errors.Is(err, os.ErrNotExist)
+	return err
 }
 
 // withStore opens the database, lends it to act and closes it.

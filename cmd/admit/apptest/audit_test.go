@@ -12,6 +12,7 @@ import (
 
 	"github.com/admitdev/admit/cmd/admit/app"
 	"github.com/admitdev/admit/cmd/admit/apptest"
+	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/store"
 	"github.com/admitdev/admit/pkg/store/storetest"
 )
@@ -61,6 +62,10 @@ func TestWhatHappensIsRecordedAndTamperingIsFound(t *testing.T) {
 		assert.Contains(t, out, ": was changed or stands elsewhere than where it was sealed\n")
 		code, out = verifyAudit(t, db.URL, "--project", s.As(apptest.OtherAdmin).Project)
 		assert.Zero(t, code, out)
+		nowhere := clock.System{}.NewID()
+		code, out = verifyAudit(t, db.URL, "--project", nowhere)
+		assert.Equal(t, 1, code)
+		assert.Contains(t, out, "--project: there is no project "+nowhere)
 	})
 }
 
