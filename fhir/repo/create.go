@@ -8,6 +8,7 @@ import (
 	"github.com/admitdev/admit/fhir/policy"
 	"github.com/admitdev/admit/pkg/clock"
 	"github.com/admitdev/admit/pkg/outcome"
+	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
 )
 
@@ -150,10 +151,6 @@ func (a *access) after(ctx context.Context, res store.Resource, c *change) error
 	return a.tx.Announce(ctx, res.Type, res.ID)
 }
 
-// minSecret is how long a client's secret must be. It is kept under a fast hash, which only a value
-// that cannot be guessed withstands.
-const minSecret = 16
-
 // keepSecrets takes the secrets that came with a client or a domain.
 func (a *access) keepSecrets(ctx context.Context, c *change) error {
 	if err := a.keepSecret(ctx, c.ref, c.in.secret); err != nil {
@@ -164,16 +161,16 @@ func (a *access) keepSecrets(ctx context.Context, c *change) error {
 
 // keepSecret takes a secret that is not the stored one already: a client that was read by an
 // administrator comes back with it.
-func (a *access) keepSecret(ctx context.Context, ref store.Ref, secret string) error {
-	if secret == "" || ref.Type != medplum.TypeClientApplication {
+func (a *access) keepSecret(ctx context.Context, ref store.Ref, value string) error {
+	if value == "" || ref.Type != medplum.TypeClientApplication {
 		return nil
 	}
 	current, _, err := a.repo.Secrets.ClientSecrets(ctx, a.tx, ref.Project, ref.ID)
-	if err != nil || current == secret {
+	if err != nil || current == value {
 		return err
 	}
-	if len(secret) < minSecret {
-		return outcome.New(outcome.Invalid, "A secret has at least %d characters", minSecret).At("ClientApplication.secret")
+	if len(value) < secret.MinClientSecret {
+		return outcome.New(outcome.Invalid, "A secret has at least %d characters", secret.MinClientSecret).At("ClientApplication.secret")
 	}
-	return a.repo.Secrets.SetClientSecret(ctx, a.tx, ref.Project, ref.ID, secret)
+	return a.repo.Secrets.SetClientSecret(ctx, a.tx, ref.Project, ref.ID, value)
 }

@@ -111,17 +111,32 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	require.NotContains(t, err.Error(), "ADMIT_SUPERADMIN_PASSWORD: one", "an address that is wrong is an address nevertheless")
 }
 
+func TestTheFirstAdministratorIsJudgedWithAllTheRest(t *testing.T) {
+	for password, want := range map[string]string{
+		"short": "must be at least 8 characters", "password1": "found in breach database", "someone@clinic.example": "too easy to guess",
+	} {
+		_, err := config.Load([]string{
+			"ADMIT_LISTEN=x", "ADMIT_SUPERADMIN_EMAIL=someone@clinic.example", "ADMIT_SUPERADMIN_PASSWORD=" + password,
+			"ADMIT_SUPERADMIN_CLIENT_ID=ci", "ADMIT_SUPERADMIN_CLIENT_SECRET=hunter2",
+		}, nil)
+		require.ErrorContains(t, err, "ADMIT_LISTEN")
+		require.ErrorContains(t, err, "ADMIT_SUPERADMIN_CLIENT_SECRET (--superadmin-client-secret): too short; accepted: at least 16 characters")
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
 func TestUnknownVariablesOfOthersAreNoFaults(t *testing.T) {
 	c, err := config.Load([]string{"ADMIT_PORT_8103_TCP_ADDR=10.0.0.1", "ADMIT_SERVICE_HOST=10.0.0.1", "ADMIT_TEST_POSTGRES_URL=x", "ADMIT_CLIENT_SECRET=x", "ADMIT_ACCESS_TOKEN=x", "ADMIT_WEATHER=fine"}, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"ADMIT_WEATHER is not a setting and is ignored"}, c.Warnings)
+	require.Equal(t, []string{"ADMIT_WEATHER is not a setting and is ignored; the nearest is ADMIT_LISTEN"}, c.Warnings)
 }
 
 func TestSecretsAreShownNowhere(t *testing.T) {
 	c, err := config.Load([]string{
 		"ADMIT_DATABASE_URL=postgres://u:hunter2@h/d", "ADMIT_SMTP_URL=smtp://u:hunter2@h:25", "ADMIT_STORAGE_URL=s3://k:hunter2@h/b",
 		"ADMIT_SUPERADMIN_EMAIL=a@b.example", "ADMIT_SUPERADMIN_PASSWORD=hunter2hunter2",
-		"ADMIT_SUPERADMIN_CLIENT_ID=x", "ADMIT_SUPERADMIN_CLIENT_SECRET=hunter2",
+		"ADMIT_SUPERADMIN_CLIENT_ID=x", "ADMIT_SUPERADMIN_CLIENT_SECRET=hunter2hunter2hunter2",
 	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "hunter2hunter2", c.SuperAdmin.Password.Reveal())

@@ -7,8 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/admitdev/admit/pkg/secret"
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
@@ -109,8 +109,10 @@ func (c *Config) complete(given func(name string) bool) []error {
 	if given("ADMIT_SUPERADMIN_CLIENT_ID") && !given("ADMIT_SUPERADMIN_EMAIL") {
 		faults = append(faults, errors.New("ADMIT_SUPERADMIN_CLIENT_ID is set without ADMIT_SUPERADMIN_EMAIL; accepted: the client together with the person who owns it"))
 	}
-	if n := utf8.RuneCountInString(c.SuperAdmin.Password.Reveal()); n > 0 && n < c.PasswordMinLength {
-		faults = append(faults, fmt.Errorf("ADMIT_SUPERADMIN_PASSWORD has %d characters; accepted: at least ADMIT_PASSWORD_MIN_LENGTH, %d", n, c.PasswordMinLength))
+	if p := c.SuperAdmin.Password.Reveal(); p != "" {
+		if err := c.PasswordRules().CheckFor("password", p, c.SuperAdmin.Email); err != nil {
+			faults = append(faults, fmt.Errorf("ADMIT_SUPERADMIN_PASSWORD (--superadmin-password): %w; accepted: at least ADMIT_PASSWORD_MIN_LENGTH (%d) characters that nobody guesses", err, c.PasswordMinLength))
+		}
 	}
 	if n := len(c.SuperAdminClient.Secret); n > 0 && n < 32 {
 		c.Warnings = append(c.Warnings, "ADMIT_SUPERADMIN_CLIENT_SECRET is short: whoever guesses it owns the server; use 32 random characters or more")
@@ -123,6 +125,11 @@ func (c *Config) complete(given func(name string) bool) []error {
 		c.AppURL = c.BaseURL
 	}
 	return append(faults, c.checkIssuers()...)
+}
+
+// PasswordRules say which passwords are good enough here.
+func (c *Config) PasswordRules() secret.Rules {
+	return secret.Rules{MinLength: c.PasswordMinLength, BlockList: c.PasswordBlocklist, AppName: c.AppName}
 }
 
 // checkIssuers refuses this server as an external issuer of itself, and addresses without TLS.
@@ -158,7 +165,7 @@ func unknown(environ []string, config *Config) []error {
 		if near, distance := nearest(name); distance <= 4 {
 			faults = append(faults, fmt.Errorf("%s is not a setting; did you mean %s?", name, near))
 		} else if !strings.HasPrefix(name, prefix+"PORT") && !strings.HasPrefix(name, prefix+"SERVICE_") {
-			config.Warnings = append(config.Warnings, name+" is not a setting and is ignored")
+			config.Warnings = append(config.Warnings, name+" is not a setting and is ignored; the nearest is "+near)
 		}
 	}
 	return faults

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/admitdev/admit/pkg/secret"
 )
 
 // setting is one row of the table of settings.
@@ -76,8 +78,8 @@ func settings() []setting {
 			parse: func(c *Config, v string) error { return set(&c.SuperAdmin.Password, v, password) }},
 		{name: "ADMIT_SUPERADMIN_CLIENT_ID", absent: "none", meaning: "first super-admin client; first start only", accepted: "a FHIR id: 1 to 64 letters, digits, - or .",
 			parse: func(c *Config, v string) error { return set(&c.SuperAdminClient.ID, v, fhirID) }},
-		{name: "ADMIT_SUPERADMIN_CLIENT_SECRET", meaning: "secret of the first super-admin client; first start only", accepted: "any text", secret: true,
-			parse: func(c *Config, v string) error { c.SuperAdminClient.Secret = Secret(v); return nil }},
+		{name: "ADMIT_SUPERADMIN_CLIENT_SECRET", meaning: "secret of the first super-admin client; first start only", accepted: fmt.Sprintf("at least %d characters", secret.MinClientSecret), secret: true,
+			parse: func(c *Config, v string) error { return set(&c.SuperAdminClient.Secret, v, clientSecret) }},
 		{name: "ADMIT_APPLY", absent: "none", meaning: "project file that serve applies when it starts", accepted: "the path of a file",
 			parse: func(c *Config, v string) error { c.Apply = v; return nil }},
 		{name: "ADMIT_REGISTRATION", fallback: "closed", meaning: "whether strangers may register users and projects", accepted: "open or closed",
@@ -295,6 +297,13 @@ func email(value string) (string, error) {
 func password(value string) (Secret, error) {
 	if len(value) > 1024 {
 		return "", errors.New("too long")
+	}
+	return Secret(value), nil
+}
+
+func clientSecret(value string) (Secret, error) {
+	if len(value) < secret.MinClientSecret {
+		return "", errors.New("too short")
 	}
 	return Secret(value), nil
 }

@@ -16,6 +16,10 @@ func Token(n int) string {
 	return hex.EncodeToString(random)
 }
 
+// MinClientSecret is how long a client's secret must be. It is kept under a fast hash, which only a value
+// that cannot be guessed withstands.
+const MinClientSecret = 16
+
 // Key is 32 random bytes.
 func Key() []byte {
 	random := make([]byte, 32)

@@ -197,7 +197,7 @@ func TestAPasswordThatIsNoGoodIsToldAndTheDatabaseLeftAlone(t *testing.T) {
 		anyPort, "ADMIT_DATABASE_URL=sqlite:" + path, "ADMIT_SUPERADMIN_EMAIL=super@example.com", "ADMIT_SUPERADMIN_PASSWORD=password1",
 	}, "serve")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "ADMIT_SUPERADMIN_PASSWORD: ")
+	require.Contains(t, stderr, "ADMIT_SUPERADMIN_PASSWORD (--superadmin-password): ")
 	require.NoFileExists(t, path)
 }
 

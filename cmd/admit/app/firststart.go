@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/admitdev/admit/admin"
-	"github.com/admitdev/admit/pkg/config"
 	"github.com/admitdev/admit/pkg/outcome"
 )
 
@@ -32,19 +31,8 @@ func (s *Server) FirstStart(ctx context.Context, out io.Writer) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("make the first super administrator (ADMIT_SUPERADMIN_EMAIL, ADMIT_SUPERADMIN_PASSWORD): %w", err)
+		return fmt.Errorf("make the first super administrator (ADMIT_SUPERADMIN_…): %w", err)
 	}
 	s.Log.Info("the first super administrator is made", "email", c.SuperAdmin.Email)
-	return nil
-}
-
-// checkSuperAdmin judges the configured password without a database.
-func checkSuperAdmin(c *config.Config) error {
-	if c.SuperAdmin.Email == "" {
-		return nil
-	}
-	if err := passwordRules(c).CheckFor("password", c.SuperAdmin.Password.Reveal(), c.SuperAdmin.Email); err != nil {
-		return fmt.Errorf("ADMIT_SUPERADMIN_PASSWORD: %w", err)
-	}
 	return nil
 }

@@ -58,15 +58,11 @@ func collectLess() {
 	}
 }
 
-// serve listens first, so that an address that is taken, or a password that is no good, is told before the database
-// is touched.
+// serve listens first, so that an address that is taken is told before the database is touched.
 func serve(ctx context.Context, o Options, environ []string, out io.Writer) error {
 	listener, err := listen(ctx, o.Config)
 	if err != nil {
 		return err
-	}
-	if err := checkSuperAdmin(o.Config); err != nil {
-		return errors.Join(err, listener.Close())
 	}
 	s, err := New(ctx, o)
 	if err != nil {

@@ -66,7 +66,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the server key: %w", err)
 	}
-	r.passwords = &secret.Passwords{Rules: passwordRules(c), Hasher: o.Hasher}
+	r.passwords = &secret.Passwords{Rules: c.PasswordRules(), Hasher: o.Hasher}
 	if o.Hasher == nil {
 		r.passwords.Hasher = secret.NewHasher(runtime.GOMAXPROCS(0))
 	}
@@ -103,10 +103,6 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 		return nil, fmt.Errorf("make the pages: %w", err)
 	}
 	return r, nil
-}
-
-func passwordRules(c *config.Config) secret.Rules {
-	return secret.Rules{MinLength: c.PasswordMinLength, BlockList: c.PasswordBlocklist, AppName: c.AppName}
 }
 
 // shelf keeps the content of Binaries where the configuration says.
