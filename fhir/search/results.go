@@ -335,7 +335,10 @@ func (p *parser) follow(r *Request) error {
 		}
 		for _, code := range in.Params {
 			param, err := p.lookUp(in.Source, code)
-			if err != nil {
+			switch {
+			case outcome.Has(err, outcome.Invalid):
+				return outcome.New(outcome.Invalid, "Unknown search parameter of %s: %s:%s", in.name(), in.Source, code)
+			case err != nil:
 				return err
 			}
 			if param.Type != definitions.Reference {

@@ -67,6 +67,18 @@ type Include struct {
 	Iterate bool
 }
 
+// name is that of the parameter that asks for it.
+func (in *Include) name() string {
+	name := "_include"
+	if in.Reverse {
+		name = "_revinclude"
+	}
+	if in.Iterate {
+		name += ":iterate"
+	}
+	return name
+}
+
 // Use is a search parameter that a request filters, sorts or follows by.
 type Use struct {
 	Type, Param string
