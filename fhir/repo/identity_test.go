@@ -70,6 +70,12 @@ func TestAMembershipPointsAtNothingButItsOwnProject(t *testing.T) {
 				assert.Contains(t, err.Error(), tc.text)
 			})
 		}
+		known := w.Policy(t, w.A.ID, medplum.PolicyResource{ResourceType: "*"})
+		_, err := admin.Create(ctx, medplum.TypeProjectMembership,
+			[]byte(membership(w.A.ID, w.A.Staff, `,"access":[{"policy":{"reference":"AccessPolicy/`+known+`"}},{"policy":{"reference":"AccessPolicy/`+foreign+`"}}]`)))
+		var o *outcome.Outcome
+		require.ErrorAs(t, err, &o)
+		assert.Equal(t, []string{"ProjectMembership.access[1].policy"}, o.Issues[0].Expression)
 	})
 }
 

@@ -51,12 +51,12 @@ func sameMember(before, after *document.Node, name string) bool {
 func (a *access) checkEntry(ctx context.Context, project string, m medplum.ProjectMembership, entry medplum.Access, path string, compile bool) error {
 	resourceType, id := entry.Policy.Split()
 	if resourceType != medplum.TypeAccessPolicy || !ValidID(id) {
-		return noPolicy(entry.Policy)
+		return noPolicy(entry.Policy, path)
 	}
 	got, err := a.rows.Get(ctx, store.Ref{Project: project, Type: resourceType, ID: id}, nil)
 	switch {
 	case errors.Is(err, store.ErrNotFound) || err == nil && got.Deleted:
-		return noPolicy(entry.Policy)
+		return noPolicy(entry.Policy, path)
 	case err != nil:
 		return err
 	case !compile:
@@ -108,6 +108,9 @@ func issueOf(err error) (text, expression string) {
 }
 
 // noPolicy words the refusal (contract §7), the same of what is another project's and of what is nowhere.
-func noPolicy(ref medplum.Reference) error {
-	return outcome.New(outcome.Invalid, "Access policy %s does not exist", ref.Reference).At("ProjectMembership.accessPolicy")
+func noPolicy(ref medplum.Reference, path string) error {
+	if path != "accessPolicy" {
+		path += ".policy"
+	}
+	return outcome.New(outcome.Invalid, "Access policy %s does not exist", ref.Reference).At("ProjectMembership." + path)
 }
