@@ -10,6 +10,7 @@ import (
 	"github.com/admitdev/admit/fhir/document"
 	"github.com/admitdev/admit/fhir/medplum"
 	"github.com/admitdev/admit/fhir/policy"
+	"github.com/admitdev/admit/pkg/fetch"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/store"
 )
@@ -27,7 +28,7 @@ func (a *access) byType(ctx context.Context, c *change, doc *document.Node) (*do
 	case medplum.TypeAccessPolicy:
 		return doc, checkPolicy(doc)
 	case medplum.TypeClientApplication:
-		return doc, errors.Join(checkRedirects(doc), a.mayProvide(c, doc))
+		return doc, errors.Join(checkRedirects(doc), a.checkKeys(c, doc), a.mayProvide(c, doc))
 	case medplum.TypeDomainConfiguration:
 		return doc, a.mayProvide(c, doc)
 	}
@@ -47,6 +48,15 @@ func checkRedirects(doc *document.Node) error {
 		}
 	}
 	return nil
+}
+
+// checkKeys refuses an address from which no key would ever be fetched.
+func (a *access) checkKeys(c *change, doc *document.Node) error {
+	address := doc.Text("jwksUri")
+	if address == "" || c.oldDoc != nil && c.oldDoc.Text("jwksUri") == address || fetch.Check(address, a.repo.AllowPrivateURLs) == nil {
+		return nil
+	}
+	return outcome.New(outcome.Invalid, "Invalid JWKS URI: it must be an https URL").At("ClientApplication.jwksUri")
 }
 
 // checkPolicy refuses a policy that could not be compiled: its holders could do nothing at all.

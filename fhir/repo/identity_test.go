@@ -240,6 +240,27 @@ func TestLoginsAndKeysAreTheServersAlone(t *testing.T) {
 	})
 }
 
+func TestTheKeysOfAClientAreAtAnAddressThatIsAsked(t *testing.T) {
+	each(t, func(t *testing.T, w *repotest.World) {
+		admin := w.As(t, w.A.Admin)
+		client := func(address string) []byte {
+			return []byte(`{"resourceType":"ClientApplication","name":"c","jwksUri":"` + address + `"}`)
+		}
+		for _, address := range []string{"nope", "/jwks", "https:", "https:///jwks", "ftp://x.example/jwks", "http://x.example/jwks", "https://u:p@x.example/jwks"} {
+			_, err := admin.Create(ctx, medplum.TypeClientApplication, client(address))
+			wantCode(t, err, outcome.Invalid)
+			require.ErrorContains(t, err, "Invalid JWKS URI", address)
+		}
+		_, err := admin.Create(ctx, medplum.TypeClientApplication, client("https://x.example/jwks"))
+		require.NoError(t, err)
+		w.Repo.AllowPrivateURLs = true
+		_, err = admin.Create(ctx, medplum.TypeClientApplication, client("http://localhost:3000/jwks"))
+		require.NoError(t, err)
+		_, err = admin.Create(ctx, medplum.TypeClientApplication, client("nope"))
+		wantCode(t, err, outcome.Invalid)
+	})
+}
+
 func TestAClientRedirectsToNoProgram(t *testing.T) {
 	each(t, func(t *testing.T, w *repotest.World) {
 		admin := w.As(t, w.A.Admin)

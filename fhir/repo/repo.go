@@ -60,6 +60,8 @@ type Options struct {
 	Trail *Trail
 	// SearchTime is how long a statement of a caller's search may take; 0 stands for the default.
 	SearchTime time.Duration
+	// AllowPrivateURLs lets the addresses of clients' keys be http, for tests.
+	AllowPrivateURLs bool
 }
 
 // Attachments knows the signed URLs of Binaries; fhir/attachment implements it.

@@ -66,7 +66,7 @@ type guard struct{ *Client }
 
 // RoundTrip implements http.RoundTripper.
 func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
-	if err := g.allowed(request.URL.String()); err != nil {
+	if err := Check(request.URL.String(), g.private); err != nil {
 		return nil, err
 	}
 	answer, err := g.http.Transport.RoundTrip(request)
@@ -80,7 +80,7 @@ func (g guard) RoundTrip(request *http.Request) (*http.Response, error) {
 //
 // Errors: ErrRefused; whatever keeps the answer from coming.
 func (c *Client) Get(ctx context.Context, address, accept string) ([]byte, http.Header, error) {
-	if err := c.allowed(address); err != nil {
+	if err := Check(address, c.private); err != nil {
 		return nil, nil, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -106,13 +106,15 @@ func (c *Client) Get(ctx context.Context, address, accept string) ([]byte, http.
 	return body, answer.Header, nil
 }
 
-// allowed judges what can be seen of an address before it is resolved.
-func (c *Client) allowed(address string) error {
+// Check judges what can be seen of an address before it is resolved, as a Client made by New(private) does.
+//
+// Errors: ErrRefused.
+func Check(address string, private bool) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil:
 		return fmt.Errorf("%w: not a URL with a host", ErrRefused)
-	case u.Scheme != "https" && !(u.Scheme == "http" && c.private):
+	case u.Scheme != "https" && !(u.Scheme == "http" && private):
 		return fmt.Errorf("%w: not an https URL", ErrRefused)
 	}
 	return nil

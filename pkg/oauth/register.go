@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/admitdev/admit/pkg/fetch"
 	"github.com/admitdev/admit/pkg/outcome"
 	"github.com/admitdev/admit/pkg/secret"
 	"github.com/admitdev/admit/pkg/store"
@@ -118,7 +119,7 @@ func (s *Server) registerClient(c echo.Context) error {
 		}
 		return err
 	}
-	if err := asked.settle(rule); err != nil {
+	if err := asked.settle(rule, s.AllowPrivateURLs); err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
@@ -153,7 +154,7 @@ func (s *Server) countRegistration(ctx context.Context, project string, rule Reg
 }
 
 // settle completes what a client asks for and makes it what it gets.
-func (m *clientMetadata) settle(rule Registration) error {
+func (m *clientMetadata) settle(rule Registration, private bool) error {
 	if err := checkRedirectURIs(m.RedirectURIs); err != nil {
 		return err
 	}
@@ -184,6 +185,8 @@ func (m *clientMetadata) settle(rule Registration) error {
 		return refuse(invalidClientMetadata, "Keys are read from jwks_uri alone")
 	case signs != (m.JWKSURI != ""), len(m.JWKSURI) > maxRedirectURI:
 		return refuse(invalidClientMetadata, "private_key_jwt goes with a jwks_uri")
+	case signs && fetch.Check(m.JWKSURI, private) != nil:
+		return refuse(invalidClientMetadata, "jwks_uri is no https URL")
 	case !ValidScope(m.Scope):
 		return refuse(invalidClientMetadata, "Invalid scope")
 	}

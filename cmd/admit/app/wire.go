@@ -84,6 +84,7 @@ func wire(ctx context.Context, o Options, rows *store.Store) (*rooms, error) {
 	r.repo = repo.New(repo.Options{
 		Trail: &repo.Trail{Level: audit.Level(c.AuditFHIR), Notes: r.notes, Seal: func(ctx context.Context, project string) error { return r.sealer.Seal(ctx, project) }},
 		Store: rows, Clock: o.Clock, Secrets: oauth.ClientSecrets{Store: rows, Box: box}, Log: o.Log, Attachments: urls, Jobs: r.jobs, SearchTime: c.SearchTime,
+		AllowPrivateURLs: c.AllowPrivateURLs,
 	})
 	r.sealer = &audit.Sealer{Store: rows, Files: r.repo, Key: box, Log: o.Log}
 	r.oauth = oauth.New(oauth.Options{

@@ -87,7 +87,7 @@ func TestWhatRegistrationRefuses(t *testing.T) {
 	for _, more := range []string{
 		`"grant_types":["client_credentials"]`, `"grant_types":["authorization_code","implicit"]`, `"grant_types":["refresh_token"]`, `"response_types":["token"]`,
 		`"token_endpoint_auth_method":"tls_client_auth"`, `"token_endpoint_auth_method":"private_key_jwt"`, `"jwks_uri":"https://a.example/jwks"`,
-		`"jwks":{"keys":[]}`, `"scope":"user/*.cruds"`, `"scope":"a\"b"`,
+		`"token_endpoint_auth_method":"private_key_jwt","jwks_uri":"nope"`, `"jwks":{"keys":[]}`, `"scope":"user/*.cruds"`, `"scope":"a\"b"`,
 	} {
 		refusals[`{"redirect_uris":["https://a.example/"],`+more+`}`] = "invalid_client_metadata"
 	}
