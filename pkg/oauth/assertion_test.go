@@ -269,6 +269,7 @@ func everyEndpointTakesAnAssertion(t *testing.T, w *world) {
 		refused := w.form(path, nil, by(h.assertion(without("jti")), "token", token)...)
 		require.Equal(t, 401, refused.status)
 		require.Equal(t, "invalid_client", refused.text("error"))
+		require.Equal(t, 401, w.form(path, nil, "client_id", "client-a", "token", token).status, "a client with keys shows who it is")
 		w.wantLive(token)
 	}
 	require.Equal(t, true, w.form("/oauth2/introspect", nil, by(h.assertion(), "token", token)...).json["active"])

@@ -50,13 +50,13 @@ type about struct {
 
 type idClaims struct {
 	registered
-	Subject  string      `json:"sub"`
-	FHIRUser string      `json:"fhirUser"`
-	Nonce    string      `json:"nonce,omitempty"`
-	AuthTime json.Number `json:"auth_time"`
-	ACR      string      `json:"acr,omitempty"`
-	AMR      []string    `json:"amr,omitempty"`
-	Email    string      `json:"email,omitempty"`
+	Subject  string   `json:"sub"`
+	FHIRUser string   `json:"fhirUser"`
+	Nonce    string   `json:"nonce,omitempty"`
+	AuthTime int64    `json:"auth_time"`
+	ACR      string   `json:"acr,omitempty"`
+	AMR      []string `json:"amr,omitempty"`
+	Email    string   `json:"email,omitempty"`
 }
 
 // phishingResistant is the acr of a sign-in that no other site can pass on (OpenID EAP ACR Values §2).

@@ -24,6 +24,7 @@ func clientCredentials(t *testing.T, w *world) {
 		require.Equal(t, "client-a", access["client_id"])
 		require.Equal(t, "client-a", id["aud"])
 		require.NotContains(t, id, "nonce")
+		require.Equal(t, float64(int64(id["auth_time"].(float64))), id["auth_time"], "whole seconds")
 	}
 	require.Equal(t, "openid", body.text("scope"))
 	require.Equal(t, "system/Patient.r", header.text("scope"))

@@ -42,6 +42,9 @@ func tokensSayWhatMedplumsClientsNeed(t *testing.T, w *world) {
 	refresh := claims(t, got.text("refresh_token"))
 	require.Equal(t, []string{"aud", "exp", "iat", "iss", "jti", "login_id", "nbf", "refresh_secret", "token_use"}, slices.Sorted(maps.Keys(refresh)))
 	require.EqualValues(t, 14*24*3600, refresh["exp"].(float64)-refresh["iat"].(float64))
+
+	bare := w.tokens(func(l *store.Login) { l.Scope = "user/Observation.rs" })
+	require.NotContains(t, bare.json, "id_token", "nobody asked who signs in")
 }
 
 func aPatientsTokenNamesThePatient(t *testing.T, w *world) {

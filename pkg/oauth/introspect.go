@@ -181,7 +181,7 @@ func (s *Server) revoke(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	client, err := s.askingClient(ctx, c.Request(), form)
+	client, err := s.revokingClient(ctx, c.Request(), form)
 	if err != nil {
 		return err
 	}
@@ -202,4 +202,21 @@ func (s *Server) revoke(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusOK)
+}
+
+// revokingClient is the client that asks; one that may have tokens without a proof may end them so (RFC 7009 §2.1).
+func (s *Server) revokingClient(ctx context.Context, request *http.Request, form url.Values) (Client, error) {
+	who, err := s.present(request, form)
+	if err != nil || who.id == "" || who.proves() {
+		return s.askingClient(ctx, request, form)
+	}
+	client, err := s.client(ctx, who.id, "Invalid client")
+	if err == nil {
+		err = s.mayGoUnproven(client)
+	}
+	var refused *Error
+	if errors.As(err, &refused) && !tooMany(err) {
+		return Client{}, s.basicChallenge()
+	}
+	return client, err
 }

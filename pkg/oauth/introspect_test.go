@@ -65,6 +65,13 @@ func revocationEndsTheLoginOfTheClientsOwnToken(t *testing.T, w *world) {
 		require.Equal(t, 200, w.form("/oauth2/revoke", basic("client-a", clientSecret), "token", got.text(kind)).status, "RFC 7009 §2.2")
 	}
 	require.Equal(t, 200, w.form("/oauth2/revoke", basic("client-a", clientSecret), "token", "junk").status)
+
+	got := w.tokensOf(withClient) // as an application in a browser, which has no secret, ends it (RFC 7009 §2.1)
+	require.Equal(t, 400, w.form("/oauth2/revoke", nil, "client_id", "client-b", "token", got.text("refresh_token")).status)
+	require.Equal(t, 401, w.form("/oauth2/revoke", nil, "client_id", "nobody", "token", got.text("refresh_token")).status)
+	w.wantLive(got.text("access_token"))
+	require.Equal(t, 200, w.form("/oauth2/revoke", nil, "client_id", "client-a", "token", got.text("refresh_token")).status)
+	w.wantRefused(bearer(got.text("access_token")))
 }
 
 func userinfoTellsWhatTheScopeAsksFor(t *testing.T, w *world) {

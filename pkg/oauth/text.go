@@ -1,10 +1,7 @@
 package oauth
 
 import (
-	"encoding/json"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -22,9 +19,4 @@ func Text(s string, limit int) string {
 		s = s[:len(s)-size]
 	}
 	return s
-}
-
-// seconds is a NumericDate with its milliseconds (RFC 7519 §2).
-func seconds(t time.Time) json.Number {
-	return json.Number(strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', -1, 64))
 }

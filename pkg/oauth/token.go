@@ -64,7 +64,7 @@ type tokens struct {
 	IssuedTokenType string    `json:"issued_token_type,omitempty"` // of a token exchange (RFC 8693 §2.2.1)
 	ExpiresIn       int       `json:"expires_in"`
 	Scope           string    `json:"scope"`
-	IDToken         string    `json:"id_token"`
+	IDToken         string    `json:"id_token,omitempty"`
 	AccessToken     string    `json:"access_token"`
 	RefreshToken    string    `json:"refresh_token,omitempty"`
 	Project         Reference `json:"project"`
@@ -115,7 +115,7 @@ func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
 		},
 		idClaims{
 			registered: s.register(useID, l.Client, l.Client, l.ID, of.now, idLifetime),
-			Subject:    l.UserID, FHIRUser: of.member.Profile.Reference, Nonce: l.Nonce, AuthTime: seconds(l.Recognised().Time), ACR: acr, AMR: amr, Email: of.email,
+			Subject:    l.UserID, FHIRUser: of.member.Profile.Reference, Nonce: l.Nonce, AuthTime: l.Recognised().Time.Unix(), ACR: acr, AMR: amr, Email: of.email,
 		},
 	}
 	if of.refreshSecret != "" {
@@ -128,10 +128,13 @@ func (s *Server) issue(ctx context.Context, of session) (tokens, error) {
 		return tokens{}, err
 	}
 	made := tokens{
-		TokenType: "Bearer", ExpiresIn: int(lasts / time.Second), Scope: l.Scope, AccessToken: signed[0], IDToken: signed[1],
+		TokenType: "Bearer", ExpiresIn: int(lasts / time.Second), Scope: l.Scope, AccessToken: signed[0],
 		Project:       Reference{"Project/" + of.member.Project, of.member.ProjectName},
 		Profile:       of.member.Profile,
 		SMARTStyleURL: s.issuer + "fhir/R4/.well-known/smart-styles.json",
+	}
+	if hasScope(l.Scope, "openid") || l.UserType == typeClient { // OpenID Connect Core §3.1.2.1; a client's own is Medplum's
+		made.IDToken = signed[1]
 	}
 	if l.KeyThumbprint != "" {
 		made.TokenType = headerDPoP

@@ -238,7 +238,7 @@ func asvsAuthentication() []asvsLine {
 					}
 				}
 			}
-			assert.Len(t, groups, 50, "no group of five letters comes twice")
+			assert.GreaterOrEqual(t, len(groups), 48, "of fifty groups of five random letters two are the same once in 27,000 times")
 			assert.GreaterOrEqual(t, len(letters), 26, "all of the alphabet is used")
 		}},
 		{number: "6.5.5", words: "one-time passwords live 30 seconds", check: func(t *testing.T, w *asvs) {

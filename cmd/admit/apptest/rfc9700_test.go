@@ -235,13 +235,17 @@ func rfc9700() []requirement {
 		}},
 		{"RFC 7009 §2.1, RFC 7662 §2.1 both want the client to show who it is", func(t *testing.T, p protocol) {
 			token := p.tokens(t).Field("access_token")
-			for _, path := range []string{"/oauth2/introspect", "/oauth2/revoke"} {
-				for _, who := range []string{"", "&client_id=" + p.client, "&client_id=" + p.client + "&client_secret=wrong"} {
-					got := p.As(apptest.Anonymous).FORM(path, "token="+token+who).WantStatus(http.StatusUnauthorized)
+			named, wrong := "&client_id="+p.client, "&client_id="+p.client+"&client_secret=wrong"
+			for _, asked := range [][]string{{"/oauth2/introspect", "", named, wrong}, {"/oauth2/revoke", "", wrong}} {
+				for _, who := range asked[1:] {
+					got := p.As(apptest.Anonymous).FORM(asked[0], "token="+token+who).WantStatus(http.StatusUnauthorized)
 					assert.Equal(t, "invalid_client", got.Field("error"))
 				}
 			}
 			p.bearer(token).GET("/oauth2/userinfo").WantStatus(http.StatusOK)
+			// One that got its tokens by PKCE alone ends them so: it may run in a browser.
+			p.As(apptest.Anonymous).FORM("/oauth2/revoke", "token="+token+named).WantStatus(http.StatusOK)
+			p.bearer(token).GET("/oauth2/userinfo").WantStatus(http.StatusUnauthorized)
 		}},
 	}
 }
