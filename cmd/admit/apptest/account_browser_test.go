@@ -75,7 +75,7 @@ func TestPeopleKeepTheirAccountInABrowser(t *testing.T) {
 	b.page("to see and change your account", "signin")
 	b.do(chromedp.KeyEvent(member.Email + "\twrong-password\r"))
 	b.page("Email or password is invalid", "signin-error")
-	b.do(chromedp.KeyEvent("\t" + apptest.Password + "\r"))
+	b.do(chromedp.KeyEvent(apptest.Password + "\r"))
 	b.page("Your sessions", "account")
 
 	b.tabTo("Add a passkey")
