@@ -426,6 +426,7 @@ func TestResendsCountAsMails(t *testing.T) {
 	s := apptest.Start(t, apptest.Standing(), apptest.With("ADMIT_PROJECT_MAIL_LIMIT=2"))
 	i := newInviter(t, s, apptest.Admin)
 	id, _ := i.invite("limit@example.com", "")
+	newestMail(t, s, "limit@example.com", 1) // a resend ends a mail that is still to go
 	i.POST(i.path(id, "resend"), "").WantStatus(http.StatusOK)
 	link := newestMail(t, s, "limit@example.com", 2)
 	i.do("POST", i.path(id, "resend"), "").WantStatus(http.StatusTooManyRequests)
