@@ -21,8 +21,8 @@ func eachBounded(ctx context.Context, q querier, query string, args []any, row f
 	if !ok {
 		return each(ctx, q, query, args, row)
 	}
-	a := &asked{query: query, args: args, row: row}
-	if err := d.bounded.do(ctx, a); err != nil {
+	a, err := d.bounded.do(ctx, asked{query: query, args: args, row: row})
+	if err != nil {
 		return err
 	}
 	return a.err

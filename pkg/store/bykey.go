@@ -14,8 +14,7 @@ type wanted struct {
 
 // get reads the current version, in one statement with others that are wanted at the time.
 func (d direct) get(ctx context.Context, ref Ref) (Resource, error) {
-	w := &wanted{Resource: Resource{Ref: ref}}
-	err := d.byKey.do(ctx, w)
+	w, err := d.byKey.do(ctx, wanted{Resource: Resource{Ref: ref}})
 	if err == nil {
 		err = w.err
 	}

@@ -37,7 +37,7 @@ type direct struct {
 
 func newDirect(db *sql.DB) direct {
 	d := direct{DB: db}
-	d.byKey = &gather[wanted]{run: d.current, slow: gatherTime}
+	d.byKey = &gather[wanted]{run: d.current}
 	d.bounded = &gather[asked]{run: d.answer, slow: slowGathering}
 	return d
 }

@@ -13,7 +13,7 @@ import (
 // they see what was committed before.
 type gather[T any] struct {
 	run     func(ctx context.Context, all []*T)
-	slow    time.Duration // how long a read keeps others from beginning
+	slow    time.Duration // how long a read keeps others from beginning; zero: until it has ended
 	mu      sync.Mutex
 	running int
 	waiting []*gathered[T]
@@ -30,7 +30,7 @@ const (
 
 // gathered is a read that waits.
 type gathered[T any] struct {
-	what *T
+	what T
 	turn chan []*gathered[T] // those to read, this one first; nil when it has been read
 	err  error
 }
@@ -38,14 +38,14 @@ type gathered[T any] struct {
 var errBrokenOff = errors.New("the statement that it shared broke off")
 
 // do carries out what, which says itself how it ended. The error is that it did not come to an end.
-func (g *gather[T]) do(ctx context.Context, what *T) error {
-	w := &gathered[T]{what: what, turn: make(chan []*gathered[T], 1), err: errBrokenOff}
+func (g *gather[T]) do(ctx context.Context, what T) (*T, error) {
+	w := &gathered[T]{what: what, err: errBrokenOff}
 	if g.begins(w) {
 		g.lead(ctx, []*gathered[T]{w})
 	} else if all := <-w.turn; all != nil {
 		g.lead(ctx, all)
 	}
-	return w.err
+	return &w.what, w.err
 }
 
 // begins says whether w goes at once; else it waits for its turn.
@@ -56,16 +56,20 @@ func (g *gather[T]) begins(w *gathered[T]) bool {
 		g.running++
 		return true
 	}
+	w.turn = make(chan []*gathered[T], 1)
 	g.waiting = append(g.waiting, w)
 	return false
 }
 
 // lead carries out all, whose first is the caller's, and gives the turn to the first of those who came meanwhile.
 func (g *gather[T]) lead(ctx context.Context, all []*gathered[T]) {
-	next := sync.OnceFunc(g.next)
-	slow := time.AfterFunc(g.slow, next)
+	next, done := g.next, func() bool { return true }
+	if g.slow > 0 {
+		next = sync.OnceFunc(g.next)
+		done = time.AfterFunc(g.slow, next).Stop
+	}
 	defer func() { // also when reading panics
-		slow.Stop()
+		done()
 		for _, w := range all[1:] {
 			w.turn <- nil
 		}
@@ -75,7 +79,7 @@ func (g *gather[T]) lead(ctx context.Context, all []*gathered[T]) {
 	defer stop()
 	what := make([]*T, len(all))
 	for i, w := range all {
-		what[i] = w.what
+		what[i] = &w.what
 	}
 	g.run(ctx, what)
 	for _, w := range all {

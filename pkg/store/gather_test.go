@@ -21,7 +21,7 @@ type statements struct {
 
 func newStatements() (direct, statements) {
 	s := statements{make(chan []*wanted), make(chan error)}
-	return direct{byKey: &gather[wanted]{slow: time.Hour, run: func(_ context.Context, all []*wanted) {
+	return direct{byKey: &gather[wanted]{run: func(_ context.Context, all []*wanted) {
 		s.asked <- all
 		err := <-s.answer
 		for _, w := range all {
@@ -103,7 +103,7 @@ func TestWhatASharedStatementComesTo(t *testing.T) {
 	_, err = d.get(t.Context(), Ref{ID: "1"})
 	require.ErrorIs(t, err, broken)
 
-	gone := &gather[wanted]{slow: time.Hour, run: func(context.Context, []*wanted) { panic("gone") }}
-	require.Panics(t, func() { _ = gone.do(t.Context(), &wanted{}) })
+	gone := &gather[wanted]{run: func(context.Context, []*wanted) { panic("gone") }}
+	require.Panics(t, func() { _, _ = gone.do(t.Context(), wanted{}) })
 	assert.Zero(t, gone.running, "a panic gives the turn back")
 }

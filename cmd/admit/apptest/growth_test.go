@@ -189,7 +189,7 @@ func (g *growth) operations() []operation {
 	return append([]operation{
 		get("read", "Patient/%s", chart),
 		get("token", "Patient?identifier=urn:mrn%%7CMRN-%d", number),
-		get("string", "Patient?family=example%%20mrn-%d", number),
+		get("string", "Patient?family=example%%20mrn-%d%%20smith", number),
 		get("timeline", "Observation?subject=Patient/%s&_sort=-date&_count=20", chart),
 		get("chain", "Observation?subject:Patient.identifier=urn:mrn%%7CMRN-%d&_count=20", func(_ *workload, n int) []any { return []any{patients + 1 + n%50} }),
 		get("include", "Observation?subject=Patient/%s&_include=Observation:subject&_count=20", chart),

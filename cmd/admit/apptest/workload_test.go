@@ -59,7 +59,7 @@ func (w *workload) patient(id string, active bool) string {
 		id = fmt.Sprintf(`"id":%q,`, id)
 	}
 	return fmt.Sprintf(`{"resourceType":"Patient",%s"identifier":[{"system":"urn:mrn","value":"MRN-%[2]s"}],"active":%[3]t,`+
-		`"name":[{"use":"official","family":"Example MRN-%[2]s","given":["Eve","Maria"]}],"gender":"female","birthDate":"1980-02-03",`+
+		`"name":[{"use":"official","family":"Example MRN-%[2]s Smith","given":["Eve","Maria"]}],"gender":"female","birthDate":"1980-02-03",`+
 		`"telecom":[{"system":"phone","value":"+43 1 234"},{"system":"email","value":"eve@example.com"}],`+
 		`"address":[{"line":["Street 1"],"city":"Vienna","postalCode":"1010","country":"AT"}]}`, id, number, active)
 }
