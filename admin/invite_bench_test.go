@@ -64,7 +64,7 @@ type statement struct {
 // tape records what a store asks its driver, from BEGIN to COMMIT.
 type tape struct {
 	running    bool
-	since      string // an id made before the recording began: later ones are the invite's own
+	since      string // an id made before the recording began: later ones are the invite's own, and those of Users
 	statements []statement
 }
 
@@ -79,7 +79,7 @@ func (t *tape) note(text string, args []driver.NamedValue) {
 	t.statements = append(t.statements, s)
 }
 
-var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
+var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 // again is the recording with another address and with new ids for those that it made.
 func (t *tape) again(email, other string) []statement {
@@ -87,7 +87,7 @@ func (t *tape) again(email, other string) []statement {
 	rename := func(s string) string {
 		s = strings.ReplaceAll(s, email, other)
 		return uuids.ReplaceAllStringFunc(s, func(id string) string {
-			if id <= t.since {
+			if id[14] == '7' && id <= t.since {
 				return id
 			}
 			if renamed[id] == "" {
