@@ -176,7 +176,7 @@ func membershipOf(m medplum.ProjectMembership, p medplum.Project) oauth.Membersh
 	}
 }
 
-// member is a membership with its project.
+// member reads a membership with its project.
 func (d *Directory) member(ctx context.Context, ref store.Ref) (m medplum.ProjectMembership, p medplum.Project, err error) {
 	found, err := d.repo.Records(ctx, ref, store.Ref{Project: store.SystemProject, Type: medplum.TypeProject, ID: ref.Project})
 	if err != nil {

@@ -63,13 +63,12 @@ func (g *gather[T]) begins(w *gathered[T]) bool {
 
 // lead carries out all, whose first is the caller's, and gives the turn to the first of those who came meanwhile.
 func (g *gather[T]) lead(ctx context.Context, all []*gathered[T]) {
-	next, done := g.next, func() bool { return true }
+	next := g.next
 	if g.slow > 0 {
 		next = sync.OnceFunc(g.next)
-		done = time.AfterFunc(g.slow, next).Stop
+		defer time.AfterFunc(g.slow, next).Stop()
 	}
 	defer func() { // also when reading panics
-		done()
 		for _, w := range all[1:] {
 			w.turn <- nil
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -116,11 +117,6 @@ func (b *builder) indexed(s scope, any ...Predicate) string {
 		}
 		return "(1 = 0)"
 	}
-	if len(any) == 1 {
-		if w, ok := b.wayOf(any[0]); ok {
-			return b.probed(w, s)
-		}
-	}
 	var probes []string
 	for _, w := range b.ways(any) {
 		probes = append(probes, b.probed(w, s))
@@ -170,16 +166,8 @@ func (b *builder) selects(w way, s scope) []string {
 
 // token groups the values by system, so that a list of codes is one alternative.
 func (b *builder) token(p Token, i string) []string {
-	if len(p.Values) == 1 && p.Values[0].Code != nil { // as most are
-		condition := "(" + i + ".code = " + b.arg(bounded(*p.Values[0].Code, maxValue))
-		if system := p.Values[0].System; system != nil {
-			condition += " AND " + i + ".system = " + b.arg(bounded(*system, maxValue))
-		}
-		return []string{condition + ")"}
-	}
 	var conditions []string
-	codes := map[string][]string{} // by system; " " stands for any
-	var order []string
+	var groups []codesOf
 	for _, v := range p.Values {
 		switch {
 		case v.Code == nil && v.System == nil:
@@ -191,20 +179,28 @@ func (b *builder) token(p Token, i string) []string {
 			if v.System != nil {
 				system = bounded(*v.System, maxValue)
 			}
-			if codes[system] == nil {
-				order = append(order, system)
+			at := slices.IndexFunc(groups, func(g codesOf) bool { return g.system == system })
+			if at < 0 {
+				at = len(groups)
+				groups = append(groups, codesOf{system: system})
 			}
-			codes[system] = append(codes[system], bounded(*v.Code, maxValue))
+			groups[at].codes = append(groups[at].codes, bounded(*v.Code, maxValue))
 		}
 	}
-	for _, system := range order {
-		condition := b.oneOf(i+".code", codes[system])
-		if system != anySystem {
-			condition += " AND " + i + ".system = " + b.arg(system)
+	for _, g := range groups {
+		condition := b.oneOf(i+".code", g.codes)
+		if g.system != anySystem {
+			condition += " AND " + i + ".system = " + b.arg(g.system)
 		}
 		conditions = append(conditions, "("+condition+")")
 	}
 	return conditions
+}
+
+// codesOf are the codes of one system, or of anySystem.
+type codesOf struct {
+	system string
+	codes  []string
 }
 
 // anySystem cannot be a system: clean removes NUL.

@@ -228,9 +228,12 @@ func asvsAuthentication() []asvsLine {
 			assert.Regexp(t, `^\d{6}$`, code)
 			made := gjson.GetBytes(c.POST("/auth/mfa/enroll", `{"token":"`+code+`"}`).OK().Body, "recoveryCodes").Array()
 			require.Len(t, made, 10)
-			groups, letters := map[string]bool{}, map[rune]bool{}
+			groups, pairs, letters := map[string]bool{}, map[string]bool{}, map[rune]bool{}
 			for _, one := range made {
 				assert.Regexp(t, `^([A-Z2-7]{5}-){4}[A-Z2-7]{5}$`, one.String())
+				for at := 0; at < 24; at += 6 {
+					pairs[one.String()[at:at+11]] = true
+				}
 				for group := range strings.SplitSeq(one.String(), "-") {
 					groups[group] = true
 					for _, letter := range group {
@@ -238,6 +241,7 @@ func asvsAuthentication() []asvsLine {
 					}
 				}
 			}
+			assert.Len(t, pairs, 40, "no two neighbouring groups, which are fifty bits, come twice")
 			assert.GreaterOrEqual(t, len(groups), 48, "of fifty groups of five random letters two are the same once in 27,000 times")
 			assert.GreaterOrEqual(t, len(letters), 26, "all of the alphabet is used")
 		}},
