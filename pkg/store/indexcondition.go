@@ -1,7 +1,6 @@
 package store
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -167,7 +166,8 @@ func (b *builder) selects(w way, s scope) []string {
 // token groups the values by system, so that a list of codes is one alternative.
 func (b *builder) token(p Token, i string) []string {
 	var conditions []string
-	var groups []codesOf
+	codes := map[string][]string{} // by system; " " stands for any
+	var order []string
 	for _, v := range p.Values {
 		switch {
 		case v.Code == nil && v.System == nil:
@@ -179,28 +179,20 @@ func (b *builder) token(p Token, i string) []string {
 			if v.System != nil {
 				system = bounded(*v.System, maxValue)
 			}
-			at := slices.IndexFunc(groups, func(g codesOf) bool { return g.system == system })
-			if at < 0 {
-				at = len(groups)
-				groups = append(groups, codesOf{system: system})
+			if codes[system] == nil {
+				order = append(order, system)
 			}
-			groups[at].codes = append(groups[at].codes, bounded(*v.Code, maxValue))
+			codes[system] = append(codes[system], bounded(*v.Code, maxValue))
 		}
 	}
-	for _, g := range groups {
-		condition := b.oneOf(i+".code", g.codes)
-		if g.system != anySystem {
-			condition += " AND " + i + ".system = " + b.arg(g.system)
+	for _, system := range order {
+		condition := b.oneOf(i+".code", codes[system])
+		if system != anySystem {
+			condition += " AND " + i + ".system = " + b.arg(system)
 		}
 		conditions = append(conditions, "("+condition+")")
 	}
 	return conditions
-}
-
-// codesOf are the codes of one system, or of anySystem.
-type codesOf struct {
-	system string
-	codes  []string
 }
 
 // anySystem cannot be a system: clean removes NUL.
